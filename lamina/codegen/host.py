@@ -1,0 +1,76 @@
+"""Which target record the machine we run on has.
+
+In: what LLVM and the OS say about the CPU. Out: a `Target` with this CPU's name, features and
+cache sizes.
+"""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from lamina.codegen.library import lock, opened
+from lamina.config import settings
+from lamina.errors import ConfigError
+from lamina.targets import TARGETS, Target
+
+_CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+# The first record whose features the host has all of.
+_RECORDS = {
+    "x86_64": (
+        ("avx512", ("avx512f", "avx512bw", "avx512dq", "avx512vl", "fma", "f16c")),
+        ("avx2", ("avx2", "fma", "f16c")),
+        ("sse2", ()),
+    ),
+    "aarch64": (("neon", ()),),
+}
+_MACHINES = {"AMD64": "x86_64", "arm64": "aarch64"}
+
+
+def host_target() -> Target:
+    """The CPU target that kernels are built for: this machine, or what LAMINA_TARGET names."""
+    if settings.target == "native":
+        return native_target()
+    if settings.target not in TARGETS:
+        raise ConfigError("LAMINA_TARGET", operands=[("value", settings.target)],
+                          rule="native or one of " + ", ".join(TARGETS))
+    return TARGETS[settings.target]
+
+
+@cache
+def native_target() -> Target:
+    """This machine as a target: the record of its widest vectors, its own features and caches."""
+    with lock:
+        llvm = opened()
+        triple, cpu = llvm.get_process_triple(), llvm.get_host_cpu_name()
+        features = llvm.get_host_cpu_features()
+    machine = _MACHINES.get(platform.machine(), platform.machine())
+    for name, needed in _RECORDS.get(machine, ()):
+        if all(features.get(f) for f in needed):
+            text = features.flatten()
+            if name == "avx512":
+                text += ",-prefer-256-bit"
+            return replace(TARGETS[name], triple=triple, cpu=cpu, features=text, **cache_sizes())
+    raise ConfigError("codegen", operands=[("machine", machine)],
+                      rule="the CPU device runs on x86-64 and aarch64",
+                      hint="LAMINA_DEVICE=interpret")
+
+
+def cache_sizes() -> dict[str, int]:
+    """Bytes of the data caches `l1`, `l2`, `l3`, as far as the OS tells."""
+    sizes = {}
+    for entry in sorted(_CACHES.glob("index*")):
+        try:
+            level = int((entry / "level").read_text())
+            kind = (entry / "type").read_text().strip()
+            text = (entry / "size").read_text().strip()
+            size = int(text[:-1]) * _UNITS[text[-1]] if text[-1] in _UNITS else int(text)
+        except (OSError, ValueError, KeyError, IndexError):
+            continue
+        if kind != "Instruction" and 1 <= level <= 3 and size > 0:
+            sizes[f"l{level}"] = size
+    return sizes
