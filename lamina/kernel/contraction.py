@@ -1,0 +1,421 @@
+"""Contractions in the loop language: register tiles, for every kind of sum of products.
+
+In: a `Builder`, a `Contraction` and the `Tile` that was chosen for it (`schedule.tiling.choose`),
+the two operands' buffers, an epilogue. Out: statements in the builder.
+
+    choose -> tile.packs are copied by the scheduler -> contraction = packed(contraction, tile)
+    with chunks 0 <= c < tile.tasks(contraction):   emit(b, contraction, tile, a, b_, epilogue)
+
+    for task in lo..hi                               which part of the output
+      for each variable of tile.nest                 full tiles, then smaller ones for the edge
+        accumulators = 0                             rows x columns vectors, all in registers
+        for the reduce variables: accumulator += a * b
+        epilogue(index, vector variable, accumulator, mask), once for each accumulator
+
+`epilogue(index, var, value, mask)` computes the fused tail and stores it. `index` maps each output
+variable to the scalar index of the first lane; the lanes of `value` run along `var` (their number
+may differ from call to call; 1 is a scalar); lanes that are off in `mask` lie outside the output
+(None: all are inside). It is called once for each output element, in one task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from typing import Optional
+
+from lamina.kernel.loops import Buffer, Builder, Loop, Value
+from lamina.schedule.contraction import Access, Contraction, ReduceLoop, Tile, reduce_loops
+from lamina.shapes import Dim
+
+Epilogue = Callable[[dict[str, Value], str, Value, Optional[Value]], None]
+Resolve = Callable[[Dim], Value]
+
+FLAT_FMAS = 320  # reduce loops with fewer multiply-adds in all are written out
+
+
+def emit(b: Builder, contraction: Contraction, tile: Tile, a: Buffer, b_: Buffer,
+         epilogue: Epilogue, resolve: Resolve | None = None) -> None:
+    """Write the kernel body. `resolve` turns symbolic sizes and strides into values."""
+    writer = _Writer(b, contraction, tile, (a, b_), epilogue, resolve)
+    with b.loop(b.lo, b.hi) as task:
+        writer.task(task.var)
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Turns of one variable: from lo to hi in steps of `values`; `ragged` needs a mask."""
+
+    lo: Value
+    hi: Value
+    values: int
+    ragged: bool = False
+    once: bool = False  # at most one turn: not a loop; runs if lo < hi
+
+
+class _Writer:
+    def __init__(self, b: Builder, contraction: Contraction, tile: Tile,
+                 buffers: tuple[Buffer, Buffer], epilogue: Epilogue, resolve: Resolve | None
+                 ) -> None:
+        self.b = b
+        self.c = contraction
+        self.tile = tile
+        self.buffers = buffers
+        self.epilogue = epilogue
+        self.resolve = resolve
+        self.acc = contraction.acc
+        self.out = [v for v, _ in contraction.out_vars]
+
+    def value(self, size: Dim) -> Value:
+        """A size or stride as a value."""
+        if isinstance(size, int):
+            return self.b.index(size)
+        if self.resolve is None:
+            raise TypeError(f"{size!r} needs `resolve`")
+        return self.resolve(size)
+
+    # -- tasks and the loops inside one ----------------------------------------------------------
+    def task(self, number: Value) -> None:
+        """One task: its part of every variable, then the loops over that part."""
+        b = self.b
+        spans: dict[str, tuple[Value, Value]] = {}
+        for var, step in reversed(self.tile.grid):
+            size = self.value(self.c.size(var))
+            count = b.div(b.add(size, step - 1), step)
+            if var == self.tile.grid[0][0]:
+                digit = number if count.const != 1 else b.index(0)
+            else:
+                digit = b.rem(number, count)
+                number = b.div(number, count)
+            lo = b.mul(digit, step)
+            spans[var] = (lo, b.min(b.add(lo, step), size) if count.const != 1 else size)
+        self.nest(0, spans, {}, {}, False)
+
+    def nest(self, level: int, spans: Mapping[str, tuple[Value, Value]], index: dict[str, Value],
+             blocks: dict[str, int], ragged: bool) -> None:
+        """The loops from `level` inwards, at the given index of the outer ones."""
+        if level == len(self.tile.nest):
+            self.register_tile(index, blocks, ragged)
+            return
+        var, block = self.tile.nest[level]
+        for span in self.cover(var, block, *spans[var]):
+            for at in self.turns(span):
+                self.nest(level + 1, spans, {**index, var: at}, {**blocks, var: span.values},
+                          ragged or span.ragged)
+
+    def turns(self, span: _Span) -> Iterator[Value]:
+        """The body of a span, opened as a loop, a branch or nothing; yields the variable."""
+        if span.lo.const is not None and span.hi.const is not None:
+            if span.lo.const >= span.hi.const:
+                return
+            if span.lo.const + span.values >= span.hi.const:
+                yield span.lo
+                return
+        if span.once:
+            with self.b.when(span.lo < span.hi):
+                yield span.lo
+            return
+        with self.b.loop(span.lo, span.hi, span.values) as turn:
+            yield turn.var
+
+    def cover(self, var: str, block: int, lo: Value, hi: Value) -> list[_Span]:
+        """Spans that cover lo..hi: full blocks first, then what is left."""
+        size = self.c.size(var)
+        if isinstance(size, int):
+            return self.cover_known(var, size, block, lo, hi)
+        if block == 1:
+            return [_Span(lo, hi, 1)]
+        return self.cover_unknown(var, block, lo, hi)
+
+    def cover_known(self, var: str, size: int, block: int, lo: Value, hi: Value) -> list[_Span]:
+        """The edge is one smaller tile, in the one task that reaches it."""
+        b, full = self.b, size // block * block
+        if full == size:
+            return [_Span(lo, hi, block)]
+        ragged = self.is_column(var) and (size - full) % self.lanes != 0
+        edge = _Span(b.index(full), hi, size - full, ragged, once=True)
+        return [_Span(lo, b.min(hi, full), block), edge] if full else [edge]
+
+    def cover_unknown(self, var: str, block: int, lo: Value, hi: Value) -> list[_Span]:
+        """The edge is covered by ever smaller tiles; by single masked vectors along the lanes."""
+        b, lanes = self.b, self.lanes
+        vectors = self.is_column(var) and lanes > 1
+        steps = [block] + ([] if vectors else [t for t in self.tile.tails if t < block])
+        spans = []
+        for step in steps:
+            end = b.add(lo, b.mul(b.div(b.sub(hi, lo), step), step))
+            spans.append(_Span(lo, end, step))
+            lo = end
+        return spans + ([_Span(lo, hi, lanes, ragged=True)] if vectors else [])
+
+    def is_column(self, var: str) -> bool:
+        """Whether the variable runs across the lanes of the output."""
+        return var == self.tile.vector
+
+    @property
+    def lanes(self) -> int:
+        """Values of the column variable in a register; 1 if the sum is horizontal."""
+        return 1 if self.tile.horizontal else self.tile.lanes
+
+    # -- one register tile -----------------------------------------------------------------------
+    def register_tile(self, index: dict[str, Value], blocks: dict[str, int], ragged: bool) -> None:
+        """Sum, then hand each accumulator to the epilogue."""
+        _RegisterTile(self, index, blocks, ragged).write()
+
+
+class _RegisterTile:
+    """rows x columns accumulators at one place of the output."""
+
+    def __init__(self, w: _Writer, index: dict[str, Value], blocks: dict[str, int], ragged: bool
+                 ) -> None:
+        self.w, self.b, self.tile, self.index = w, w.b, w.tile, index
+        self.columns = -(-blocks[w.tile.column] // w.lanes)
+        names = [v for v in w.out if blocks[v] > 1 and v != w.tile.column]
+        self.rows = [dict(zip(names, at, strict=True))
+                     for at in product(*(range(blocks[v]) for v in names))]
+        self.mask = self.edge_mask(blocks[w.tile.column]) if ragged else None
+        self.operands = [_Operand(self, x, buffer)
+                         for x, buffer in zip((w.c.a, w.c.b), w.buffers, strict=True)]
+        self.loops = reduce_loops(w.c, self.reduce_order())
+
+    def reduce_order(self) -> tuple[str, ...]:
+        """Reduce variables, without the one across the lanes."""
+        return tuple(r for r in self.tile.reduce if r != self.tile.vector)
+
+    def edge_mask(self, values: int) -> Value:
+        """Lanes of the last column that lie inside the output."""
+        b, column = self.b, self.tile.column
+        left = b.sub(self.w.value(self.w.c.size(column)), self.index[column])
+        left = b.sub(left, (self.columns - 1) * self.w.lanes)
+        return b.compare("lt", b.iota(self.w.lanes), b.splat(left, self.w.lanes))
+
+    def mask_of(self, column: int) -> Value | None:
+        """The mask of a column, None where all lanes are inside."""
+        return self.mask if column == self.columns - 1 else None
+
+    def write(self) -> None:
+        """The sums, then the epilogue."""
+        zero = self.b.const(0, self.w.acc, self.tile.lanes)
+        sums = [zero] * (len(self.rows) * self.columns)
+        if self.tile.horizontal:
+            sums = self.horizontal(sums)
+        else:
+            start = [o.start for o in self.operands]
+            sums = self.reduce(self.loops, start, sums, self.step, 1)
+        if self.tile.horizontal:
+            self.finish_horizontal(sums)
+        else:
+            self.finish(sums)
+
+    # -- the reduce loops ------------------------------------------------------------------------
+    def reduce(self, loops: Sequence[ReduceLoop], offsets: list[Value], sums: list[Value],
+               step: Step, lanes: int) -> list[Value]:
+        """All turns of `loops` added to `sums`; `step` does the innermost turn."""
+        if not loops:
+            return step(offsets, sums)
+        loop, inner = loops[0], loops[1:]
+        strides = [self.w.value(loop.a), self.w.value(loop.b)]
+        if self.is_flat(loops, len(sums)):
+            return self.flat(loop, inner, strides, offsets, sums, step, lanes)
+        unroll = self.tile.unroll if not inner else 1
+        size = self.w.value(loop.size)
+        full = self.b.mul(self.b.div(size, unroll), unroll)
+        for lo, hi, turns in ((self.b.index(0), full, unroll), (full, size, 1)):
+            if lo.const is not None and lo.const == hi.const or lo is hi:
+                continue
+            with self.b.loop(lo, hi, turns, carry=sums) as turn:
+                carried = turn.carry
+                at = self.shifted(offsets, turn.var, strides)
+                for u in range(turns):
+                    here = self.shifted(at, self.b.index(u), strides)
+                    carried = self.reduce(inner, here, carried, step, lanes)
+                turn.next(*carried)
+            sums = turn.results
+        return sums
+
+    def is_flat(self, loops: Sequence[ReduceLoop], sums: int) -> bool:
+        """Whether so few turns are left that they are written out."""
+        if not all(isinstance(loop.size, int) for loop in loops):
+            return False
+        return prod(loop.size for loop in loops) * sums <= FLAT_FMAS
+
+    def flat(self, loop: ReduceLoop, inner: Sequence[ReduceLoop], strides: list[Value],
+             offsets: list[Value], sums: list[Value], step: Step, lanes: int) -> list[Value]:
+        """The turns of a short loop, one after the other."""
+        for turn in range(int(loop.size)):
+            at = self.shifted(offsets, self.b.index(turn), strides)
+            sums = self.reduce(inner, at, sums, step, lanes)
+        return sums
+
+    def shifted(self, offsets: list[Value], turn: Value, strides: list[Value]) -> list[Value]:
+        """Offsets of the operands, `turn` turns of a loop further."""
+        return [self.b.add(o, self.b.mul(turn, s)) for o, s in zip(offsets, strides, strict=True)]
+
+    def step(self, offsets: list[Value], sums: list[Value]) -> list[Value]:
+        """One multiply-add for each accumulator."""
+        return self.accumulate(offsets, sums, self.mask_of, self.w.lanes)
+
+    def accumulate(self, offsets: list[Value], sums: list[Value], mask_of: MaskOf, lanes: int
+                   ) -> list[Value]:
+        loads = [o.reader(at, mask_of) for o, at in zip(self.operands, offsets, strict=True)]
+        return [self.multiply_add(loads[0](i, j), loads[1](i, j), sums[i * self.columns + j])
+                for i in range(len(self.rows)) for j in range(self.columns)]
+
+    def multiply_add(self, x: Value, y: Value, z: Value) -> Value:
+        """x * y + z."""
+        if self.w.acc.is_float:
+            return self.b.fma(x, y, z)
+        return self.b.add(self.b.mul(x, y), z)
+
+    # -- sums across the lanes -------------------------------------------------------------------
+    def horizontal(self, sums: list[Value]) -> list[Value]:
+        """As `reduce`, with vectors of the innermost variable."""
+        var = self.tile.vector
+        loop = ReduceLoop((var,), self.w.c.size(var), self.w.c.a.stride(var),
+                          self.w.c.b.stride(var))
+        start = [o.start for o in self.operands]
+        return self.reduce(self.loops, start, sums, lambda at, s: self.along(loop, at, s), 1)
+
+    def along(self, loop: ReduceLoop, offsets: list[Value], sums: list[Value]) -> list[Value]:
+        """One run along the vector variable: full vectors, then a masked one."""
+        b, lanes, unroll = self.b, self.tile.lanes, self.tile.unroll
+        strides = [self.w.value(loop.a), self.w.value(loop.b)]
+        size = self.w.value(loop.size)
+        lo = b.index(0)
+        for turns in dict.fromkeys((unroll, 1)):
+            step = turns * lanes
+            hi = b.add(lo, b.mul(b.div(b.sub(size, lo), step), step))
+            if lo.const is None or lo.const != hi.const:
+                with b.loop(lo, hi, step, carry=sums) as turn:
+                    carried = turn.carry
+                    at = self.shifted(offsets, turn.var, strides)
+                    for u in range(turns):
+                        here = self.shifted(at, b.index(u * lanes), strides)
+                        carried = self.accumulate(here, carried, lambda j: None, lanes)
+                    turn.next(*carried)
+                sums = turn.results
+            lo = hi
+        if lo.const is not None and lo.const == size.const:
+            return sums
+        mask = b.compare("lt", b.iota(lanes), b.splat(b.sub(size, lo), lanes))
+        at = self.shifted(offsets, lo, strides)
+        return self.accumulate(at, sums, lambda j: mask, lanes)
+
+    # -- results ---------------------------------------------------------------------------------
+    def place(self, row: Mapping[str, int], column: int) -> dict[str, Value]:
+        """The output index of an accumulator's first lane."""
+        shift = {**row, self.tile.column: column}
+        return {v: self.b.add(at, shift.get(v, 0)) for v, at in self.index.items()}
+
+    def finish(self, sums: list[Value]) -> None:
+        """Each accumulator to the epilogue."""
+        for (i, row), j in product(enumerate(self.rows), range(self.columns)):
+            self.w.epilogue(self.place(row, j * self.w.lanes), self.tile.column,
+                            sums[i * self.columns + j], self.mask_of(j))
+
+    def finish_horizontal(self, sums: list[Value]) -> None:
+        """The columns of each row as one vector, or one by one where they are not 2, 4, 8."""
+        for i, row in enumerate(self.rows):
+            line = sums[i * self.columns: (i + 1) * self.columns]
+            if self.columns & (self.columns - 1) == 0:
+                self.w.epilogue(self.place(row, 0), self.tile.column, fold(self.b, line), None)
+                continue
+            for j, value in enumerate(line):
+                total = self.b.reduce("add", value)
+                self.w.epilogue(self.place(row, j), self.tile.column, total, None)
+
+
+def fold(b: Builder, vectors: Sequence[Value]) -> Value:
+    """The sums of the lanes of 1, 2, 4... vectors, as the lanes of one."""
+    count, lanes = len(vectors), vectors[0].lanes
+    vectors = list(vectors)
+    group = 1
+    while len(vectors) > 1:
+        low, high = _interleaved(lanes, group)
+        vectors = [b.add(b.shuffle(x, y, low), b.shuffle(x, y, high))
+                   for x, y in zip(vectors[::2], vectors[1::2], strict=True)]
+        group *= 2
+    value = vectors[0]
+    while value.lanes > count:
+        half = value.lanes // 2
+        value = b.add(b.shuffle(value, value, range(half)),
+                      b.shuffle(value, value, range(half, value.lanes)))
+    return value
+
+
+def _interleaved(lanes: int, group: int) -> tuple[list[int], list[int]]:
+    """Lanes of two vectors, merged by groups: even groups of both, then odd groups of both."""
+    pairs = range(0, lanes, 2 * group)
+    low = [s + p + g for p in pairs for s in (0, lanes) for g in range(group)]
+    high = [s + p + group + g for p in pairs for s in (0, lanes) for g in range(group)]
+    return low, high
+
+
+MaskOf = Callable[[int], Optional[Value]]
+Step = Callable[[list[Value], list[Value]], list[Value]]
+
+
+class _Operand:
+    """One operand of a register tile: where its rows and columns lie, and how they are read."""
+
+    def __init__(self, t: _RegisterTile, access: Access, buffer: Buffer) -> None:
+        self.t, self.b, self.access, self.buffer = t, t.b, access, buffer
+        w = t.w
+        self.start = self.b.add(w.value(access.base), self.linear(t.index))
+        self.in_rows = [any(access.carries(v) for v in row) for row in t.rows]
+        self.row_offsets = [self.row_offset(row) for row in t.rows]
+        self.stride = w.value(access.stride(t.tile.column))
+        self.along = w.value(access.stride(t.tile.vector))
+
+    def linear(self, index: Mapping[str, Value]) -> Value:
+        """The offset of an output index."""
+        b, total, panel = self.b, self.b.index(0), self.access.panel
+        for var, at in index.items():
+            if panel is not None and panel.var == var:
+                whole = b.mul(b.div(at, panel.width), self.t.w.value(panel.stride))
+                total = b.add(b.add(total, whole), b.rem(at, panel.width))
+            else:
+                total = b.add(total, b.mul(at, self.t.w.value(self.access.stride(var))))
+        return total
+
+    def row_offset(self, row: Mapping[str, int]) -> Value:
+        b, total = self.b, self.b.index(0)
+        for var, count in row.items():
+            total = b.add(total, b.mul(b.index(count), self.t.w.value(self.access.stride(var))))
+        return total
+
+    def reader(self, offset: Value, mask_of: MaskOf) -> Callable[[int, int], Value]:
+        """Reads the factor of accumulator (i, j) at one turn of the reduce loops, each once."""
+        seen: dict[tuple[Value, int], Value] = {}
+        made: dict[tuple[object, int], Value] = {}
+
+        def read(i: int, j: int) -> Value:
+            row = self.row_offsets[i]
+            key = (row.const if row.const is not None else row, j if self.by_column else 0)
+            if key not in made:
+                made[key] = self.load(offset, row, j, mask_of)
+            return made[key]
+
+        return read
+
+    @property
+    def by_column(self) -> bool:
+        """Whether columns differ."""
+        return self.stride.const != 0
+
+    def load(self, offset: Value, row: Value, j: int, mask_of: MaskOf) -> Value:
+        """A vector along the lanes, or one element for all of them."""
+        b, t = self.b, self.t
+        lanes = t.tile.lanes
+        at = b.add(offset, b.add(row, b.mul(self.stride, j * t.w.lanes)))
+        if self.along.const == 0:
+            value = b.load(self.buffer, at)
+        elif self.along.const == 1:
+            packed = self.access.panel is not None and self.access.panel.var == t.tile.vector
+            value = b.load(self.buffer, at, lanes, None if packed else mask_of(j))
+        else:
+            offsets = b.add(at, b.mul(b.iota(lanes), b.splat(self.along, lanes)))
+            value = b.gather(self.buffer, offsets, mask_of(j))
+        return b.splat(b.cast(value, t.w.acc), lanes)
