@@ -1,0 +1,68 @@
+"""Files that are whole or not there: the one way in which Lamina writes to disk.
+
+In: a path and the bytes for it. Out: a file that a crash, a full disk or Ctrl-C leaves either as it
+was or complete.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from lamina.errors import DataError
+
+
+def write_atomically(path: str | os.PathLike[str], chunks: Iterable[Any]) -> None:
+    """Write `chunks` (bytes or memoryviews) to `path`, all of them or nothing.
+
+    They go to a file beside it, which is flushed to the disk and then renamed; folders are made.
+    Raises DataError with the reason of the operating system; an older file is then still there.
+
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> write_atomically(folder.name + "/notes.txt", [b"one ", b"two"])
+    >>> open(folder.name + "/notes.txt").read()
+    'one two'
+    """
+    target = Path(os.path.realpath(path))  # through a link, not over it
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _write_and_rename(target, chunks)
+    except OSError as error:
+        raise DataError(
+            "write",
+            operands=[("file", os.fspath(path)), ("reason", error.strerror or str(error))],
+            rule="the folder must be writable and the disk must have room for the whole file",
+        ) from error
+
+
+def _write_and_rename(target: Path, chunks: Iterable[Any]) -> None:
+    draft = target.parent / f".{target.name}.{secrets.token_hex(4)}.part"
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.writelines(chunks)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, target)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    _flush_folder(target.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the rename itself durable; Windows has no call for it."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows turns \n into \r\n without it
