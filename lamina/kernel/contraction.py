@@ -12,6 +12,10 @@ the two operands' buffers, an epilogue. Out: statements in the builder.
         for the reduce variables: accumulator += a * b
         epilogue(index, vector variable, accumulator, mask), once for each accumulator
 
+With `tile.block` the sums of a task lie in stack memory: for each block of the reduce variables the
+loops run as above, but take up the accumulators there and leave them there; the epilogue follows
+in a last run.
+
 `epilogue(index, var, value, mask)` computes the fused tail and stores it. `index` maps each output
 variable to the scalar index of the first lane; the lanes of `value` run along `var` (their number
 may differ from call to call; 1 is a scalar); lanes that are off in `mask` lie outside the output
@@ -21,19 +25,20 @@ may differ from call to call; 1 is a scalar); lanes that are off in `mask` lie o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import product
 from math import prod
 from typing import Optional
 
-from lamina.kernel.loops import Buffer, Builder, Loop, Value
-from lamina.schedule.contraction import Access, Contraction, ReduceLoop, Tile, reduce_loops
+from lamina.kernel.loops import Buffer, Builder, Value
+from lamina.schedule.contraction import Access, Contraction, Tile, reduce_loops
 from lamina.shapes import Dim
 
 Epilogue = Callable[[dict[str, Value], str, Value, Optional[Value]], None]
 Resolve = Callable[[Dim], Value]
 
-FLAT_FMAS = 320  # reduce loops with fewer multiply-adds in all are written out
+FLAT_FMAS = 60  # reduce loops with fewer multiply-adds in all are written out; more make it spill
 
 
 def emit(b: Builder, contraction: Contraction, tile: Tile, a: Buffer, b_: Buffer,
@@ -55,6 +60,49 @@ class _Span:
     once: bool = False  # at most one turn: not a loop; runs if lo < hi
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A block of the reduce variables: where it starts, and how long it is in the last of them."""
+
+    index: dict[str, Value]
+    var: str
+    size: Value
+
+
+@dataclass(frozen=True)
+class _Turns:
+    """A reduce loop: how often, and how far each operand moves in a turn."""
+
+    size: Value
+    strides: tuple[Value, Value]
+
+
+class _Store:
+    """The sums of a task in stack memory, laid out like the task's part of the output."""
+
+    def __init__(self, w: _Writer, origin: Mapping[str, Value]) -> None:
+        self.w, self.b, self.origin = w, w.b, origin
+        self.strides: dict[str, int] = {}
+        self.count = w.tile.lanes if w.tile.horizontal else 1
+        for var, step in sorted(w.tile.grid, key=lambda g: g[0] != w.tile.column):
+            self.strides[var] = self.count
+            self.count *= -(-step // w.tile.lanes) * w.tile.lanes if w.is_column(var) else step
+        self.buffer = w.b.scratch(w.acc, self.count)
+
+    def clear(self) -> None:
+        """All sums zero."""
+        lanes = self.w.tile.lanes
+        with self.b.loop(0, self.count, lanes) as turn:
+            self.b.store(self.buffer, turn.var, self.b.const(0, self.w.acc, lanes))
+
+    def at(self, index: Mapping[str, Value]) -> Value:
+        """Where the sum for an output index lies."""
+        b, total = self.b, self.b.index(0)
+        for var, at in index.items():
+            total = b.add(total, b.mul(b.sub(at, self.origin[var]), self.strides[var]))
+        return total
+
+
 class _Writer:
     def __init__(self, b: Builder, contraction: Contraction, tile: Tile,
                  buffers: tuple[Buffer, Buffer], epilogue: Epilogue, resolve: Resolve | None
@@ -66,6 +114,8 @@ class _Writer:
         self.epilogue = epilogue
         self.resolve = resolve
         self.acc = contraction.acc
+        self.store: _Store | None = None
+        self.part: _Part | None = None
         self.out = [v for v, _ in contraction.out_vars]
 
     def value(self, size: Dim) -> Value:
@@ -91,7 +141,35 @@ class _Writer:
                 number = b.div(number, count)
             lo = b.mul(digit, step)
             spans[var] = (lo, b.min(b.add(lo, step), size) if count.const != 1 else size)
+        if self.tile.block is None:
+            self.nest(0, spans, {}, {}, False)
+        else:
+            self.blocked(spans)
+
+    def blocked(self, spans: Mapping[str, tuple[Value, Value]]) -> None:
+        """One task, block by block of the reduce variables."""
+        self.store = _Store(self, {v: lo for v, (lo, _) in spans.items()})
+        self.store.clear()
+        with ExitStack() as loops:
+            self.part = self.open_blocks(loops)
+            self.nest(0, spans, {}, {}, False)
+        self.part = None
         self.nest(0, spans, {}, {}, False)
+
+    def open_blocks(self, loops: ExitStack) -> _Part:
+        """Open a loop for each reduce variable down to the blocked one."""
+        b, index = self.b, {}
+        name, step = self.tile.block or ("", 1)
+        for var in self.tile.reduce:
+            size = self.value(self.c.size(var))
+            by = step if var == name else 1
+            turn = loops.enter_context(b.loop(0, size, by)).var if size.const != 1 else b.index(0)
+            index[var] = turn
+            if var == name:
+                break
+        left = b.sub(size, turn)
+        whole = size.const is not None and int(size.const) % step == 0
+        return _Part(index, name, b.index(step) if whole else b.min(left, step))
 
     def nest(self, level: int, spans: Mapping[str, tuple[Value, Value]], index: dict[str, Value],
              blocks: dict[str, int], ragged: bool) -> None:
@@ -178,11 +256,6 @@ class _RegisterTile:
         self.mask = self.edge_mask(blocks[w.tile.column]) if ragged else None
         self.operands = [_Operand(self, x, buffer)
                          for x, buffer in zip((w.c.a, w.c.b), w.buffers, strict=True)]
-        self.loops = reduce_loops(w.c, self.reduce_order())
-
-    def reduce_order(self) -> tuple[str, ...]:
-        """Reduce variables, without the one across the lanes."""
-        return tuple(r for r in self.tile.reduce if r != self.tile.vector)
 
     def edge_mask(self, values: int) -> Value:
         """Lanes of the last column that lie inside the output."""
@@ -196,69 +269,113 @@ class _RegisterTile:
         return self.mask if column == self.columns - 1 else None
 
     def write(self) -> None:
-        """The sums, then the epilogue."""
+        """The sums, then the epilogue; or one part of that."""
         zero = self.b.const(0, self.w.acc, self.tile.lanes)
         sums = [zero] * (len(self.rows) * self.columns)
-        if self.tile.horizontal:
-            sums = self.horizontal(sums)
+        if self.tile.block is None:
+            self.finish(self.total(sums))
+        elif self.w.part is None:
+            self.finish(self.stored())
         else:
-            start = [o.start for o in self.operands]
-            sums = self.reduce(self.loops, start, sums, self.step, 1)
-        if self.tile.horizontal:
-            self.finish_horizontal(sums)
-        else:
-            self.finish(sums)
+            self.keep(self.total(self.stored()))
+
+    def total(self, sums: list[Value]) -> list[Value]:
+        """`sums` and the products of all turns, or of one block."""
+        start, loops = self.extent()
+        step = self.along if self.tile.horizontal else self.step
+        return self.reduce(loops, start, sums, step)
+
+    def extent(self) -> tuple[list[Value], list[_Turns]]:
+        """Where the operands start, and the reduce loops but for one across the lanes."""
+        start, part = [o.start for o in self.operands], self.w.part
+        order = [r for r in self.tile.reduce if r != self.tile.vector]
+        loops: list[_Turns] = []
+        if part is not None:
+            for var, at in part.index.items():
+                start = self.shifted(start, at, self.strides(var))
+            order = [r for r in order if r not in part.index]
+            if part.var != self.tile.vector:
+                loops = [_Turns(part.size, self.strides(part.var))]
+        value = self.w.value
+        return start, loops + [_Turns(value(loop.size), (value(loop.a), value(loop.b)))
+                               for loop in reduce_loops(self.w.c, order)]
+
+    def strides(self, var: str) -> tuple[Value, Value]:
+        """How far each operand moves with a variable."""
+        return self.w.value(self.w.c.a.stride(var)), self.w.value(self.w.c.b.stride(var))
+
+    # -- sums kept between blocks ----------------------------------------------------------------
+    def places(self) -> Iterator[tuple[int, int, dict[str, Value], Value]]:
+        """Each accumulator: row, column, output index, place in the store."""
+        store = self.w.store
+        for (i, row), j in product(enumerate(self.rows), range(self.columns)):
+            index = self.place(row, j * self.w.lanes)
+            yield i, j, index, store.at(index) if store else self.b.index(0)
+
+    def stored(self) -> list[Value]:
+        """The accumulators as the blocks so far have left them."""
+        return [self.b.load(self.w.store.buffer, at, self.tile.lanes)
+                for _, _, _, at in self.places()]
+
+    def keep(self, sums: list[Value]) -> None:
+        """Leave the accumulators for the next block."""
+        for value, (_, _, _, at) in zip(sums, list(self.places()), strict=True):
+            self.b.store(self.w.store.buffer, at, value)
 
     # -- the reduce loops ------------------------------------------------------------------------
-    def reduce(self, loops: Sequence[ReduceLoop], offsets: list[Value], sums: list[Value],
-               step: Step, lanes: int) -> list[Value]:
+    def reduce(self, loops: Sequence[_Turns], offsets: list[Value], sums: list[Value], step: Step
+               ) -> list[Value]:
         """All turns of `loops` added to `sums`; `step` does the innermost turn."""
         if not loops:
             return step(offsets, sums)
         loop, inner = loops[0], loops[1:]
-        strides = [self.w.value(loop.a), self.w.value(loop.b)]
         if self.is_flat(loops, len(sums)):
-            return self.flat(loop, inner, strides, offsets, sums, step, lanes)
-        unroll = self.tile.unroll if not inner else 1
-        size = self.w.value(loop.size)
-        full = self.b.mul(self.b.div(size, unroll), unroll)
-        for lo, hi, turns in ((self.b.index(0), full, unroll), (full, size, 1)):
-            if lo.const is not None and lo.const == hi.const or lo is hi:
-                continue
+            for turn in range(int(loop.size.const or 0)):
+                at = self.shifted(offsets, self.b.index(turn), loop.strides)
+                sums = self.reduce(inner, at, sums, step)
+            return sums
+        for lo, hi, turns in self.runs(loop.size, 1 if inner else self.unroll):
             with self.b.loop(lo, hi, turns, carry=sums) as turn:
-                carried = turn.carry
-                at = self.shifted(offsets, turn.var, strides)
+                sums = turn.carry
+                at = self.shifted(offsets, turn.var, loop.strides)
                 for u in range(turns):
-                    here = self.shifted(at, self.b.index(u), strides)
-                    carried = self.reduce(inner, here, carried, step, lanes)
-                turn.next(*carried)
+                    here = self.shifted(at, self.b.index(u), loop.strides)
+                    sums = self.reduce(inner, here, sums, step)
+                turn.next(*sums)
             sums = turn.results
         return sums
 
-    def is_flat(self, loops: Sequence[ReduceLoop], sums: int) -> bool:
+    @property
+    def unroll(self) -> int:
+        """Turns written out: the full tile's; an edge is not worth the code."""
+        full = self.tile.columns * prod(n for _, n in self.tile.rows)
+        return self.tile.unroll if len(self.rows) * self.columns == full and not self.mask else 1
+
+    def runs(self, size: Value, turns: int) -> Iterator[tuple[Value, Value, int]]:
+        """Loops that cover `size` turns: by `turns` at a time, then the rest one by one."""
+        b, lo = self.b, self.b.index(0)
+        for step in dict.fromkeys((turns, 1)):
+            hi = b.mul(b.div(size, step), step)
+            if hi.const is None or lo.const != hi.const:
+                yield lo, hi, step
+            lo = hi
+
+    def is_flat(self, loops: Sequence[_Turns], sums: int) -> bool:
         """Whether so few turns are left that they are written out."""
-        if not all(isinstance(loop.size, int) for loop in loops):
-            return False
-        return prod(loop.size for loop in loops) * sums <= FLAT_FMAS
+        turns = prod(-1 if loop.size.const is None else int(loop.size.const) for loop in loops)
+        return all(loop.size.const is not None for loop in loops) and turns * sums <= FLAT_FMAS
 
-    def flat(self, loop: ReduceLoop, inner: Sequence[ReduceLoop], strides: list[Value],
-             offsets: list[Value], sums: list[Value], step: Step, lanes: int) -> list[Value]:
-        """The turns of a short loop, one after the other."""
-        for turn in range(int(loop.size)):
-            at = self.shifted(offsets, self.b.index(turn), strides)
-            sums = self.reduce(inner, at, sums, step, lanes)
-        return sums
-
-    def shifted(self, offsets: list[Value], turn: Value, strides: list[Value]) -> list[Value]:
+    def shifted(self, offsets: list[Value], turn: Value, strides: tuple[Value, Value]
+                ) -> list[Value]:
         """Offsets of the operands, `turn` turns of a loop further."""
         return [self.b.add(o, self.b.mul(turn, s)) for o, s in zip(offsets, strides, strict=True)]
 
     def step(self, offsets: list[Value], sums: list[Value]) -> list[Value]:
         """One multiply-add for each accumulator."""
-        return self.accumulate(offsets, sums, self.mask_of, self.w.lanes)
+        return self.accumulate(offsets, sums, self.mask_of)
 
-    def accumulate(self, offsets: list[Value], sums: list[Value], mask_of: MaskOf, lanes: int
-                   ) -> list[Value]:
+    def accumulate(self, offsets: list[Value], sums: list[Value], mask_of: MaskOf) -> list[Value]:
+        """One turn: each factor is read once."""
         loads = [o.reader(at, mask_of) for o, at in zip(self.operands, offsets, strict=True)]
         return [self.multiply_add(loads[0](i, j), loads[1](i, j), sums[i * self.columns + j])
                 for i in range(len(self.rows)) for j in range(self.columns)]
@@ -270,38 +387,26 @@ class _RegisterTile:
         return self.b.add(self.b.mul(x, y), z)
 
     # -- sums across the lanes -------------------------------------------------------------------
-    def horizontal(self, sums: list[Value]) -> list[Value]:
-        """As `reduce`, with vectors of the innermost variable."""
-        var = self.tile.vector
-        loop = ReduceLoop((var,), self.w.c.size(var), self.w.c.a.stride(var),
-                          self.w.c.b.stride(var))
-        start = [o.start for o in self.operands]
-        return self.reduce(self.loops, start, sums, lambda at, s: self.along(loop, at, s), 1)
-
-    def along(self, loop: ReduceLoop, offsets: list[Value], sums: list[Value]) -> list[Value]:
+    def along(self, offsets: list[Value], sums: list[Value]) -> list[Value]:
         """One run along the vector variable: full vectors, then a masked one."""
-        b, lanes, unroll = self.b, self.tile.lanes, self.tile.unroll
-        strides = [self.w.value(loop.a), self.w.value(loop.b)]
-        size = self.w.value(loop.size)
-        lo = b.index(0)
-        for turns in dict.fromkeys((unroll, 1)):
-            step = turns * lanes
-            hi = b.add(lo, b.mul(b.div(b.sub(size, lo), step), step))
-            if lo.const is None or lo.const != hi.const:
-                with b.loop(lo, hi, step, carry=sums) as turn:
-                    carried = turn.carry
-                    at = self.shifted(offsets, turn.var, strides)
-                    for u in range(turns):
-                        here = self.shifted(at, b.index(u * lanes), strides)
-                        carried = self.accumulate(here, carried, lambda j: None, lanes)
-                    turn.next(*carried)
-                sums = turn.results
-            lo = hi
-        if lo.const is not None and lo.const == size.const:
+        b, lanes, var, part = self.b, self.tile.lanes, self.tile.vector, self.w.part
+        strides = self.strides(var)
+        size = part.size if part and part.var == var else self.w.value(self.w.c.size(var))
+        for lo, hi, turns in self.runs(b.div(size, lanes), self.unroll):
+            with b.loop(lo, hi, turns, carry=sums) as turn:
+                sums = turn.carry
+                at = self.shifted(offsets, b.mul(turn.var, lanes), strides)
+                for u in range(turns):
+                    here = self.shifted(at, b.index(u * lanes), strides)
+                    sums = self.accumulate(here, sums, lambda j: None)
+                turn.next(*sums)
+            sums = turn.results
+        if size.const is not None and int(size.const) % lanes == 0:
             return sums
-        mask = b.compare("lt", b.iota(lanes), b.splat(b.sub(size, lo), lanes))
-        at = self.shifted(offsets, lo, strides)
-        return self.accumulate(at, sums, lambda j: mask, lanes)
+        full = b.mul(b.div(size, lanes), lanes)
+        mask = b.compare("lt", b.iota(lanes), b.splat(b.sub(size, full), lanes))
+        at = self.shifted(offsets, full, strides)
+        return self.accumulate(at, sums, lambda j: mask)
 
     # -- results ---------------------------------------------------------------------------------
     def place(self, row: Mapping[str, int], column: int) -> dict[str, Value]:
@@ -311,9 +416,12 @@ class _RegisterTile:
 
     def finish(self, sums: list[Value]) -> None:
         """Each accumulator to the epilogue."""
-        for (i, row), j in product(enumerate(self.rows), range(self.columns)):
-            self.w.epilogue(self.place(row, j * self.w.lanes), self.tile.column,
-                            sums[i * self.columns + j], self.mask_of(j))
+        if self.tile.horizontal:
+            self.finish_horizontal(sums)
+            return
+        for i, j, index, _ in self.places():
+            value = sums[i * self.columns + j]
+            self.w.epilogue(index, self.tile.column, value, self.mask_of(j))
 
     def finish_horizontal(self, sums: list[Value]) -> None:
         """The columns of each row as one vector, or one by one where they are not 2, 4, 8."""
