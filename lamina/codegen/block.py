@@ -82,6 +82,16 @@ def has_rounding(target: Target) -> bool:
     return not is_x86(target) or target.vector_bytes >= 32
 
 
-def has_masks(target: Target) -> bool:
-    """Whether masked and gathering accesses of 32 and 64 bits are instructions."""
-    return is_x86(target) and target.vector_bytes >= 32
+def has_masks(target: Target, bits: int) -> bool:
+    """Whether masked loads and stores of elements of that many bits are instructions."""
+    return is_x86(target) and (target.vector_bytes == 64 or target.vector_bytes == 32 <= bits)
+
+
+def has_gather(target: Target, bits: int) -> bool:
+    """Whether there are gather instructions for elements of that many bits."""
+    return is_x86(target) and target.vector_bytes >= 32 <= bits
+
+
+def has_scatter(target: Target, bits: int) -> bool:
+    """Whether there are scatter instructions for elements of that many bits."""
+    return is_x86(target) and target.vector_bytes == 64 and bits >= 32

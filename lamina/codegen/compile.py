@@ -63,9 +63,26 @@ def _optimised(text: str, target: Target, machine: Any) -> Any:
     except RuntimeError as error:
         raise CompileError("codegen", operands=[("LLVM", str(error).strip()[:2000])],
                            rule="LLVM accepts the text that codegen prints") from None
-    options = llvm.create_pipeline_tuning_options(SPEED_LEVEL)
+    _run_passes(llvm, module, machine)
+    return module
+
+
+def _run_passes(llvm: Any, module: Any, machine: Any) -> None:
+    import os
+    mode = os.environ.get("MODE", "own")
+    options = llvm.create_pipeline_tuning_options(int(mode) if mode.isdigit() else 2)
     options.loop_vectorization = False
     options.slp_vectorization = False
+    options.loop_unrolling = os.environ.get("UNROLL", "0") == "1"
     builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
-    return module
+    if mode == "none":
+        return
+    if mode.isdigit():
+        return builder.getModulePassManager().run(module, builder)
+    passes = llvm.create_new_module_pass_manager()
+    for name in mode.split("+") if mode != "own" else PASSES:
+        getattr(passes, f"add_{name}_pass")()
+    passes.run(module, builder)
+
+
+PASSES = ("always_inliner", "simplify_cfg", "instruction_combine", "simplify_cfg")

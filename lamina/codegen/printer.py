@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 
 from lamina.codegen.arithmetic import EMITTERS as ARITHMETIC
 from lamina.codegen.block import Text, is_gpu, is_x86, operand, typed
+from lamina.codegen.hoist import hoist
 from lamina.codegen.intrinsics import PLAIN
 from lamina.codegen.memory import EMITTERS as MEMORY_EMITTERS
 from lamina.codegen.memory import Memory
@@ -43,7 +44,7 @@ def print_kernel(kernel: Kernel, target: Target) -> str:
     True
     """
     verify_kernel(kernel)
-    return _Printer(kernel, target).module()
+    return _Printer(hoist(kernel), target).module()
 
 
 class _Printer:
@@ -62,8 +63,8 @@ class _Printer:
         self.block(kernel.body)
         self.t.line("ret void")
         parts = [f'target triple = "{self.target.triple}"', *self.t.declares.values(),
-                 f"define {linkage} @{name}{signature} #0 {{", "entry:", *self.scratch(),
-                 *self.t.lines, "}"]
+                 f"define {linkage} @{name}{signature} #0 {{", "entry:",
+                 *self.memory.slot_lines(), *self.scratch(), *self.t.lines, "}"]
         if gpu:
             parts += _gpu_entry(kernel.name)
         attributes = _ATTRIBUTES + (_WIDE if is_x86(self.target) else "")

@@ -31,7 +31,7 @@ from lamina.kernel.loops import (
 FLOAT_ONLY = frozenset("sqrt floor ceil trunc rint fma narrow".split())
 INTEGER_ONLY = frozenset("rem shl shr".split())
 BITS = frozenset("and or xor not".split())
-BOOL_TAKES = BITS | COMPARE | {"min", "max"}
+BOOL_TAKES = BITS | {"min", "max", "select"}
 OFFSETS = (dtypes.int32, dtypes.int64)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*$")
 
