@@ -81,7 +81,7 @@ def parse_idx(content: bytes, name: str = "<bytes>") -> np.ndarray:
     if len(content) < max(start, 4) or content[:2] != b"\0\0" or content[2] not in ELEMENTS:
         raise FormatError(
             "idx",
-            operands=[("file", name), ("found", f"{len(content)} bytes, {content[:8].hex(' ')} ...")],
+            operands=[("file", name), ("found", f"{len(content)} bytes: {content[:8].hex(' ')}")],
             rule="an IDX file starts with 00 00, an element type (08 to 0e), the number of axes "
             "and each axis in four bytes",
             hint="check that this is the right file, or fetch it again",

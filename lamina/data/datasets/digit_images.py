@@ -7,6 +7,7 @@ CC BY 4.0 (digits.LICENSE.txt, beside the data).
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def digits(split: str = "all") -> tuple[np.ndarray, np.ndarray]:
     """
     check_split("digits", split, ("all", "train", "test"))
     try:
-        with np.load(PATH, allow_pickle=False) as archive:
+        with np.load(io.BytesIO(PATH.read_bytes()), allow_pickle=False) as archive:
             images, labels = archive["images"], archive["labels"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise FormatError(
