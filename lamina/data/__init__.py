@@ -1,0 +1,6 @@
+"""Data on its way to the model: datasets in memory and the loader of batches."""
+
+from lamina.data.dataset import Dataset
+from lamina.data.loader import Loader
+
+__all__ = ["Dataset", "Loader"]

@@ -1,0 +1,96 @@
+"""Datasets: arrays of equal length that belong together, such as images and labels.
+
+In: arrays, tensors or lists, one row for each example. Out: rows by number, whole batches at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lamina.errors import ArgumentError, ShapeError
+from lamina.tensor import Tensor
+
+Batch = tuple[np.ndarray, ...]
+Transform = Callable[..., Any]
+
+
+class Dataset:
+    """Rows of several arrays: `Dataset(images, labels)`.
+
+    transform: called with the arrays of a whole batch, returns as many or others:
+    `lambda images, labels: (images.astype(np.float32) / 255, labels)`.
+
+    >>> data = Dataset([[1.0], [2.0], [3.0]], [0, 1, 0])
+    >>> len(data)
+    3
+    >>> data[1:]
+    (array([[2.],
+           [3.]], dtype=float32), array([1, 0]))
+    """
+
+    def __init__(self, *arrays: Any, transform: Transform | None = None) -> None:
+        self.arrays = tuple(_as_array(array) for array in arrays)
+        self.transform = transform
+        _check_lengths(self.arrays)
+
+    def __len__(self) -> int:
+        return len(self.arrays[0])
+
+    def __getitem__(self, rows: Any) -> Batch:
+        """rows: an int, a slice or an array of numbers; the result has been transformed."""
+        if isinstance(rows, slice):
+            return self._transformed(tuple(array[rows] for array in self.arrays))
+        return self.take(np.asarray(rows))
+
+    def take(self, rows: np.ndarray) -> Batch:
+        """The rows with these numbers, `[batch, ...]` of each array, transformed."""
+        return self._transformed(tuple(np.take(array, rows, axis=0) for array in self.arrays))
+
+    def _transformed(self, batch: Batch) -> Batch:
+        if self.transform is None:
+            return batch
+        result = self.transform(*batch)
+        return result if isinstance(result, tuple) else (result,)
+
+    def find_not_finite(self) -> str:
+        """Where the first NaN or infinity is, such as `array 0, row 17: nan`; "" if nowhere."""
+        for number, array in enumerate(self.arrays):
+            if not np.issubdtype(array.dtype, np.floating):
+                continue
+            rows = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))
+            if rows.size:
+                values = array[rows[0]]
+                return f"array {number}, row {rows[0]}: {values[~np.isfinite(values)].flat[0]}"
+        return ""
+
+
+def _as_array(value: Any) -> np.ndarray:
+    if isinstance(value, Tensor):
+        return value.numpy()
+    array = np.asarray(value)
+    is_list = not hasattr(value, "dtype")
+    return array.astype(np.float32) if is_list and array.dtype == np.float64 else array
+
+
+def _check_lengths(arrays: tuple[np.ndarray, ...]) -> None:
+    if not arrays:
+        raise ArgumentError(
+            "Dataset",
+            operands=[("arrays", "none")],
+            rule="a dataset has at least one array",
+            hint="Dataset(images, labels)",
+        )
+    lengths = [len(array) if array.ndim else 0 for array in arrays]
+    if len(set(lengths)) > 1 or any(array.ndim == 0 for array in arrays):
+        raise ShapeError(
+            "Dataset",
+            operands=[
+                (f"array {i}", f"{array.dtype} {list(array.shape)}")
+                for i, array in enumerate(arrays)
+            ],
+            rule="all arrays have the same first axis, the examples",
+            got=lengths,
+        )

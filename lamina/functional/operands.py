@@ -1,0 +1,72 @@
+"""What the functions check before they record anything, and how operands read in errors.
+
+In: tensors and the names of their axes. Out: nothing, or a four-part error with the user's line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lamina.errors import ArgumentError, DTypeError, ShapeError
+from lamina.tensor import Tensor
+
+CHANNELS_LAST = "channels_last"
+CHANNELS_FIRST = "channels_first"
+
+
+def describe(value: Tensor, axes: Sequence[str] = ()) -> str:
+    """`float32 [batch=32, features=128]`; axes without a name show only their size."""
+    names = axes if len(axes) == len(value.shape) else ("",) * len(value.shape)
+    sizes = (f"{n}={size}" if n else str(size) for n, size in zip(names, value.shape, strict=True))
+    return f"{value.dtype.name} [{', '.join(sizes)}]"
+
+
+def checked_format(data_format: str) -> str:
+    """`data_format` itself, if it is one that Lamina knows."""
+    if data_format not in (CHANNELS_LAST, CHANNELS_FIRST):
+        hints = {"NHWC": CHANNELS_LAST, "NCHW": CHANNELS_FIRST}
+        hint = hints.get(str(data_format).upper(), CHANNELS_LAST)
+        raise ArgumentError(
+            "data_format",
+            operands=[("data_format", repr(data_format))],
+            rule=f'data_format is "{CHANNELS_LAST}" or "{CHANNELS_FIRST}"',
+            hint=f'data_format="{hint}"',
+            got=data_format,
+        )
+    return data_format
+
+
+def check_same_shape(op: str, input: Tensor, target: Tensor) -> None:
+    """Refuse to broadcast a loss: `[32, 1]` against `[32]` would compare all pairs."""
+    if input.shape == target.shape:
+        return
+    raise ShapeError(
+        op,
+        operands=[("input", describe(input)), ("target", describe(target))],
+        rule="input and target have the same shape (a loss does not broadcast)",
+        hint=_same_shape_hint(input.shape, target.shape),
+        expected=input.shape,
+        got=target.shape,
+    )
+
+
+def _same_shape_hint(input: tuple[int, ...], target: tuple[int, ...]) -> str:
+    """Drop the last axis of size 1 from the one that has it, if that makes the shapes equal."""
+    if input == (*target, 1):
+        return "input.squeeze(-1)"
+    if target == (*input, 1):
+        return "target.squeeze(-1)"
+    return ""
+
+
+def check_float(op: str, **operands: Tensor) -> None:
+    """Every operand is a float."""
+    for name, value in operands.items():
+        if not value.dtype.is_float:
+            raise DTypeError(
+                op,
+                operands=[(key, describe(operand)) for key, operand in operands.items()],
+                rule=f"{name} is a float",
+                hint=f"{name}.astype(lm.float32)",
+                got=value.dtype,
+            )

@@ -1,0 +1,202 @@
+"""Modules: objects that hold parameters and other modules, and are called.
+
+In: attributes set in `__init__`: Parameter, Buffer, Module, and lists, tuples and dicts of them.
+Out: their names (`layers.3.weight`), their state, and the place that errors and profiles show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Self
+
+from lamina.errors import pop_place, push_place
+from lamina.nn.parameter import Buffer, Parameter
+from lamina.nn.summary import summary_table
+from lamina.state import Loaded, assign_all
+from lamina.tensor import Tensor
+
+
+class Module:
+    """A function with parameters. Write `__init__` and `forward`, then call the object.
+
+    Nothing is registered: whatever is an attribute when it is asked for is part of the module.
+    A `__init__` need not call `super().__init__()`.
+
+    >>> class Scale(Module):
+    ...     def __init__(self):
+    ...         self.factor = Parameter([2.0])
+    ...     def forward(self, x):
+    ...         return x * self.factor
+    >>> [name for name, _ in Scale().named_parameters()]
+    ['factor']
+    """
+
+    training: bool = True
+    _name: str = ""  # the attribute of the parent that holds this module
+    _place: str | None = None  # what __call__ shows in errors; None: to be made
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        """The outputs for `inputs`; every subclass writes its own."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward method")
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        push_place(self._place or self._make_place())
+        try:
+            return self.forward(*inputs, **options)
+        finally:
+            pop_place()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if isinstance(value, (Module, list, tuple, dict)):
+            for path, child in _members(Module, name, value, "{}[{!r}]"):
+                object.__setattr__(child, "_name", path)
+                object.__setattr__(child, "_place", None)
+            object.__setattr__(self, "_place", None)
+
+    def _make_place(self) -> str:
+        """`fc1 (Linear 784 -> 10)` for a layer, `encoder` for a module of modules."""
+        if any(True for _ in self.named_children()):
+            place = self._name or "model"
+        else:
+            described = f"{type(self).__name__} {self.extra_repr()}".strip()
+            place = f"{self._name} ({described})" if self._name else described
+        object.__setattr__(self, "_place", place)
+        return place
+
+    # What is inside
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """Modules directly inside this one, by name, in the order of the attributes."""
+        for name, value in vars(self).items():
+            yield from _members(Module, name, value, "{}.{}")
+
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """This module (named "") and all inside it, each once."""
+        seen: set[int] = set()
+        for path, module in self._walk("", ()):
+            if id(module) not in seen:
+                seen.add(id(module))
+                yield path, module
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all inside it, each once."""
+        return (module for _, module in self.named_modules())
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Parameters of this module and all inside it; a shared one only under its first name."""
+        seen: set[int] = set()
+        for name, value in self._named_state():
+            if isinstance(value, Parameter) and id(value) not in seen:
+                seen.add(id(value))
+                yield name, value
+
+    def parameters(self) -> Iterator[Parameter]:
+        """What an optimizer takes: `SGD(model.parameters(), lr=0.1)`."""
+        return (value for _, value in self.named_parameters())
+
+    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """Buffers of this module and all inside it."""
+        for name, value in self._named_state():
+            if isinstance(value, Buffer):
+                yield name, value
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Untrained state of this module and all inside it."""
+        return (value for _, value in self.named_buffers())
+
+    def _walk(self, path: str, above: tuple[Module, ...]) -> Iterator[tuple[str, Module]]:
+        if any(self is module for module in above):
+            return  # a child that knows its parent
+        yield path, self
+        for name, child in self.named_children():
+            yield from child._walk(f"{path}.{name}" if path else name, (*above, self))
+
+    def _named_state(self) -> Iterator[tuple[str, Parameter | Buffer]]:
+        """Every parameter and buffer under every name it has."""
+        for path, module in self._walk("", ()):
+            for name, value in module._own_state():
+                yield (f"{path}.{name}" if path else name), value
+
+    def _own_state(self) -> Iterator[tuple[str, Parameter | Buffer]]:
+        for name, value in vars(self).items():
+            yield from _members((Parameter, Buffer), name, value, "{}.{}")
+
+    # State
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Name -> value of every parameter and buffer, as they are now: later steps leave it."""
+        return {name: value.detach() for name, value in self._named_state()}
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> Loaded:
+        """Take the values of `state`, arrays or tensors by name.
+
+        strict: every name must be on both sides; otherwise only shared ones are loaded and the
+        others are returned as `(missing, unexpected)`.
+        Raises FormatError, ShapeError or DTypeError, and then changes nothing.
+        """
+        place = f"load_state_dict of {type(self).__name__}"
+        return assign_all(place, dict(self._named_state()), state, strict)
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch dropout, batch norm and the like to training, or with False to evaluation."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Switch to evaluation."""
+        return self.train(False)
+
+    def apply(self, function: Callable[[Module], object]) -> Self:
+        """Call `function` on this module and every one inside it, innermost first."""
+        for module in reversed(list(self.modules())):
+            function(module)
+        return self
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Train all parameters, or with False none of them."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def freeze(self) -> Self:
+        """Stop training the parameters: `model.encoder.freeze()`."""
+        return self.requires_grad_(False)
+
+    def unfreeze(self) -> Self:
+        """Train the parameters again."""
+        return self.requires_grad_(True)
+
+    # Text
+
+    def extra_repr(self) -> str:
+        """What tells this layer from others of its class, such as `784 -> 10`."""
+        return ""
+
+    def summary(self) -> str:
+        """A table of the layers, the shapes of their parameters and their number."""
+        return summary_table(self)
+
+    def __repr__(self) -> str:
+        rows = [f"({name}): {child!r}" for name, child in self.named_children()]
+        extra = self.extra_repr()
+        if not rows:
+            return f"{type(self).__name__}({extra})"
+        inner = "\n".join([extra, *rows] if extra else rows).replace("\n", "\n  ")
+        return f"{type(self).__name__}(\n  {inner}\n)"
+
+
+def _members(kinds: Any, name: str, value: Any, form: str) -> Iterator[tuple[str, Any]]:
+    """Objects of `kinds` that the attribute `name` holds: itself, or items of a list or dict.
+
+    form: how a name and a key are joined, `{}.{}` in states and `{}[{!r}]` in errors.
+    """
+    if isinstance(value, kinds):
+        yield name, value
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _members(kinds, form.format(name, index), item, form)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _members(kinds, form.format(name, key), item, form)

@@ -1,0 +1,45 @@
+"""What a module stores: trained parameters and untrained buffers.
+
+In: an array, a nested list or a Tensor. Out: a Tensor that `Module` finds, names and saves.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina.dtypes import DType
+from lamina.errors import DTypeError
+from lamina.tensor import Tensor, tensor
+
+
+class Parameter(Tensor):
+    """A tensor that is trained: `parameters()` lists it and `backward()` fills its `grad`.
+
+    >>> weight = Parameter([[1.0, 2.0]])
+    >>> weight.requires_grad
+    True
+    """
+
+    def __init__(
+        self, value: Any, dtype: DType | None = None, requires_grad: bool = True
+    ) -> None:
+        start = tensor(value, dtype=dtype)
+        if requires_grad and not start.dtype.is_float:
+            raise DTypeError(
+                "Parameter",
+                operands=[("value", f"{start.dtype.name} {list(start.shape)}")],
+                rule="only floats are trained",
+                hint="nn.Buffer(value), for a value that is stored but not trained",
+                got=start.dtype,
+            )
+        super().__init__(start.node, requires_grad=requires_grad)
+
+
+class Buffer(Tensor):
+    """A tensor that is saved with a module but not trained, such as a running mean.
+
+    Change it in `forward` with `self.running_mean.assign(value)`.
+    """
+
+    def __init__(self, value: Any, dtype: DType | None = None) -> None:
+        super().__init__(tensor(value, dtype=dtype).node, requires_grad=False)

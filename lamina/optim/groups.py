@@ -1,0 +1,148 @@
+"""Parameter groups: parameters that share their hyperparameters.
+
+In: parameters, or dicts with `params` and options as in PyTorch. Out: a dict-like record in which
+the learning rate is a tensor, so that a compiled step reads its value and not a constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from lamina.dtypes import float32
+from lamina.errors import ArgumentError
+from lamina.tensor import Tensor, evaluate, no_grad, tensor
+
+Schedule = Callable[[Tensor], Tensor]
+Rate = float | Tensor | Schedule
+
+
+class ParameterGroup:
+    """`group["params"]`, `group["lr"]` and the other options of one group.
+
+    Only `lr` may change later: `group["lr"] = 1e-4`, or `group["lr"] *= 0.1`. The others are
+    constants of the compiled update.
+    """
+
+    def __init__(self, params: list[Tensor], lr: Rate, options: dict[str, Any]) -> None:
+        self.params = params
+        self.options = options
+        self.schedule: Schedule | None = lr if _is_schedule(lr) else None
+        self.lr = tensor(0.0, dtype=float32)
+        if self.schedule is None:
+            self["lr"] = lr
+
+    def __getitem__(self, name: str) -> Any:
+        if name in ("params", "lr"):
+            return getattr(self, name)
+        return self.options[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name != "lr":
+            raise ArgumentError(
+                "ParameterGroup",
+                operands=[(name, repr(value))],
+                rule="only lr may change; the other options are constants of the update",
+                hint="a new optimizer, with its state from the old: new.load_state_dict(...)",
+            )
+        if _is_schedule(value):
+            self.schedule = value
+            return
+        check_number("lr", value)
+        with no_grad():
+            self.lr.assign(tensor(value, dtype=float32))
+        self.schedule = None
+        evaluate(self.lr)
+
+    def keys(self) -> list[str]:
+        """Names that `group[name]` takes."""
+        return ["params", "lr", *self.options]
+
+    def follow_schedule(self, step: Tensor) -> None:
+        """Set `lr` to what the schedule gives for `step`; nothing to do without one."""
+        if self.schedule is not None:
+            rate = self.schedule(step)
+            self.lr.assign(rate.astype(float32) if isinstance(rate, Tensor) else tensor(rate))
+
+    def __repr__(self) -> str:
+        options = ", ".join(f"{name}={value}" for name, value in self.options.items())
+        return f"ParameterGroup({len(self.params)} parameters, lr={self.lr.item():g}, {options})"
+
+
+def make_groups(
+    optimizer: str, params: Iterable[Any], lr: Rate, defaults: Mapping[str, Any]
+) -> list[ParameterGroup]:
+    """Groups from parameters, `(name, parameter)` pairs, or dicts with `params` and options."""
+    items = [params] if isinstance(params, (Tensor, dict)) else list(params)
+    if not items:
+        raise _no_parameters(optimizer)
+    if not isinstance(items[0], dict):
+        items = [{"params": items}]
+    groups = [_make_group(optimizer, item, lr, defaults) for item in items]
+    _check_distinct(optimizer, groups)
+    return groups
+
+
+def _make_group(
+    optimizer: str, item: Mapping[str, Any], lr: Rate, defaults: Mapping[str, Any]
+) -> ParameterGroup:
+    unknown = [name for name in item if name not in ("params", "lr", *defaults)]
+    if unknown:
+        raise ArgumentError(
+            optimizer,
+            operands=[("group", ", ".join(item))],
+            rule="a group has " + ", ".join(["params", "lr", *defaults]),
+            got=unknown,
+        )
+    given = item["params"]
+    params = [given] if isinstance(given, Tensor) else list(given)
+    params = [p[1] if isinstance(p, tuple) else p for p in params]
+    for index, p in enumerate(params):
+        if not isinstance(p, Tensor) or not p.dtype.is_float:
+            raise ArgumentError(
+                optimizer,
+                operands=[(f"params[{index}]", repr(p))],
+                rule="every parameter is a float tensor",
+                hint="model.parameters()",
+            )
+    options = {name: item.get(name, value) for name, value in defaults.items()}
+    return ParameterGroup(params, item.get("lr", lr), options)
+
+
+def check_number(name: str, value: Any, below: float = float("inf")) -> None:
+    """A Python number `value` is at least 0 and below `below`; tensors are not looked into."""
+    if isinstance(value, Tensor):
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < below:
+        limit = "" if below == float("inf") else f" and less than {below:g}"
+        raise ArgumentError(
+            name,
+            operands=[(name, repr(value))],
+            rule=f"{name} is a finite number of at least 0{limit}",
+            got=value,
+        )
+
+
+def _is_schedule(lr: Any) -> bool:
+    return callable(lr) and not isinstance(lr, Tensor)
+
+
+def _no_parameters(optimizer: str) -> ArgumentError:
+    return ArgumentError(
+        optimizer,
+        operands=[("params", "empty")],
+        rule="an optimizer needs at least one parameter",
+        hint="model.parameters(), called anew: an iterator gives its items once",
+    )
+
+
+def _check_distinct(optimizer: str, groups: list[ParameterGroup]) -> None:
+    seen: set[int] = set()
+    for p in (p for group in groups for p in group.params):
+        if id(p) in seen:
+            raise ArgumentError(
+                optimizer,
+                operands=[("parameter", f"{p.dtype.name} {list(p.shape)}")],
+                rule="a parameter is given once; this one is given again",
+            )
+        seen.add(id(p))

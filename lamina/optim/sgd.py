@@ -1,0 +1,76 @@
+"""Stochastic gradient descent with momentum.
+
+Formulas as in PyTorch (torch.optim.SGD): the velocity does not contain the learning rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from lamina.errors import ArgumentError
+from lamina.optim.groups import ParameterGroup, Rate, check_number
+from lamina.optim.optimizer import Moments, Optimizer
+from lamina.tensor import Tensor, where
+
+
+class SGD(Optimizer):
+    """g += weight_decay p; v = momentum v + (1 - dampening) g; p -= lr v.
+
+    nesterov: p -= lr (g + momentum v) (Sutskever et al. 2013).
+    The first velocity is g, whatever the dampening.
+
+    >>> import lamina as lm
+    >>> p = lm.nn.Parameter([1.0])
+    >>> opt = SGD([p], lr=0.5)
+    >>> (p * p).sum().backward()
+    >>> opt.step()
+    >>> p.item()
+    0.0
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: Rate = 1e-3,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
+        check_number("momentum", momentum)
+        check_number("weight_decay", weight_decay)
+        if nesterov and (momentum == 0 or dampening != 0):
+            raise ArgumentError(
+                "SGD",
+                operands=[("momentum", str(momentum)), ("dampening", str(dampening))],
+                rule="nesterov needs a momentum and no dampening",
+                hint="momentum=0.9, dampening=0",
+            )
+        options = {"momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,
+                   "nesterov": nesterov}
+        super().__init__(params, lr, options)
+
+    def state_names(self, group: ParameterGroup) -> tuple[str, ...]:
+        """The velocity, if there is momentum."""
+        return ("momentum_buffer",) if group["momentum"] else ()
+
+    def begin(self, group: ParameterGroup, step: Tensor) -> float | Tensor:
+        """The share of the gradient that goes into the velocity."""
+        dampening = group["dampening"]
+        return where(step == 1.0, 1.0, 1.0 - dampening) if dampening else 1.0
+
+    def update(
+        self, p: Tensor, grad: Tensor, state: Moments, group: ParameterGroup,
+        shared: float | Tensor,
+    ) -> Tensor:
+        """See the class."""
+        if group["weight_decay"]:
+            grad = grad + group["weight_decay"] * p
+        momentum = group["momentum"]
+        if momentum:
+            kept = grad if isinstance(shared, float) else shared.astype(grad.dtype) * grad
+            velocity = momentum * state["momentum_buffer"] + kept
+            state["momentum_buffer"].assign(velocity)
+            grad = grad + momentum * velocity if group["nesterov"] else velocity
+        return p - group.lr.astype(grad.dtype) * grad

@@ -1,0 +1,272 @@
+"""The training loop: epochs, validation, metrics, callbacks; one compiled program for each step.
+
+In: a model, a loss, an optimizer, and batches `(input, ..., target)`. Out: a trained model, and
+means by name for every epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from lamina.data import Dataset
+from lamina.errors import NumericError, ShapeError
+from lamina.functional.operands import describe
+from lamina.nn import Module
+from lamina.optim import Optimizer
+from lamina.tensor import Tensor, no_grad
+from lamina.tensor import compile as compiled
+from lamina.train.batches import (
+    Batches,
+    as_batches,
+    as_tensors,
+    no_batches,
+    number_of_batches,
+    with_weight,
+)
+from lamina.train.interrupt import DeferredInterrupt
+from lamina.train.metrics import Metric, named_metrics
+from lamina.train.totals import Totals
+
+Logs = dict[str, float]
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+class Trainer:
+    """Trains `model` to make `loss(prediction, target)` small.
+
+    metrics: functions `(prediction, target) -> [batch]`, or names from `train.metrics.METRICS`.
+    log_every: steps between two reads of the means; a read waits for the device.
+    `epoch` and `step` count those begun, from 1, over all fits; `steps_per_epoch` is None if the
+    data does not know its length; `epochs` is the last that `fit` goes to; `logs` are the latest
+    means.
+
+    >>> import lamina as lm
+    >>> x = np.array([[0.0], [1.0], [2.0], [3.0]], np.float32)
+    >>> model = lm.nn.Linear(1, 1)
+    >>> trainer = Trainer(model, loss=lm.functional.mse_loss,
+    ...                   optimizer=lm.optim.SGD(model.parameters(), lr=0.1))
+    >>> history = trainer.fit((x, 2 * x), epochs=3)
+    >>> history[-1]["loss"] < history[0]["loss"]
+    True
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        *,
+        loss: Loss,
+        optimizer: Optimizer,
+        metrics: Sequence[str | Metric] = (),
+        callbacks: Sequence[Any] = (),
+        log_every: int = 10,
+    ) -> None:
+        self.model = model
+        self.loss = loss
+        self.optimizer = optimizer
+        self.metrics = named_metrics(metrics)
+        self.callbacks = list(callbacks)
+        self.log_every = log_every
+        self.epoch = 0
+        self.epochs = 0
+        self.step = 0
+        self.steps_per_epoch: int | None = None
+        self.logs: Logs = {}
+        self._stopped = False
+        self._trained = Totals(["loss", *self.metrics])
+        self._evaluated = Totals(["loss", *self.metrics])
+        self._programs: dict[str, tuple[Any, Callable[..., Any]]] = {}
+
+    # Training
+
+    def fit(
+        self, train: Any, valid: Any = None, epochs: int = 1, batch_size: int = 32
+    ) -> list[Logs]:
+        """Train for `epochs` more epochs; the logs of each.
+
+        train, valid: a Loader, any iterable of batches that can be iterated anew for each epoch, or
+        a Dataset or tuple of arrays, which is loaded in batches of `batch_size` (train shuffled).
+        Raises NumericError when the loss is no longer a number. Ctrl-C waits for the end of the
+        step, calls `on_interrupt` of the callbacks, and is then raised.
+        """
+        train = as_batches(train, batch_size, shuffle=True)
+        valid = None if valid is None else as_batches(valid, batch_size, shuffle=False)
+        self.steps_per_epoch = number_of_batches(train)
+        self.epochs = self.epoch + epochs
+        self._stopped = False
+        self.model.train()
+        history: list[Logs] = []
+        try:
+            with DeferredInterrupt() as interrupt:
+                self._call("on_fit_start")
+                while self.epoch < self.epochs and not self._stopped:
+                    history.append(self._fit_epoch(train, valid, interrupt))
+                self._call("on_fit_end")
+        except KeyboardInterrupt:
+            self._call("on_interrupt")
+            raise
+        return history
+
+    def stop(self) -> None:
+        """End `fit` after the present epoch; for callbacks."""
+        self._stopped = True
+
+    def _fit_epoch(
+        self, train: Batches, valid: Batches | None, interrupt: DeferredInterrupt
+    ) -> Logs:
+        self.epoch += 1
+        self.logs = {}
+        self._trained.reset()
+        self._call("on_epoch_start")
+        self._train(train, interrupt)
+        if valid is not None:
+            means = self._evaluate(valid, interrupt)
+            self.logs = self.logs | {f"valid_{name}": value for name, value in means.items()}
+        self._call("on_epoch_end", self.logs)
+        return self.logs
+
+    def _train(self, batches: Batches, interrupt: DeferredInterrupt) -> None:
+        """One pass over the data."""
+        update = self._program("train", self._train_step)
+        number = 0
+        for batch in batches:
+            number += 1
+            self.step += 1
+            update(*with_weight(batch))
+            if number == 1 or number % self.log_every == 0:
+                self._read_means(batches)
+            self._call("on_step_end", self.logs)
+            interrupt.check()
+        if number == 0:
+            raise no_batches("fit")
+        self._read_means(batches)
+
+    def _train_step(self, weight: Tensor, *batch: Tensor) -> Tensor:
+        """Forward, backward, update and totals of one batch: traced once, then one program."""
+        *inputs, target = batch
+        prediction = self.model(*inputs)
+        loss = _scalar(self.loss(prediction, target))
+        loss.backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self._add(self._trained, loss, prediction, target, weight)
+        return loss.detach()
+
+    def _read_means(self, batches: Batches) -> None:
+        self.logs = self._trained.means()
+        if not isfinite(self.logs["loss"]):
+            raise self._not_finite(getattr(batches, "dataset", None))
+
+    # Evaluation
+
+    def evaluate(self, data: Any, batch_size: int = 256) -> Logs:
+        """Means of loss and metrics over `data`, with the model in evaluation mode."""
+        with DeferredInterrupt() as interrupt:
+            return self._evaluate(as_batches(data, batch_size, shuffle=False), interrupt)
+
+    def _evaluate(self, batches: Batches, interrupt: DeferredInterrupt) -> Logs:
+        self._evaluated.reset()
+        number = 0
+        with _evaluating(self.model), no_grad():
+            measure = self._program("evaluate", self._evaluation_step)
+            for batch in batches:
+                number += 1
+                measure(*with_weight(batch))
+                interrupt.check()
+        if number == 0:
+            raise no_batches("evaluate")
+        return self._evaluated.means()
+
+    def _evaluation_step(self, weight: Tensor, *batch: Tensor) -> Tensor:
+        *inputs, target = batch
+        prediction = self.model(*inputs)
+        loss = _scalar(self.loss(prediction, target))
+        self._add(self._evaluated, loss, prediction, target, weight)
+        return loss
+
+    def predict(self, data: Any, batch_size: int = 256) -> np.ndarray:
+        """The model's outputs for all examples, `[examples, ...]`.
+
+        data: an array of inputs, or a tuple of them for a model of several inputs; or batches as
+        for `evaluate`, whose targets are left out.
+        """
+        is_array = not isinstance(data, Dataset) and hasattr(data, "shape")
+        batches = as_batches((data,) if is_array else data, batch_size, shuffle=False)
+        only_inputs = is_array or isinstance(data, tuple)
+        outputs: list[np.ndarray] = []
+        with _evaluating(self.model), no_grad():
+            forward = self._program("predict", self.model.__call__)
+            for batch in batches:
+                parts = as_tensors(batch)
+                inputs = parts if only_inputs or len(parts) == 1 else parts[:-1]
+                outputs.append(forward(*inputs).numpy())
+        if not outputs:
+            raise no_batches("predict")
+        return np.concatenate(outputs)
+
+    # Both
+
+    def _add(
+        self, totals: Totals, loss: Tensor, prediction: Tensor, target: Tensor, weight: Tensor
+    ) -> None:
+        with no_grad():
+            output = prediction.detach()
+            values = {name: metric(output, target) for name, metric in self.metrics.items()}
+            totals.add({"loss": loss} | values, weight)
+
+    def _program(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """`function` compiled; anew when a parameter was frozen or a module changed its mode."""
+        key = (
+            tuple(p.requires_grad for p in self.model.parameters()),
+            tuple(module.training for module in self.model.modules()),
+        )
+        if name not in self._programs or self._programs[name][0] != key:
+            self._programs[name] = key, compiled(function)
+        return self._programs[name][1]
+
+    def _call(self, method: str, *arguments: Any) -> None:
+        for callback in self.callbacks:
+            function = getattr(callback, method, None)
+            if function is not None:
+                function(self, *arguments)
+
+    def _not_finite(self, dataset: Dataset | None) -> NumericError:
+        found = dataset.find_not_finite() if isinstance(dataset, Dataset) else ""
+        loss = self.logs["loss"]
+        operands = [("loss", f"{loss}, seen after step {self.step} in epoch {self.epoch}")]
+        return NumericError(
+            "Trainer.fit",
+            operands=[*operands, ("data", found)] if found else operands,
+            rule="the loss is a finite number",
+            hint="leave out the rows that are not finite" if found else
+            "a smaller learning rate, or LAMINA_CHECK=1 to name the operation that made it",
+            got=loss,
+        )
+
+
+@contextmanager
+def _evaluating(model: Module) -> Iterator[None]:
+    """Evaluation mode for a block; afterwards each module is in its own mode again."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def _scalar(loss: Tensor) -> Tensor:
+    if loss.ndim:
+        raise ShapeError(
+            "Trainer",
+            operands=[("loss", describe(loss))],
+            rule="the loss of a batch is one number",
+            hint="loss.mean(), or reduction='mean'",
+            got=loss.shape,
+        )
+    return loss

@@ -1,0 +1,244 @@
+"""Trainer: the same numbers as a loop by hand, evaluation, prediction, callbacks and errors."""
+
+import numpy as np
+import pytest
+
+import lamina as lm
+from lamina import functional as F
+from lamina.data import Dataset, Loader
+from lamina.errors import ArgumentError, GradientError, NumericError, ShapeError
+from lamina.optim import SGD, Adam
+from lamina.train import Callback, EarlyStopping, Trainer
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(50, 6)).astype(np.float32)
+Y = (X @ RNG.normal(size=(6, 3))).argmax(axis=1)
+
+
+def make_model(extra=()):
+    lm.seed(0)
+    return lm.nn.Sequential(lm.nn.Linear(6, 16), lm.nn.ReLU(), *extra, lm.nn.Linear(16, 3))
+
+
+def make_trainer(model=None, optimizer=None, **options):
+    model = model or make_model()
+    optimizer = optimizer or Adam(model.parameters(), lr=0.01)
+    options = {"loss": F.cross_entropy, "metrics": ["accuracy"]} | options
+    return Trainer(model, optimizer=optimizer, **options)
+
+
+def loader():
+    return Loader(X, Y, batch_size=16, shuffle=True)  # the last batch has 2 rows
+
+
+def loop_by_hand(model, epochs):
+    """What `fit` does, without a trainer and without `compile`."""
+    opt, data, history = Adam(model.parameters(), lr=0.01), loader(), []
+    for _ in range(epochs):
+        loss_sum = correct = 0.0
+        for x, y in data:
+            scores = model(x)
+            loss = F.cross_entropy(scores, y)
+            loss.backward()
+            opt.step()
+            opt.zero_grad()
+            loss_sum += loss.item() * len(y.numpy())
+            correct += (scores.numpy().argmax(axis=1) == y.numpy()).sum()
+        history.append({"loss": loss_sum / 50, "accuracy": correct / 50})
+    return history
+
+
+@pytest.mark.parametrize("normalised", [False, True])
+def test_fit_gives_the_numbers_of_a_loop_by_hand(normalised):
+    model, twin = (make_model([lm.nn.BatchNorm1d(16)] * normalised) for _ in range(2))
+    twin.load_state_dict(model.state_dict())
+    history = make_trainer(model).fit(loader(), epochs=4)
+    for logs, expected in zip(history, loop_by_hand(twin, 4), strict=True):
+        assert logs == pytest.approx(expected, rel=1e-5)
+    assert history[-1]["loss"] < history[0]["loss"]
+    for name, value in twin.state_dict().items():
+        np.testing.assert_allclose(model.state_dict()[name].numpy(), value.numpy(), rtol=1e-4,
+                                   atol=1e-5)  # one program may sum in another order than many
+
+
+def test_dropout_draws_anew_in_every_step():
+    model = lm.nn.Sequential(lm.nn.Dropout(0.5), lm.nn.Linear(6, 3))
+    seen = []
+    trainer = make_trainer(model, SGD(model.parameters(), lr=0.0), log_every=1)
+    trainer.callbacks.append(Recorder(on_step_end=lambda t, logs: seen.append(logs["loss"])))
+    same = [(X[:8], Y[:8])] * 4
+    trainer.fit(same)
+    means = np.array(seen) * [1, 2, 3, 4]
+    assert len(np.unique(np.round(np.diff(means, prepend=0), 5))) == 4
+
+
+class Recorder(Callback):
+    """Calls the functions given by name."""
+
+    def __init__(self, **functions):
+        for name, function in functions.items():
+            setattr(self, name, function)
+
+
+def test_evaluate():
+    model = make_model((lm.nn.Dropout(0.5),))
+    trainer = make_trainer(model)
+    expected = F.cross_entropy(model.eval()(lm.tensor(X)), lm.tensor(Y)).item()
+    scores = model(lm.tensor(X)).numpy()
+    model.train()
+    for data in ((X, Y), Dataset(X, Y), loader(), [(X[:20], Y[:20]), (X[20:], Y[20:])]):
+        got = trainer.evaluate(data, batch_size=20)
+        assert got == pytest.approx({"loss": expected,
+                                     "accuracy": (scores.argmax(axis=1) == Y).mean()}, rel=1e-5)
+    assert model.training
+    assert model[2].training
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_predict():
+    model = make_model((lm.nn.Dropout(0.5),))
+    trainer = make_trainer(model)
+    expected = model.eval()(lm.tensor(X)).numpy()
+    for data in (X, lm.tensor(X), (X,), Dataset(X, Y), Loader(X, Y, batch_size=7)):
+        got = trainer.predict(data, batch_size=20)
+        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_several_inputs():
+    class Sum(lm.nn.Module):
+        def __init__(self):
+            self.layer = lm.nn.Linear(6, 1)
+
+        def forward(self, a, b):
+            return self.layer(a + b)
+
+    model = Sum()
+    trainer = Trainer(model, loss=F.mse_loss, optimizer=SGD(model.parameters(), lr=0.01))
+    trainer.fit((X, X, X[:, :1]), epochs=2)
+    assert trainer.predict((X, X)).shape == (50, 1)
+    assert trainer.evaluate((X, X, X[:, :1]))["loss"] > 0
+
+
+def test_callbacks_are_called_in_order():
+    calls = []
+    points = ("on_fit_start", "on_epoch_start", "on_step_end", "on_epoch_end", "on_fit_end")
+    recorder = Recorder(**{
+        point: lambda t, *logs, point=point: calls.append(
+            (point, t.epoch, t.step, *map(sorted, logs)))
+        for point in points
+    })
+    trainer = make_trainer(callbacks=[recorder])
+    trainer.fit((X, Y), (X, Y), epochs=1, batch_size=25)
+    both = ["accuracy", "loss"]
+    assert calls == [
+        ("on_fit_start", 0, 0),
+        ("on_epoch_start", 1, 0),
+        ("on_step_end", 1, 1, both),
+        ("on_step_end", 1, 2, both),
+        ("on_epoch_end", 1, 2, [*both, "valid_accuracy", "valid_loss"]),
+        ("on_fit_end", 1, 2),
+    ]
+    assert (trainer.steps_per_epoch, trainer.epochs) == (2, 1)
+    trainer.fit([(X, Y)] * 3, epochs=2)
+    assert (trainer.epoch, trainer.step, trainer.steps_per_epoch) == (3, 8, 3)
+
+
+def test_means_are_read_every_few_steps_and_at_the_end():
+    seen = []
+    recorder = Recorder(on_step_end=lambda t, logs: seen.append(logs["loss"]))
+    history = make_trainer(log_every=3, callbacks=[recorder]).fit((X, Y), batch_size=7)
+    assert len(seen) == 8
+    changes = [i for i in range(1, 8) if seen[i] != seen[i - 1]]
+    assert changes == [2, 5]  # after steps 3 and 6
+    assert history[0]["loss"] != seen[-1]
+
+
+def test_stop_ends_after_the_epoch():
+    stopper = Recorder(on_epoch_start=lambda t: t.stop() if t.epoch == 2 else None)
+    assert len(make_trainer(callbacks=[stopper]).fit((X, Y), epochs=9)) == 2
+
+
+def test_early_stopping_returns_to_the_best():
+    model = make_model()
+    stopping = EarlyStopping("valid_loss", patience=2)
+    states = []
+    recorder = Recorder(on_epoch_end=lambda t, logs: states.append(model[0].weight.numpy()))
+    trainer = make_trainer(model, SGD(model.parameters(), lr=30.0), callbacks=[recorder, stopping])
+    history = trainer.fit((X, Y), (X, Y), epochs=30)
+    losses = [logs["valid_loss"] for logs in history]
+    best = int(np.argmin(losses))
+    assert len(history) == best + 3 < 30
+    np.testing.assert_array_equal(model[0].weight.numpy(), states[best])
+    with pytest.raises(ArgumentError, match="monitor is one of the logs"):
+        make_trainer(callbacks=[EarlyStopping("valid_loss")]).fit((X, Y))
+
+
+def test_freezing_between_epochs_takes_effect():
+    model = make_model()
+    freezer = Recorder(on_epoch_start=lambda t: model[0].freeze() if t.epoch == 2 else None)
+    weights = []
+    recorder = Recorder(on_epoch_end=lambda t, logs: weights.append(model[0].weight.numpy()))
+    make_trainer(model, callbacks=[freezer, recorder]).fit((X, Y), epochs=3)
+    np.testing.assert_array_equal(weights[1], weights[0])
+    np.testing.assert_array_equal(weights[2], weights[0])
+
+
+def test_a_step_is_traced_once_for_each_pair_of_sizes():
+    traced = []
+
+    def loss(prediction, target):
+        traced.append(prediction.shape)
+        return F.cross_entropy(prediction, target)
+
+    model = make_model()
+    opt = Adam(model.parameters(), lr=lm.optim.schedules.cosine(0.01, 30))
+    make_trainer(model, opt, loss=loss, metrics=()).fit(loader(), epochs=5)
+    assert len(traced) <= 3  # one size, then any size, never again for a new rate
+
+
+# Errors
+
+def test_a_loss_that_is_no_number_names_the_row():
+    bad = X.copy()
+    bad[17, 2] = np.nan
+    with pytest.raises(NumericError) as caught:
+        make_trainer().fit((bad, Y))
+    assert ("data", "array 0, row 17: nan") in caught.value.operands
+    model = make_model()
+    with pytest.raises(NumericError, match="a smaller learning rate"):
+        trainer = make_trainer(model, SGD(model.parameters(), lr=1e30), loss=squares)
+        trainer.fit((X, Y), epochs=5)
+
+
+def squares(prediction, target):
+    return (prediction * prediction).mean()
+
+
+@pytest.mark.parametrize(("data", "error", "message"), [
+    (X, ArgumentError, r"try: \(inputs, targets\)"),
+    (3, ArgumentError, "data is a Loader"),
+    ((X,), ArgumentError, "at least two arrays"),
+    ((X, Y[:-1]), ShapeError, "same first axis"),
+    ([(X, Y[:-1])], ShapeError, "same first axis"),
+    ([], ArgumentError, "at least one batch"),
+])
+def test_wrong_data(data, error, message):
+    with pytest.raises(error, match=message):
+        make_trainer().fit(data)
+
+
+def test_wrong_arguments():
+    with pytest.raises(ArgumentError, match="accuracy, binary_accuracy"):
+        make_trainer(metrics=["acuracy"])
+    with pytest.raises(ShapeError, match=r"try: loss\.mean\(\)"):
+        make_trainer(loss=lambda p, t: F.cross_entropy(p, t, reduction="none")).fit((X, Y))
+    with pytest.raises(GradientError):
+        make_trainer(make_model().freeze()).fit((X, Y))
+
+
+def test_wrong_labels_are_refused_before_anything_changes():
+    model = make_model()
+    before = model[0].weight.numpy()
+    with pytest.raises(ShapeError, match=r"target\.squeeze\(-1\)"):
+        make_trainer(model).fit((X, Y[:, None]))
+    np.testing.assert_array_equal(model[0].weight.numpy(), before)
