@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import prod
+from math import gcd, prod
 
 from lamina.schedule.contraction import (
     Access, Contraction, Pack, Tile, ceil_div, reduce_loops,
@@ -27,22 +27,29 @@ GUESS = 192  # what a run-time size is taken to be when nobody says better
 
 # The machine model. Zen 4/5, Golden Cove and the Neoverse cores are close to one another here.
 FMA_PORTS = 2
-LOAD_PORTS = 2
+LOAD_PORTS = 1.8  # two, not always both
 LATENCY = 4  # cycles from a multiply-add to the next one on the same accumulator
 ISSUE = 6  # instructions per cycle
 TILE_CYCLES = 15  # loop entry and addresses of one register tile
 STORE_CYCLES = 1.5  # per finished accumulator
 FOLD_CYCLES = 3.5  # per horizontal sum
-COPY_CYCLES = 0.2  # per element packed along memory
-TRANSPOSE_CYCLES = 1.2  # per element packed across memory
+COPY_CYCLES = 0.25  # per element packed along memory, in cache
+TRANSPOSE_CYCLES = 1.0  # per element packed across memory, or from beyond the cache
+L2_BYTES = 24  # per cycle from the second-level cache
 SCATTER_CYCLES = 1.5  # per element stored across memory
-CONFLICT_BYTES = 4096  # rows so far apart fall into one set of the first-level cache
-CONFLICT_ROWS = 8
+LINE = 64  # bytes of a cache line
+L1_PERIOD = 4096  # bytes after which addresses fall into the same set of the first-level cache
+L1_WAYS = 10  # lines of one set that stay, some left for the other operand
+L2_PERIOD = 65536  # the same for the second-level cache
 
 TASK_CYCLES = 100_000  # a task lasts about this long where there is enough work: 25 us
 MIN_TASKS = 16  # less work is cut into about so many tasks
 SMALL_TASK = 8_000
-MAX_COLUMNS = 4
+MAX_COLUMNS = 8  # beyond 4 only with a row or two
+REUSE = 8  # register tiles that read a panel before its copy pays
+COPY_SHARE = 0.04  # of all cycles, that an optional copy may take
+BLOCK = 256  # turns of the reduce loops in a block, at least
+BLOCK_TILE = 64  # rows and columns of a task whose sums stay in memory between blocks
 UNROLL = 4  # turns of the innermost reduce loop, at most
 UNROLL_FMAS = 64  # multiply-adds in its body, at most
 
@@ -149,28 +156,31 @@ def _must_pack(model: _Model, access: Access, var: str) -> bool:
 
 
 def _pack_cycles(model: _Model, access: Access, var: str) -> float:
-    rate = COPY_CYCLES if access.stride(var) == 1 else TRANSPOSE_CYCLES
+    near = model.elements(access) * model.c.dtype.itemsize <= model.target.l2
+    rate = COPY_CYCLES if near and access.stride(var) == 1 else TRANSPOSE_CYCLES
     return rate * model.elements(access)
 
 
 def _row_blocks(model: _Model, column: str, columns: int) -> Iterator[tuple[tuple[str, int], ...]]:
     """Blocks of the other output variables that leave the accumulators in registers."""
-    limit = max(1, (model.target.registers - columns - 1) // columns)
+    limit = (model.target.registers - columns - 1) // columns
+    limit = min(limit, 2) if columns > 4 else limit
+    if limit < 1 and columns > 1:
+        return
     others = [v for v in model.out if v != column and model.sizes[v] > 1]
-    yield from _blocks(model, others, min(limit, 32))
+    yield ()
+    yield from _blocks(model, others, min(max(limit, 1), 32))
 
 
 def _blocks(model: _Model, variables: list[str], limit: int
             ) -> Iterator[tuple[tuple[str, int], ...]]:
-    if not variables:
-        yield ()
-    for var in variables:
+    """Innermost variables first: where costs are equal, the first candidate wins."""
+    for var in reversed(variables):
         size = model.sizes[var]
-        for count in range(1, min(size, limit) + 1):
+        for count in range(2, min(size, limit) + 1):
             yield ((var, count),)
         if size <= limit // 2:
-            rest = variables[: variables.index(var)]
-            for more in _blocks(model, rest, limit // size) if rest else ():
+            for more in _blocks(model, variables[: variables.index(var)], limit // size):
                 yield (*more, (var, size))
 
 
@@ -204,11 +214,14 @@ def _tiles_cycles(model: _Model, rows: tuple[tuple[str, int], ...], column: str,
 
 def _tile_cycles(model: _Model, rows: dict[str, int], column: str, columns: int, steps: int,
                  finish: float) -> float:
+    """Cycles of one register tile: the tightest of the machine's limits, at each step."""
     count = prod(rows.values())
     fmas = count * columns
     loads = sum(_loads(model, access, rows, column, columns)
                 for access in (model.c.a, model.c.b))
-    step = max(fmas / FMA_PORTS, loads / LOAD_PORTS, LATENCY, (fmas + loads + 3) / ISSUE)
+    near = columns * steps * model.target.vector_bytes <= model.target.l1 // 2 and finish < 2
+    stream = 0.0 if near else columns * model.target.vector_bytes / L2_BYTES
+    step = max(fmas / FMA_PORTS, loads / LOAD_PORTS, LATENCY, (fmas + loads + 3) / ISSUE, stream)
     return TILE_CYCLES + steps * step + fmas * finish
 
 
@@ -216,7 +229,7 @@ def _loads(model: _Model, access: Access, rows: dict[str, int], column: str, col
            ) -> float:
     count = prod(n for v, n in rows.items() if access.carries(v))
     loads = count * (columns if access.carries(column) else 1)
-    return loads * 1.5 if _conflicts(model, access, rows) else loads
+    return loads * 2.5 if _conflicts(model, access, rows) else loads
 
 
 def _conflicts(model: _Model, access: Access, rows: dict[str, int]) -> bool:
@@ -225,8 +238,8 @@ def _conflicts(model: _Model, access: Access, rows: dict[str, int]) -> bool:
         return False
     item = model.c.dtype.itemsize
     far = [n for v, n in rows.items()
-           if access.carries(v) and model.stride(access, v) * item % CONFLICT_BYTES == 0]
-    return prod(far) > CONFLICT_ROWS
+           if access.carries(v) and model.stride(access, v) * item % L1_PERIOD == 0]
+    return prod(far) > L1_WAYS
 
 
 def _horizontal(model: _Model, var: str) -> Iterator[_Candidate]:
@@ -235,14 +248,21 @@ def _horizontal(model: _Model, var: str) -> Iterator[_Candidate]:
         return
     steps = model.k // model.sizes[var] * -(-model.sizes[var] // model.lanes)
     column = model.out[-1]
-    for columns in (1, 2, 4):
+    for columns in (1, 2, 4, 8):
         if columns > max(1, model.sizes[column]):
             continue
         for rows in _row_blocks(model, column, columns):
             cycles = 0.0
             for values, turns in _segments(model, column, columns):
                 cycles += turns * _tiles_cycles(model, rows, column, values, steps, FOLD_CYCLES)
+            if _row_bytes(model, rows) > model.target.l1 // 2:
+                cycles *= 1.2
             yield _Candidate(var, column, columns, rows, (), cycles)
+
+
+def _row_bytes(model: _Model, rows: tuple[tuple[str, int], ...]) -> int:
+    """Bytes that the rows of a register tile read."""
+    return prod(n for _, n in rows) * model.k * model.c.dtype.itemsize
 
 
 def _along(access: Access, var: str) -> bool:
@@ -254,17 +274,88 @@ def _along(access: Access, var: str) -> bool:
 
 
 def _finish(model: _Model, best: _Candidate) -> Tile:
-    width = best.columns * (1 if best.vector != best.column else model.lanes)
-    blocks = {v: 1 for v in model.out} | {best.column: width} | dict(best.rows)
+    """The candidate as a tile: order of loops, tasks, copies, blocks."""
     order = _reduce_order(model, best)
-    packs = [_pack(model, o, best, width, order) for o in (*best.packs, *_worthwhile(model, best))]
-    grid, nest = _order(model, best, blocks)
+    packs = [_pack(model, o, *_pack_shape(model, o, best), order)
+             for o in (*best.packs, *_worthwhile(model, best))]
+    plan = _Plan(model, best, order, {p.operand for p in packs})
+    grid, nest = _order(plan)
     tile = Tile(
         lanes=model.lanes, vector=best.vector, column=best.column, columns=best.columns,
-        rows=best.rows, grid=_group(model, best, blocks, grid),
-        nest=tuple((v, blocks[v]) for v in nest), reduce=order,
-        tails=_tails(best), packs=tuple(packs))
+        rows=best.rows, grid=_group(plan, grid), nest=tuple((v, plan.blocks[v]) for v in nest),
+        reduce=order, tails=_tails(best), packs=tuple(packs), block=plan.block)
     return replace(tile, unroll=_unroll(model, tile))
+
+
+class _Plan:
+    """A candidate with what follows from it."""
+
+    def __init__(self, model: _Model, best: _Candidate, order: tuple[str, ...], packs: set[str]
+                 ) -> None:
+        self.model, self.best, self.order, self.packs = model, best, order, packs
+        self.width = best.columns * (1 if best.vector != best.column else model.lanes)
+        self.blocks = {v: 1 for v in model.out} | {best.column: self.width} | dict(best.rows)
+        self.operand = "b" if model.c.b.carries(best.column) else "a"  # the one with the columns
+        self.other = "a" if self.operand == "b" else "b"
+        self.block = _block(self)
+
+    def bytes_per_turn(self, operand: str, var: str | None, values: int) -> float:
+        """Cache that a turn of the reduce loops takes up for so many values of a variable."""
+        access, item = self.model.c.access(operand), self.model.c.dtype.itemsize
+        if operand in self.packs or access.panel is not None or var is None:
+            return values * item
+        if access.stride(var) != 1:
+            return values * item * 1.0
+        lines = max(LINE, values * item)
+        return lines * max(1.0, _step(self.model, access) / lines)
+
+
+def _step(model: _Model, access: Access) -> int:
+    """Bytes from one turn of the reduce loops to the next, as far as cache sets can tell."""
+    turns = [abs(model.stride(access, r)) for r in model.reduce if access.carries(r)]
+    far = min(turns, default=0) * model.c.dtype.itemsize
+    return gcd(far, L2_PERIOD) if far > LINE else 0
+
+
+def _block(plan: _Plan) -> tuple[str, int] | None:
+    """The block of the reduce loops whose operands stay in cache, where all of them do not."""
+    model, best = plan.model, plan.best
+    if best.vector != best.column:
+        return _horizontal_block(plan)
+    row = best.rows[-1][0] if best.rows else None
+    rows = min(BLOCK_TILE, model.sizes[row]) if row else 1
+    columns = min(BLOCK_TILE, model.sizes[best.column])
+    turn = plan.bytes_per_turn(plan.operand, best.column, columns)
+    rows_turn = plan.bytes_per_turn(plan.other, row, rows)
+    bytes_ = model.k * turn + min(model.k * rows_turn, _all_bytes(model, plan.other))
+    if model.k < 3 * BLOCK or bytes_ < 0.9 * model.target.l2:
+        return None
+    return _cut(model, plan.order, max(BLOCK, int(0.4 * model.target.l2 / (turn + rows_turn))))
+
+
+def _horizontal_block(plan: _Plan) -> tuple[str, int] | None:
+    model, best = plan.model, plan.best
+    if _row_bytes(model, best.rows) <= model.target.l1 or model.k < 3 * BLOCK * 2:
+        return None
+    return _cut(model, plan.order, 1024, model.lanes)
+
+
+def _cut(model: _Model, order: tuple[str, ...], turns: int, unit: int = 1
+         ) -> tuple[str, int] | None:
+    """The reduce variable, and how much of it, that makes about so many turns."""
+    inner = 1
+    for var in reversed(order):
+        size = model.sizes[var]
+        if inner * size >= 1.5 * turns:
+            step = -(-turns // inner)
+            even = -(-size // max(1, round(size / step)))
+            return var, -(-even // unit) * unit
+        inner, unit = inner * size, 1
+    return None
+
+
+def _all_bytes(model: _Model, operand: str) -> int:
+    return model.elements(model.c.access(operand)) * model.c.dtype.itemsize
 
 
 def _reduce_order(model: _Model, best: _Candidate) -> tuple[str, ...]:
@@ -286,15 +377,27 @@ def _worthwhile(model: _Model, best: _Candidate) -> tuple[str, ...]:
 
 
 def _pays(model: _Model, best: _Candidate, operand: str) -> bool:
+    """Whether an operand lies so unluckily in the cache's sets, and is read so often."""
     access = model.c.access(operand)
-    if access.panel is not None or not access.carries(best.column):
+    var, width = _pack_shape(model, operand, best)
+    if access.panel is not None or access.stride(var) != 1 or _only(model, operand) != [var]:
         return False
-    rows = [v for v in model.out if not access.carries(v)]
-    reuse = prod(model.sizes[v] for v in rows) / prod(n for v, n in best.rows if v in rows)
-    far = min((abs(model.stride(access, r)) for r in model.reduce if access.carries(r)), default=0)
-    spread = far * model.c.dtype.itemsize >= 1024
-    large = model.elements(access) * model.c.dtype.itemsize > model.target.l1
-    return reuse >= 8 and spread and large and best.column in _only(model, operand)
+    if any(not access.carries(r) for r in model.reduce):
+        return False
+    lines = max(LINE, width * model.c.dtype.itemsize)
+    panel = model.k * max(lines, _step(model, access))
+    others = {v: n for v, n in (*best.rows, (best.column, best.columns * model.lanes))}
+    reuse = prod(model.sizes[v] / others.get(v, 1) for v in model.out if not access.carries(v))
+    cheap = _pack_cycles(model, access, var) < COPY_SHARE * best.cycles
+    return reuse >= REUSE and panel > 2 * model.target.l2 and cheap
+
+
+def _pack_shape(model: _Model, operand: str, best: _Candidate) -> tuple[str, int]:
+    """The variable and the width of an operand's panels."""
+    if model.c.access(operand).carries(best.column) or not best.rows:
+        width = best.columns * (1 if best.vector != best.column else model.lanes)
+        return best.column, width
+    return best.rows[-1]
 
 
 def _only(model: _Model, operand: str) -> list[str]:
@@ -303,74 +406,76 @@ def _only(model: _Model, operand: str) -> list[str]:
     return [v for v in model.out if own.carries(v) and not other.carries(v)]
 
 
-def _pack(model: _Model, operand: str, best: _Candidate, width: int, order: tuple[str, ...]
-          ) -> Pack:
-    access, var = model.c.access(operand), best.column
-    size = model.c.size(var)
+def _pack(model: _Model, operand: str, var: str, width: int, order: tuple[str, ...]) -> Pack:
+    access, size = model.c.access(operand), model.c.size(var)
     outer = [(v, model.c.size(v)) for v in model.out if v != var and access.carries(v)]
     inner = [(r, model.c.size(r)) for r in order if access.carries(r)]
     layout = (*outer, (var + "/", ceil_div(size, width)), *inner, (var, width))
     return Pack(operand, var, size, width, access, layout)
 
 
-def _order(model: _Model, best: _Candidate, blocks: Mapping[str, int]
-           ) -> tuple[list[str], list[str]]:
+def _order(plan: _Plan) -> tuple[list[str], list[str]]:
     """Order of the task grid, and of the loops inside a task."""
+    model, best = plan.model, plan.best
     rows = [v for v, _ in best.rows]
-    operand = "b" if model.c.b.carries(best.column) else "a"
     both = [v for v in model.out if model.c.a.carries(v) == model.c.b.carries(v)
             and v != best.column and v not in rows]
-    side = [v for v in _only(model, operand) if v != best.column and v not in rows]
+    side = [v for v in _only(model, plan.operand) if v != best.column and v not in rows]
     columns = [*side, best.column]
     others = [v for v in model.out if v not in both + columns + rows]
     rows = [v for v in model.out if v in rows]
-    nest = [*both, *columns, *others, *rows]
-    if _columns_outside(model, best, blocks, operand):
-        return nest, nest
-    return [*both, *others, *rows, *columns], nest
+    outside, inside = [*both, *columns, *others, *rows], [*both, *others, *rows, *columns]
+    if best.vector != best.column:
+        return outside, inside  # rows stay in the first-level cache while columns pass
+    return (outside if _columns_outside(plan) else inside), outside
 
 
-def _columns_outside(model: _Model, best: _Candidate, blocks: Mapping[str, int], operand: str
-                     ) -> bool:
+def _columns_outside(plan: _Plan) -> bool:
     """Whether it is cheaper to stream the rows past each panel than the panels past each row."""
-    item, half = model.c.dtype.itemsize, model.target.l2 // 2
-    panels_of = model.elements(model.c.access(operand)) * item
-    rows_of = model.elements(model.c.access("a" if operand == "b" else "b")) * item
-    columns = -(-model.sizes[best.column] // blocks[best.column])
-    row_bytes = prod(n for _, n in best.rows) * model.k * item
+    model, best, half = plan.model, plan.best, plan.model.target.l2 // 2
+    panels_of, rows_of = _all_bytes(model, plan.operand), _all_bytes(model, plan.other)
+    columns = -(-model.sizes[best.column] // plan.width)
     groups = model.outputs / model.sizes[best.column] / prod(n for _, n in best.rows)
-    groups /= max(1, half // row_bytes)
+    groups /= max(1, half // _row_bytes(model, best.rows))
     rows_again = rows_of * columns if rows_of > half else 0
     panels_again = panels_of * groups if panels_of > half else 0
     return rows_again <= panels_again
 
 
-def _group(model: _Model, best: _Candidate, blocks: Mapping[str, int], grid: list[str]
-           ) -> tuple[tuple[str, int], ...]:
+def _group(plan: _Plan, grid: list[str]) -> tuple[tuple[str, int], ...]:
     """How much of each variable one task covers."""
-    steps = dict(blocks)
-    total = best.cycles
-    aim = min(TASK_CYCLES, max(total / MIN_TASKS, SMALL_TASK))
-    for var in _growth(model, best, grid):
-        limit = model.sizes[var]
-        if var == best.rows[-1][0] if best.rows else False:
-            limit = min(limit, _resident(model, best, steps[var]))
+    model, steps, total = plan.model, dict(plan.blocks), plan.best.cycles
+    share = max(total / MIN_TASKS, SMALL_TASK)
+    aim = share if plan.block else min(TASK_CYCLES, share)
+    for var in _growth(plan, grid):
+        limit = min(model.sizes[var], _limit(plan, var))
         while steps[var] < limit and _work(model, steps) * 1.5 * total < aim:
-            steps[var] = min(steps[var] * 2, -(-limit // blocks[var]) * blocks[var])
-        steps[var] = _balanced(model.sizes[var], steps[var], blocks[var])
+            steps[var] = min(steps[var] * 2, -(-limit // plan.blocks[var]) * plan.blocks[var])
+        steps[var] = _balanced(model.sizes[var], steps[var], plan.blocks[var])
     return tuple((v, steps[v]) for v in grid)
 
 
-def _growth(model: _Model, best: _Candidate, grid: list[str]) -> list[str]:
-    """Rows first, then from the fastest variable of the grid to the slowest."""
-    rows = [v for v, _ in reversed(best.rows)]
-    return rows + [v for v in reversed(grid) if v not in rows]
+def _growth(plan: _Plan, grid: list[str]) -> list[str]:
+    """What shares a panel first, then from the fastest variable of the grid to the slowest."""
+    best = plan.best
+    first = [v for v, _ in reversed(best.rows)] if best.vector == best.column else [best.column]
+    return first + [v for v in reversed(grid) if v not in first]
 
 
-def _resident(model: _Model, best: _Candidate, block: int) -> int:
-    """Rows whose operand stays in half the second-level cache."""
-    row = model.k * model.c.dtype.itemsize * prod(n for _, n in best.rows[:-1])
-    return max(1, model.target.l2 // 2 // row // block) * block
+def _limit(plan: _Plan, var: str) -> int:
+    """How much of a variable a task may cover for its operands to stay in half the L2 cache."""
+    model, best, block = plan.model, plan.best, plan.blocks[var]
+    half = model.target.l2 // 2
+    if best.vector != best.column:
+        turns = plan.block[1] if plan.block else model.k
+        return max(1, half // (turns * model.c.dtype.itemsize) // block) * block \
+            if var == best.column else model.sizes[var]
+    if plan.block:
+        return max(BLOCK_TILE, block) if var in (best.column, *dict(best.rows)) else 1
+    if best.rows and var == best.rows[-1][0]:
+        row = _row_bytes(model, best.rows[:-1])
+        return max(1, half // row // block) * block
+    return model.sizes[var]
 
 
 def _work(model: _Model, steps: Mapping[str, int]) -> float:
@@ -385,6 +490,7 @@ def _balanced(size: int, step: int, block: int) -> int:
 
 
 def _unroll(model: _Model, tile: Tile) -> int:
+    """Turns of the innermost reduce loop to write out: they divide it where it is a constant."""
     loops = reduce_loops(model.c, tile.reduce)
     if not loops:
         return 1
