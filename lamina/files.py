@@ -39,6 +39,24 @@ def write_atomically(path: str | os.PathLike[str], chunks: Iterable[Any]) -> Non
         ) from error
 
 
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Make the folder of `path`, and raise DataError now if a file could not be written later."""
+    target = Path(os.path.realpath(path))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        reason = "is a folder" if target.is_dir() else ""
+        if not os.access(target.parent, os.W_OK):
+            reason = "the folder is read-only for this user"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if reason:
+        raise DataError(
+            "write",
+            operands=[("file", os.fspath(path)), ("reason", reason)],
+            rule="the folder must exist, or be one that can be made, and be writable",
+        )
+
+
 def _write_and_rename(target: Path, chunks: Iterable[Any]) -> None:
     draft = target.parent / f".{target.name}.{secrets.token_hex(4)}.part"
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)

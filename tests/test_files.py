@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lamina.errors import DataError
-from lamina.files import write_atomically
+from lamina.files import check_writable, write_atomically
 
 
 def test_writes_and_makes_folders(tmp_path: Path):
@@ -67,3 +67,13 @@ def test_a_full_disk_is_an_error_that_loses_nothing(tmp_path: Path, monkeypatch)
     with pytest.raises(DataError, match="No space left on device"):
         write_atomically(path, [b"new"])
     assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["model"]
+
+
+def test_a_path_is_checked_before_there_is_anything_to_write(tmp_path: Path):
+    check_writable(tmp_path / "new" / "file")
+    assert (tmp_path / "new").is_dir() and not (tmp_path / "new" / "file").exists()
+    with pytest.raises(DataError, match="is a folder"):
+        check_writable(tmp_path / "new")
+    (tmp_path / "file").write_bytes(b"x")
+    with pytest.raises(DataError, match="Not a directory|File exists"):
+        check_writable(tmp_path / "file" / "below")

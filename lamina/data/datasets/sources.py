@@ -59,6 +59,13 @@ def locate(collection: Collection, names: Sequence[str], report: Report) -> dict
     )
 
 
+def where_found(collection: Collection) -> Path | None:
+    """The folder on this machine that has all files of a collection, unchecked; or None."""
+    folders = [*_user_folders(collection), cache_folder() / collection.name]
+    folders += [folder / collection.name for folder in system_folders()]
+    return next((f for f in folders if all(_existing(f, n) for n in collection.files)), None)
+
+
 def cache_folder() -> Path:
     """Where fetched data sets are kept: `lamina/datasets` in the user's cache folder."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
@@ -78,8 +85,7 @@ def _from_user(collection: Collection, names: Sequence[str], report: Report) -> 
     """What the user points to is taken or refused, never skipped because it is corrupt."""
     if not settings.data:
         raise Unavailable([("$LAMINA_DATA", "not set")])
-    packed = _read_folders([Path(settings.data), Path(settings.data, collection.name)], names)
-    return _verify_all(collection, packed)
+    return _verify_all(collection, _read_folders(_user_folders(collection), names))
 
 
 def _from_cache(collection: Collection, names: Sequence[str], report: Report) -> dict[str, bytes]:
@@ -131,6 +137,12 @@ SOURCES = (
 
 
 # Reading, checking, keeping
+
+
+def _user_folders(collection: Collection) -> list[Path]:
+    if not settings.data:
+        return []
+    return [Path(settings.data), Path(settings.data, collection.name)]
 
 
 def _read_folders(folders: Sequence[Path], names: Sequence[str]) -> Packed:

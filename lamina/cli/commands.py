@@ -1,0 +1,68 @@
+"""The table of commands, and the program that runs one of them.
+
+In: the words of the command line. Out: an exit status: 0, 1 after an error that is explained, 2 for
+words that are not understood, 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lamina.cli import doctor, ops, train
+from lamina.cli.versions import lamina_version
+from lamina.errors import LaminaError, describe_line
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+@dataclass(frozen=True)
+class Command:
+    """One row of the table: its word, one line of help, its options and what it does."""
+
+    name: str
+    summary: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+COMMANDS = (
+    Command("train", "train a network on a data set", train.add_arguments, train.run),
+    Command("doctor", "check this installation and machine", doctor.add_arguments, doctor.run),
+    Command("ops", "list the operations", ops.add_arguments, ops.run),
+)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run `lamina WORDS...`; the words of the command line where none are given."""
+    options = _parser().parse_args(words)
+    try:
+        return options.run(options)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except LaminaError as error:
+        print(_without_our_line(error), file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # `lamina ops | head`: nobody reads any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lamina", description="Deep learning in plain Python.")
+    parser.add_argument("--version", action="version", version=f"lamina {lamina_version()}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        sub = commands.add_parser(command.name, help=command.summary, description=command.summary)
+        command.add_arguments(sub)
+        sub.set_defaults(run=command.run)
+    return parser
+
+
+def _without_our_line(error: LaminaError) -> str:
+    """The text of the error; the user's line is left out, since here no user wrote one."""
+    return str(error).replace(f", at {describe_line(error.where)}", "", 1)

@@ -1,0 +1,46 @@
+"""Every example in README and in docstrings runs and gives what it says."""
+
+import doctest
+import importlib
+import os
+import pkgutil
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lamina
+
+ROOT = Path(lamina.__file__).parents[1]
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(lamina.__path__, "lamina.")
+    if not module.name.endswith("__main__")
+)
+PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstrings(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    module = importlib.import_module(name)
+    monkeypatch.chdir(tmp_path)
+    with np.printoptions(legacy=False):
+        failed, _ = doctest.testmod(module, extraglobs={"np": np, "lm": lamina})
+    assert failed == 0
+
+
+@pytest.mark.parametrize("page", ["README.md"])
+def test_pages(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    blocks = PYTHON_BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
+    assert blocks
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, page, "exec"), names)
+
+
+def test_the_pages_that_the_readme_names_exist():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
+    assert links and all(os.path.exists(ROOT / link) for link in links)
