@@ -54,23 +54,27 @@ def native_target() -> Target:
             text = features.flatten()
             if name == "avx512":
                 text += ",-prefer-256-bit"
-            return replace(TARGETS[name], triple=triple, cpu=cpu, features=text, **cache_sizes())
+            record = replace(TARGETS[name], triple=triple, cpu=cpu, features=text)
+            return with_caches(record)
     raise ConfigError("codegen", operands=[("machine", machine)],
                       rule="the CPU device runs on x86-64 and aarch64",
                       hint="LAMINA_DEVICE=interpret")
 
 
-def cache_sizes() -> dict[str, int]:
-    """Bytes of the data caches `l1`, `l2`, `l3`, as far as the OS tells."""
-    sizes = {}
+def with_caches(target: Target) -> Target:
+    """The target with this machine's data caches, as far as the OS tells."""
+    sizes = {1: target.l1, 2: target.l2, 3: target.l3}
     for entry in sorted(_CACHES.glob("index*")):
         try:
             level = int((entry / "level").read_text())
             kind = (entry / "type").read_text().strip()
-            text = (entry / "size").read_text().strip()
-            size = int(text[:-1]) * _UNITS[text[-1]] if text[-1] in _UNITS else int(text)
+            size = _size((entry / "size").read_text().strip())
         except (OSError, ValueError, KeyError, IndexError):
             continue
-        if kind != "Instruction" and 1 <= level <= 3 and size > 0:
-            sizes[f"l{level}"] = size
-    return sizes
+        if kind != "Instruction" and size > 0:
+            sizes[level] = size
+    return replace(target, l1=sizes[1], l2=sizes[2], l3=sizes[3])
+
+
+def _size(text: str) -> int:
+    return int(text[:-1]) * _UNITS[text[-1]] if text[-1] in _UNITS else int(text)

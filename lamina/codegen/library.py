@@ -6,11 +6,18 @@ from two threads at once through llvmlite, so every caller holds `lock`.
 
 from __future__ import annotations
 
+import os
 import threading
 from functools import cache
 from typing import Any
 
 lock = threading.RLock()
+
+# A child process must not find the lock held by a thread that it does not have.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release
+    )
 
 
 @cache
@@ -30,3 +37,11 @@ def opened_for_all() -> Any:
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     return llvm
+
+
+@cache
+def version() -> str:
+    """Which llvmlite and which LLVM make the code. Call with `lock` held."""
+    import llvmlite
+
+    return f"llvmlite {llvmlite.__version__} LLVM {opened().llvm_version_info}"
