@@ -50,6 +50,9 @@ REUSE = 8  # register tiles that read a panel before its copy pays
 COPY_SHARE = 0.04  # of all cycles, that an optional copy may take
 BLOCK = 256  # turns of the reduce loops in a block, at least
 BLOCK_TILE = 64  # rows and columns of a task whose sums stay in memory between blocks
+BLOCK_SUMS = 40_000  # sums of a task that stay in memory between blocks
+SPLIT_TURNS = 1024  # turns of the reduce loops in a part of a split sum, at least
+SPLIT_SUMS = 1 << 20  # partial sums in memory, at most
 UNROLL = 4  # turns of the innermost reduce loop, at most
 UNROLL_FMAS = 64  # multiply-adds in its body, at most
 
@@ -65,6 +68,43 @@ def choose(contraction: Contraction, target: Target, guess: int = GUESS) -> Tile
     'n'
     """
     return _choose(contraction, target, guess)
+
+
+def split(contraction: Contraction, target: Target, guess: int = GUESS) -> Contraction | None:
+    """The same sums in parts, where there are too few outputs to keep all threads busy.
+
+    The parts are a new output variable `part`, the first: the caller sums over it in a second
+    kernel, where the epilogue then belongs. How many there are depends on sizes only, so bits do
+    not depend on the number of threads. None where one pass is better.
+    """
+    model = _Model(contraction, target, guess)
+    tile = choose(contraction, target, guess)
+    tasks = prod(-(-model.sizes[v] // step) for v, step in tile.grid)
+    tile_work = model.outputs * model.k / model.lanes / FMA_PORTS
+    far = (_all_bytes(model, "a") + _all_bytes(model, "b")) > 4 * target.l2
+    again = tile.block is not None and model.outputs <= BLOCK_SUMS and far
+    if tasks >= MIN_TASKS and not again or tile_work < 4 * SMALL_TASK:
+        return None
+    most = min(2 * MIN_TASKS, model.k // SPLIT_TURNS, SPLIT_SUMS // model.outputs)
+    cuts = [(var, _parts(model, var, most)) for var in model.reduce]
+    var, parts = max(cuts, key=lambda cut: min(model.number(cut[1]), MIN_TASKS))
+    return _split(contraction, var, parts) if model.number(parts) >= 4 else None
+
+
+def _parts(model: _Model, var: str, most: int) -> Dim:
+    """Into how many equal parts a reduce variable is cut: a divisor, or one part for each value."""
+    size = model.c.size(var)
+    if not isinstance(size, int):
+        return size if model.outputs * model.number(size) <= SPLIT_SUMS else 1
+    return max((n for n in range(1, max(most, 1) + 1) if size % n == 0), default=1)
+
+
+def _split(c: Contraction, var: str, parts: Dim) -> Contraction:
+    size = c.size(var)
+    each = size // parts if isinstance(size, int) and isinstance(parts, int) else 1
+    reduce_vars = tuple((v, each if v == var else n) for v, n in c.reduce_vars)
+    a, b = (replace(x, strides=(("part", x.stride(var) * each), *x.strides)) for x in (c.a, c.b))
+    return replace(c, out_vars=(("part", parts), *c.out_vars), reduce_vars=reduce_vars, a=a, b=b)
 
 
 @lru_cache(maxsize=4096)
@@ -101,11 +141,11 @@ class _Model:
         """A stride as an int, guessed if need be."""
         return self.number(access.stride(var))
 
-    def elements(self, access: Access) -> int:
-        """Distinct elements an operand is read at, roughly."""
-        sizes = self.sizes.items()
+    def elements(self, access: Access, part: Mapping[str, int] | None = None) -> int:
+        """Distinct elements of an operand that (part of) the loops read, roughly."""
+        sizes = [(v, n) for v, n in (part or self.sizes).items() if access.carries(v)]
         span = 1 + sum((n - 1) * abs(self.stride(access, v)) for v, n in sizes)
-        return min(span, prod(n for v, n in sizes if access.carries(v)))
+        return min(span, prod(n for _, n in sizes))
 
     def masks(self) -> bool:
         """Whether masked vector accesses are single instructions."""
@@ -168,8 +208,14 @@ def _row_blocks(model: _Model, column: str, columns: int) -> Iterator[tuple[tupl
     if limit < 1 and columns > 1:
         return
     others = [v for v in model.out if v != column and model.sizes[v] > 1]
+    others = [v for v in others if not _shared(model, v)] or others
     yield ()
     yield from _blocks(model, others, min(max(limit, 1), 32))
+
+
+def _shared(model: _Model, var: str) -> bool:
+    """Whether both operands change with a variable, so that its rows have nothing in common."""
+    return model.c.a.carries(var) and model.c.b.carries(var)
 
 
 def _blocks(model: _Model, variables: list[str], limit: int
@@ -327,8 +373,10 @@ def _block(plan: _Plan) -> tuple[str, int] | None:
     columns = min(BLOCK_TILE, model.sizes[best.column])
     turn = plan.bytes_per_turn(plan.operand, best.column, columns)
     rows_turn = plan.bytes_per_turn(plan.other, row, rows)
-    bytes_ = model.k * turn + min(model.k * rows_turn, _all_bytes(model, plan.other))
-    if model.k < 3 * BLOCK or bytes_ < 0.9 * model.target.l2:
+    part = {r: model.sizes[r] for r in model.reduce} | ({row: rows} if row else {})
+    reads = model.elements(model.c.access(plan.other), part)
+    bytes_ = model.k * turn + reads / rows * rows_turn
+    if model.k < 3 * BLOCK or bytes_ < 0.6 * model.target.l2:
         return None
     return _cut(model, plan.order, max(BLOCK, int(0.4 * model.target.l2 / (turn + rows_turn))))
 
@@ -459,6 +507,7 @@ def _growth(plan: _Plan, grid: list[str]) -> list[str]:
     """What shares a panel first, then from the fastest variable of the grid to the slowest."""
     best = plan.best
     first = [v for v, _ in reversed(best.rows)] if best.vector == best.column else [best.column]
+    first += [best.column] if plan.block and best.column not in first else []
     return first + [v for v in reversed(grid) if v not in first]
 
 
@@ -471,11 +520,25 @@ def _limit(plan: _Plan, var: str) -> int:
         return max(1, half // (turns * model.c.dtype.itemsize) // block) * block \
             if var == best.column else model.sizes[var]
     if plan.block:
-        return max(BLOCK_TILE, block) if var in (best.column, *dict(best.rows)) else 1
+        return _limit_of_sums(plan, var)
     if best.rows and var == best.rows[-1][0]:
         row = _row_bytes(model, best.rows[:-1])
         return max(1, half // row // block) * block
     return model.sizes[var]
+
+
+def _limit_of_sums(plan: _Plan, var: str) -> int:
+    """How much of a variable a task may cover whose sums stay in memory between blocks."""
+    model, best = plan.model, plan.best
+    if var == best.column or var in dict(best.rows):
+        return max(BLOCK_TILE, plan.blocks[var])
+    if _shared(model, var):
+        return 1
+    inner = min(BLOCK_TILE, model.sizes[best.column])
+    inner *= prod(min(BLOCK_TILE, model.sizes[v]) for v, _ in best.rows)
+    others = [v for v in model.out if v not in (best.column, *dict(best.rows))]
+    inner *= prod(model.sizes[v] for v in others[others.index(var) + 1:])
+    return max(1, BLOCK_SUMS // inner)
 
 
 def _work(model: _Model, steps: Mapping[str, int]) -> float:
@@ -495,6 +558,9 @@ def _unroll(model: _Model, tile: Tile) -> int:
     if not loops:
         return 1
     size = loops[-1].size
+    if any(_slides(model, x, tile, s) for x, s in
+           ((model.c.a, loops[-1].a), (model.c.b, loops[-1].b))):
+        return 1
     fmas = tile.columns * prod(n for _, n in tile.rows)
     if tile.horizontal:
         size = size // tile.lanes if isinstance(size, int) else size
@@ -503,3 +569,11 @@ def _unroll(model: _Model, tile: Tile) -> int:
         if turns * fmas <= UNROLL_FMAS and fits:
             return turns
     return 1
+
+
+def _slides(model: _Model, access: Access, tile: Tile, turn: Dim) -> bool:
+    """Whether a turn reads again what other rows of the turn before have read: written out, LLVM
+    would keep those values and run out of registers."""
+    turn = abs(model.number(turn))
+    rows = [(abs(model.stride(access, v)), n) for v, n in tile.rows]
+    return any(s and turn and turn % s == 0 and turn // s < n for s, n in rows)
