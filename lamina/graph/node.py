@@ -1,0 +1,229 @@
+"""The two records of the graph: `Op`, a row of the table, and `Node`, one recorded use of it.
+
+In: calls of ops on nodes. Out: nodes, checked at the call. Nothing is computed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from lamina import dtypes
+from lamina.config import settings
+from lamina.dtypes import DType
+from lamina.errors import DTypeError, user_frame
+from lamina.shapes import Shape
+
+Attrs = Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """What a family of operations shares.
+
+    rule: the `rule:` line of a shape error. shape: (op, inputs, attrs) -> shape, or raises.
+    batch: (op, inputs, batched, attrs) -> node, where the inputs marked in `batched` carry a new
+    leading axis and the result has it too; None where batching is not defined.
+    """
+
+    name: str
+    rule: str
+    shape: Callable[[Op, Sequence[Node], Attrs], Shape]
+    batch: Callable[[Op, Sequence[Node], Sequence[bool], Attrs], Node] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Inputs for the generated tests: (shape, low, high) for each input, and attributes."""
+
+    inputs: tuple[tuple[tuple[int, ...], float, float], ...]
+    attrs: dict[str, Any] = field(default_factory=dict)
+    dtypes: tuple[str, ...] = ()  # for inputs that are not of the tested dtype; "" for those that are
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """One operation, whole: everything that any room wants to know about it.
+
+    numpy: (*arrays, **attrs) -> array, the oracle. dtype: (*dtypes, **attrs) -> result dtype.
+    vjp: (g, y, *inputs, **attrs) -> one cotangent (or None) for each input, written with ops.
+    emit: the scalar body, (builder, *values, **attrs) -> value; for a view, its index map; for a
+    reduction, how two values combine. body: for composites, the same thing in other ops.
+    sizes: attributes that hold sizes, so may differ between calls without another compile.
+    cost: arithmetic instructions of one element, for the fusion's choices.
+    """
+
+    name: str
+    kind: Kind
+    doc: str
+    numpy: Callable[..., Any]
+    dtype: Callable[..., DType]
+    vjp: Callable[..., Sequence[Node | None]] | None = None
+    emit: Callable[..., Any] | None = None
+    body: Callable[..., Node] | None = None
+    sizes: tuple[str, ...] = ()
+    identity: Any = None
+    cost: int = 1
+    onnx: str = ""
+    samples: tuple[Sample, ...] = ()
+    takes: tuple[DType, ...] = dtypes.ALL  # dtypes that tests use for the inputs
+    ulp: float = 0.0  # bound against NumPy in float32; 0: equal
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, *inputs: Any, **attrs: Any) -> Node:
+        return build(self, inputs, attrs)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+
+class Node:
+    """One use of an op, or a leaf that holds a value.
+
+    `value` is the buffer once it is computed. `tracked`: a gradient may flow through. `owner`: a
+    weak reference to the tensor that holds a leaf. `consumed`: backward has passed, so the history
+    is dropped as soon as the value is known.
+    """
+
+    __slots__ = ("op", "inputs", "attrs", "shape", "dtype", "value", "tracked", "consumed", "owner",
+                 "where", "__weakref__")
+
+    def __init__(self, op: Op, inputs: tuple[Node, ...], attrs: Attrs, shape: Shape, dtype: DType,
+                 value: Any = None, tracked: bool = False) -> None:
+        self.op = op
+        self.inputs = inputs
+        self.attrs = attrs
+        self.shape = shape
+        self.dtype = dtype
+        self.value = value
+        self.tracked = tracked
+        self.consumed = False
+        self.owner: Any = None
+        self.where: tuple[str, int] | None = None
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    def __repr__(self) -> str:
+        return f"{self.op.name}:{self.dtype.name}{list(self.shape)}"
+
+
+class _Mode:
+    """Whether new nodes record that a gradient may flow through them."""
+
+    tracking = True
+
+
+mode = _Mode()
+
+
+@contextmanager
+def tracking(on: bool) -> Iterator[None]:
+    """Switch the recording of gradients for a block."""
+    old, mode.tracking = mode.tracking, on
+    try:
+        yield
+    finally:
+        mode.tracking = old
+
+
+_NO_ATTRS: dict[str, Any] = {}
+
+
+def build(op: Op, inputs: Sequence[Any], attrs: Attrs) -> Node:
+    """A checked node. Python numbers among the inputs take the dtype of the arrays beside them."""
+    for x in inputs:
+        if type(x) is not Node:
+            inputs = as_nodes(op, inputs)
+            break
+    nodes: tuple[Node, ...] = tuple(inputs)
+    dtype = op.dtype(*[n.dtype for n in nodes], **attrs)
+    shape = op.kind.shape(op, nodes, attrs)
+    tracked = False
+    if mode.tracking and op.vjp is not None and dtype.kind == "f":
+        for n in nodes:
+            if n.tracked:
+                tracked = True
+                break
+    node = Node(op, nodes, attrs or _NO_ATTRS, shape, dtype, None, tracked)
+    if settings.check or settings.debug:
+        node.where = user_frame()
+    return node
+
+
+def as_nodes(op: Op, inputs: Sequence[Any]) -> tuple[Node, ...]:
+    """Inputs as nodes: Python numbers become constants with the dtype of the first array."""
+    array = next((x for x in inputs if isinstance(x, Node)), None)
+    nodes = []
+    for x in inputs:
+        if isinstance(x, Node):
+            nodes.append(x)
+        elif isinstance(x, (bool, int, float)):
+            like = array.dtype if array is not None else dtypes.as_dtype(type(x))
+            nodes.append(constant(x, dtypes.scalar_dtype(x, like)))
+        else:
+            raise DTypeError(op.name, operands=[("input", repr(type(x).__name__))],
+                             rule="inputs are tensors or Python numbers")
+    return tuple(nodes)
+
+
+def _leaf_shape(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
+    return tuple(attrs.get("shape", ()))
+
+
+LEAF = Kind("leaf", "a leaf has no inputs", _leaf_shape)
+
+BUFFER = Op("buffer", LEAF, "A value in memory.", numpy=None, dtype=None)  # type: ignore[arg-type]
+CONST = Op("const", LEAF, "One number, the same everywhere.",
+           numpy=lambda value, dtype: dtype.storage.type(value),
+           dtype=lambda value, dtype: dtype)
+
+
+def constant(value: bool | int | float, dtype: DType) -> Node:
+    """A zero-dimensional constant."""
+    value = (float(value) if dtype.kind == "f" else bool(value) if dtype.kind == "b"
+             else _wrapped(int(value), dtype))
+    return Node(CONST, (), {"value": value, "dtype": dtype}, (), dtype)
+
+
+def _wrapped(value: int, dtype: DType) -> int:
+    low = -(1 << (dtype.bits - 1)) if dtype.kind == "i" else 0
+    return value if low <= value < low + (1 << dtype.bits) else (value - low) % (1 << dtype.bits) + low
+
+
+def leaf(value: Any, shape: Shape, dtype: DType, tracked: bool = False) -> Node:
+    """A node that holds a buffer."""
+    return Node(BUFFER, (), _NO_ATTRS, shape, dtype, value, tracked)
+
+
+def is_leaf(node: Node) -> bool:
+    """Already computed, or without inputs by nature."""
+    return node.value is not None or node.op is BUFFER
+
+
+def topological(roots: Iterable[Node], stop: Callable[[Node], bool] = is_leaf) -> list[Node]:
+    """Every node under the roots, inputs first; does not look below nodes where `stop` holds."""
+    seen: set[int] = set()
+    order: list[Node] = []
+    stack: list[tuple[Node, int]] = []
+    for root in roots:
+        if id(root) in seen:
+            continue
+        seen.add(id(root))
+        stack.append((root, 0))
+        while stack:
+            node, i = stack.pop()
+            inputs = () if i == 0 and stop(node) else node.inputs
+            while i < len(inputs) and id(inputs[i]) in seen:
+                i += 1
+            if i < len(inputs):
+                stack.append((node, i + 1))
+                seen.add(id(inputs[i]))
+                stack.append((inputs[i], 0))
+            else:
+                order.append(node)
+    return order
