@@ -109,6 +109,14 @@ def test_bfloat16_rounds_as_the_reference_does(values):
     assert np.isnan(widen_bfloat16(bits)[is_nan]).all()
 
 
+def test_bfloat16_ties_go_to_even():
+    bits = np.arange(0x7F80, dtype=np.uint32) << 16
+    for beside in (0x7FFF, 0x8000, 0x8001):
+        values = (bits | beside).astype(np.uint32).view(np.float32)
+        expected = values.astype(ml_dtypes.bfloat16).view(np.uint16)
+        assert np.array_equal(narrow_bfloat16(values), expected)
+
+
 def test_widening_is_exact_for_all_bits():
     bits = np.arange(1 << 16, dtype=np.uint16)
     expected = bits.view(ml_dtypes.bfloat16).astype(np.float32)

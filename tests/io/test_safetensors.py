@@ -80,6 +80,15 @@ def test_the_same_arrays_give_the_same_bytes(tmp_path: Path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
+def test_every_array_is_aligned_to_its_elements(tmp_path: Path):
+    arrays = {"a": ("int8", np.ones(3, np.int8)), "b": ("float64", np.ones(3))}
+    ours.write(tmp_path / "f", arrays)
+    content = (tmp_path / "f").read_bytes()
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:start])
+    assert (start + header["b"]["data_offsets"][0]) % 8 == 0
+
+
 # With the reference package
 
 
@@ -216,6 +225,11 @@ def test_the_message_names_the_file_what_was_found_and_the_rule(tmp_path: Path):
         "  rule: the data ends where the last array ends",
         "  try: an older copy of the file, or save the model again",
     ]
+
+
+def test_a_header_that_is_longer_than_the_file_is_not_even_read():
+    with pytest.raises(FormatError, match="header of 1048576 announced"):
+        read_bytes(HOSTILE["length past the end"])
 
 
 def test_missing_files_and_folders_are_data_errors(tmp_path: Path):
