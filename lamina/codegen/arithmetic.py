@@ -272,29 +272,24 @@ HALF = {
     "bfloat16": (narrow_bfloat16, widen_bfloat16),
 }
 
-EMITTERS: dict[str, Emitter] = (
-    {op: _direct for op in _DIRECT}
-    | {op: _compare for op in _PREDICATE}
-    | {op: _rounding for op in ("sqrt", "floor", "ceil", "trunc", "rint")}
-    | {
-        "min": _extreme,
-        "max": _extreme,
-        "div": _divide,
-        "rem": _divide,
-        "shl": _shift,
-        "shr": _shift,
-        "neg": _negate,
-        "not": _not,
-        "abs": _absolute,
-        "fma": _fma,
-        "mulhi": _mulhi,
-        "select": _select,
-        "cast": _cast,
-        "bitcast": _bitcast,
-        "narrow": _narrow,
-        "splat": _splat,
-        "iota": _iota,
-        "extract": _extract,
-        "shuffle": _shuffle,
-    }
-)
+EMITTERS: dict[str, Emitter] = {
+    **dict.fromkeys(_DIRECT, _direct),
+    **dict.fromkeys(_PREDICATE, _compare),
+    **dict.fromkeys(("sqrt", "floor", "ceil", "trunc", "rint"), _rounding),
+    **dict.fromkeys(("min", "max"), _extreme),
+    **dict.fromkeys(("div", "rem"), _divide),
+    **dict.fromkeys(("shl", "shr"), _shift),
+    "neg": _negate,
+    "not": _not,
+    "abs": _absolute,
+    "fma": _fma,
+    "mulhi": _mulhi,
+    "select": _select,
+    "cast": _cast,
+    "bitcast": _bitcast,
+    "narrow": _narrow,
+    "splat": _splat,
+    "iota": _iota,
+    "extract": _extract,
+    "shuffle": _shuffle,
+}

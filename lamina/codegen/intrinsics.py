@@ -39,11 +39,10 @@ PLAIN = {
     "llvm.nvvm.read.ptx.sreg.nctaid.x": "i32()",
     "llvm.x86.sse2.pause": "void()",
     "llvm.aarch64.hint": "void(i32)",
-    "llvm.readcyclecounter": "i64()",
 }
 
 # Functions of the process that generated code may call (the pool sleeps and wakes through them).
-SYMBOLS = frozenset({"syscall", "sched_yield", "clock_gettime"})
+SYMBOLS = frozenset({"syscall", "sched_yield", "usleep", "clock_gettime"})
 
 _DECLARE = re.compile(r"^\s*declare\s+[^@]*@([\w.$]+)\s*\(", re.MULTILINE)
 _OVERLOAD = re.compile(r"(\.(v\d+)?(i\d+|f\d+|p\d+))*$")

@@ -180,7 +180,7 @@ def _gpu_entry(name: str) -> list[str]:
     for register, intrinsic in names.items():
         lines.append(f"  %{register}.32 = call i32 @{intrinsic}()")
         lines.append(f"  %{register} = zext i32 %{register}.32 to i64")
-    return lines + [
+    lines += [
         "  %block = mul i64 %ctaid, %ntid",
         "  %thread = add i64 %block, %tid",
         "  %stride = mul i64 %nctaid, %ntid",
@@ -198,3 +198,4 @@ def _gpu_entry(name: str) -> list[str]:
         "  ret void",
         "}",
     ]
+    return lines

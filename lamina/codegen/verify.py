@@ -247,8 +247,8 @@ def _result(instr: Instr) -> Value:
 
 
 CHECKS: dict[str, Callable[..., None]] = (
-    {op: _Verifier.alike for op in BINARY | UNARY | {"fma"}}
-    | {op: _Verifier.compare for op in COMPARE}
+    dict.fromkeys(BINARY | UNARY | {"fma"}, _Verifier.alike)
+    | dict.fromkeys(COMPARE, _Verifier.compare)
     | {
         "mulhi": _Verifier.mulhi,
         "select": _Verifier.select,
@@ -267,7 +267,7 @@ CHECKS: dict[str, Callable[..., None]] = (
 )
 
 ARITY = (
-    {op: 2 for op in BINARY | COMPARE | {"mulhi", "shuffle"}}
-    | {op: 1 for op in UNARY | {"cast", "bitcast", "splat", "extract", "narrow"}}
+    dict.fromkeys(BINARY | COMPARE | {"mulhi", "shuffle"}, 2)
+    | dict.fromkeys(UNARY | {"cast", "bitcast", "splat", "extract", "narrow"}, 1)
     | {"iota": 0, "fma": 3, "select": 3, "load": 3, "gather": 3, "store": 4, "scatter": 4}
 )

@@ -6,6 +6,10 @@ import operator
 
 import numpy as np
 import pytest
+
+from lamina import dtypes
+from lamina.dtypes import DType
+from lamina.kernel.loops import Builder, Kernel, Value
 from tests.codegen.harness import (
     NATIVE,
     RUN_IDS,
@@ -20,10 +24,6 @@ from tests.codegen.harness import (
     saturate,
     unpack,
 )
-
-from lamina import dtypes
-from lamina.dtypes import DType
-from lamina.kernel.loops import Builder, Kernel, Value
 
 REGISTER = [d for d in dtypes.ALL if d.bits != 16 or not d.is_float]
 COUNT = 256
@@ -176,7 +176,7 @@ def test_half_types_all_bits(target, lanes, half):
     floats = np.random.default_rng(0).integers(0, 1 << 32, 1 << 16, np.uint32).view(np.float32)
     ties = (np.arange(1 << 15, dtype=np.uint32) << 16 | 0x1000).view(np.float32)
     floats = np.concatenate([floats[: 1 << 14], ties, samples(dtypes.float32, 1 << 14, 3) / 3e4])
-    out = [np.empty(1 << 16, "f4"), np.empty_like(bits), np.empty_like(bits), np.empty(1 << 16, "f4")]
+    out = [np.empty(1 << 16, kind) for kind in ("f4", bits.dtype, bits.dtype, "f4")]
     run(b.finish(), [bits, out[0], out[1], floats, out[2], out[3]], [], (1 << 16) // lanes, target)
     expected = unpack(bits, half)
     same(out[0], expected)

@@ -1,0 +1,378 @@
+"""The thread pool's machinery, as LLVM IR text: a worker's life, and one fork and join.
+
+In: the host target. Out: functions for the module of `codegen.driver`:
+
+    void @region(ptr pool, ptr records, i64 count, ptr bufs, i1 serial)    one group of CALLs
+    void @lamina_work(ptr pool)                                            a worker's life
+    void @lamina_stop(ptr pool)                                            ends the workers
+
+The pool is 512 bytes, zero at first, in cache lines of their own:
+
+    0    i64  ticket: epoch << 32 | units claimed. Odd epoch: closed, the region is being replaced
+    64   i64  units done
+    128  i32  workers that sleep on the epoch
+    192  ptr  records of the group, 200 i64 units, 208 ptr bufs
+    256  i32  busy: a caller has the pool, 260 i32 workers, 264 i32 quit, 272 i64 turns to spin
+
+A worker claims a unit by exchanging the ticket it read, so it can only claim from the region it has
+read about: nobody waits for a worker that comes late. A second caller that finds the pool busy runs
+its group alone. A record's fields are those of CALL in `codegen.driver`.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from lamina.targets import Target
+
+POOL_BYTES = 512
+WORKERS, SPIN = 260, 272  # offsets that Python writes
+
+
+def pool_text(target: Target) -> str:
+    """The functions, for the operating system that we run on."""
+    return "\n".join([_pause(target), _system(target), _WORK, _WORKER, _STOP, _REGION])
+
+
+def _pause(target: Target) -> str:
+    """`@relax`: tells the core that this is a spin loop."""
+    if target.triple.startswith("x86_64"):
+        return _RELAX.format(kinds="", name="llvm.x86.sse2.pause", values="")
+    return _RELAX.format(kinds="i32", name="llvm.aarch64.hint", values="i32 1")
+
+
+def _system(target: Target) -> str:
+    """`@doze(word, value)`, `@wake(word, count)` and `@give_way()` of the operating system."""
+    if not sys.platform.startswith("linux"):
+        return _POLLING
+    number = 202 if target.triple.startswith("x86_64") else 98
+    return _FUTEX.replace("NUMBER", str(number))
+
+
+_RELAX = """
+declare void @{name}({kinds})
+define internal void @relax() {{
+  call void @{name}({values})
+  ret void
+}}
+"""
+
+# futex(2): 128 is FUTEX_WAIT_PRIVATE, 129 is FUTEX_WAKE_PRIVATE.
+_FUTEX = """
+declare i64 @syscall(i64, ...)
+declare i32 @sched_yield()
+define internal void @doze(ptr %word, i32 %value) {
+  %r = call i64 (i64, ...) @syscall(i64 NUMBER, ptr %word, i64 128, i32 %value,
+                                    ptr null, ptr null, i32 0)
+  ret void
+}
+define internal void @wake(ptr %word, i32 %count) {
+  %r = call i64 (i64, ...) @syscall(i64 NUMBER, ptr %word, i64 129, i32 %count,
+                                    ptr null, ptr null, i32 0)
+  ret void
+}
+define internal void @give_way() {
+  %r = call i32 @sched_yield()
+  ret void
+}
+"""
+
+# Elsewhere there is no futex: look again every half millisecond.
+_POLLING = """
+declare i32 @usleep(i32)
+declare i32 @sched_yield()
+define internal void @doze(ptr %word, i32 %value) {
+  %r = call i32 @usleep(i32 500)
+  ret void
+}
+define internal void @wake(ptr %word, i32 %count) {
+  ret void
+}
+define internal void @give_way() {
+  %r = call i32 @sched_yield()
+  ret void
+}
+"""
+
+# Claim units of region `epoch` and run them until none is left. The record of a unit is found by
+# walking on from the record of the unit before.
+_WORK = """
+define internal i64 @grain(i64 %chunks, i64 %grain, i32 %workers) {
+  %given = icmp sgt i64 %grain, 0
+  %w = sext i32 %workers to i64
+  %threads = add i64 %w, 1
+  %parts = shl i64 %threads, 3
+  %up = add i64 %chunks, %parts
+  %up1 = sub i64 %up, 1
+  %auto = sdiv i64 %up1, %parts
+  %some = icmp sgt i64 %auto, 0
+  %least = select i1 %some, i64 %auto, i64 1
+  %r = select i1 %given, i64 %grain, i64 %least
+  ret i64 %r
+}
+define internal i64 @units(i64 %chunks, i64 %grain) {
+  %up = add i64 %chunks, %grain
+  %up1 = sub i64 %up, 1
+  %r = sdiv i64 %up1, %grain
+  ret i64 %r
+}
+define internal void @take_part(ptr %pool, i64 %epoch) {
+entry:
+  %donep = getelementptr i8, ptr %pool, i64 64
+  %recp = getelementptr i8, ptr %pool, i64 192
+  %totalp = getelementptr i8, ptr %pool, i64 200
+  %bufsp = getelementptr i8, ptr %pool, i64 208
+  %workersp = getelementptr i8, ptr %pool, i64 260
+  br label %look
+look:
+  %at = phi ptr [ null, %entry ], [ %at, %try ], [ %rec, %run ]
+  %base = phi i64 [ 0, %entry ], [ %base, %try ], [ %start, %run ]
+  %ticket = load atomic i64, ptr %pool acquire, align 64
+  %e = lshr i64 %ticket, 32
+  %current = icmp eq i64 %e, %epoch
+  br i1 %current, label %more, label %out
+more:
+  %unit = and i64 %ticket, 4294967295
+  %total = load atomic i64, ptr %totalp acquire, align 8
+  %left = icmp ult i64 %unit, %total
+  br i1 %left, label %try, label %out
+try:
+  %next = add i64 %ticket, 1
+  %pair = cmpxchg ptr %pool, i64 %ticket, i64 %next acq_rel acquire, align 64
+  %won = extractvalue { i64, i1 } %pair, 1
+  br i1 %won, label %mine, label %look
+mine:
+  %first = load ptr, ptr %recp, align 8
+  %bufs = load ptr, ptr %bufsp, align 8
+  %workers = load i32, ptr %workersp, align 4
+  %fresh = icmp eq ptr %at, null
+  %from = select i1 %fresh, ptr %first, ptr %at
+  br label %seek
+seek:
+  %rec = phi ptr [ %from, %mine ], [ %following, %seek2 ]
+  %start = phi i64 [ %base, %mine ], [ %end, %seek2 ]
+  %chunksp = getelementptr i64, ptr %rec, i64 3
+  %grainp = getelementptr i64, ptr %rec, i64 4
+  %chunks = load i64, ptr %chunksp, align 8
+  %given = load i64, ptr %grainp, align 8
+  %grain = call i64 @grain(i64 %chunks, i64 %given, i32 %workers)
+  %units = call i64 @units(i64 %chunks, i64 %grain)
+  %end = add i64 %start, %units
+  %inside = icmp ult i64 %unit, %end
+  br i1 %inside, label %run, label %seek2
+seek2:
+  %following = getelementptr i64, ptr %rec, i64 8
+  br label %seek
+run:
+  %fnp = getelementptr i64, ptr %rec, i64 1
+  %argsp = getelementptr i64, ptr %rec, i64 2
+  %fn = load ptr, ptr %fnp, align 8
+  %args = load ptr, ptr %argsp, align 8
+  %index = sub i64 %unit, %start
+  %lo = mul i64 %index, %grain
+  %hi0 = add i64 %lo, %grain
+  %over = icmp sgt i64 %hi0, %chunks
+  %hi = select i1 %over, i64 %chunks, i64 %hi0
+  call void %fn(ptr %bufs, ptr %args, i64 %lo, i64 %hi)
+  %d = atomicrmw add ptr %donep, i64 1 release, align 64
+  br label %look
+out:
+  ret void
+}
+"""
+
+# A worker: spin, sleep, take part, until told to quit.
+_WORKER = """
+define void @lamina_work(ptr %pool) {
+entry:
+  %wordp = getelementptr i8, ptr %pool, i64 4
+  %sleepersp = getelementptr i8, ptr %pool, i64 128
+  %quitp = getelementptr i8, ptr %pool, i64 264
+  %spinp = getelementptr i8, ptr %pool, i64 272
+  %spin = load i64, ptr %spinp, align 8
+  br label %look
+look:
+  %seen = phi i64 [ 4294967295, %entry ], [ %seen, %again ], [ %seen, %asleep ], [ %epoch, %part ]
+  %turns = phi i64 [ 0, %entry ], [ %turns1, %again ], [ 0, %asleep ], [ 0, %part ]
+  %quit = load atomic i32, ptr %quitp acquire, align 8
+  %stay = icmp eq i32 %quit, 0
+  br i1 %stay, label %check, label %out
+check:
+  %ticket = load atomic i64, ptr %pool acquire, align 64
+  %epoch = lshr i64 %ticket, 32
+  %odd = and i64 %epoch, 1
+  %open = icmp eq i64 %odd, 0
+  %new = icmp ne i64 %epoch, %seen
+  %go = and i1 %open, %new
+  br i1 %go, label %part, label %wait
+part:
+  call void @take_part(ptr %pool, i64 %epoch)
+  br label %look
+wait:
+  %turns1 = add i64 %turns, 1
+  %patient = icmp ult i64 %turns1, %spin
+  br i1 %patient, label %again, label %asleep
+again:
+  call void @relax()
+  br label %look
+asleep:
+  %value = trunc i64 %epoch to i32
+  %s = atomicrmw add ptr %sleepersp, i32 1 seq_cst, align 4
+  call void @doze(ptr %wordp, i32 %value)
+  %s1 = atomicrmw sub ptr %sleepersp, i32 1 seq_cst, align 4
+  br label %look
+out:
+  ret void
+}
+"""
+
+# Take the pool for ever, tell the workers to quit, change the epoch so that none falls asleep.
+_STOP = """
+define void @lamina_stop(ptr %pool) {
+entry:
+  %busyp = getelementptr i8, ptr %pool, i64 256
+  %quitp = getelementptr i8, ptr %pool, i64 264
+  %wordp = getelementptr i8, ptr %pool, i64 4
+  br label %try
+try:
+  %n = phi i64 [ 0, %entry ], [ %n1, %wait ]
+  %pair = cmpxchg ptr %busyp, i32 0, i32 1 acq_rel acquire, align 64
+  %won = extractvalue { i32, i1 } %pair, 1
+  %n1 = add i64 %n, 1
+  %tired = icmp ugt i64 %n1, 100000
+  %go = or i1 %won, %tired
+  br i1 %go, label %stop, label %wait
+wait:
+  call void @give_way()
+  br label %try
+stop:
+  store atomic i32 1, ptr %quitp seq_cst, align 8
+  br i1 %won, label %close, label %out
+close:
+  %ticket = load atomic i64, ptr %pool acquire, align 64
+  %epoch = or i64 %ticket, 4294967296
+  store atomic i64 %epoch, ptr %pool seq_cst, align 64
+  br label %out
+out:
+  call void @wake(ptr %wordp, i32 2147483647)
+  ret void
+}
+"""
+
+# One group of CALLs: alone if it is one unit, serial, or the pool is busy; else fork and join.
+_REGION = """
+define internal void @alone(ptr %rec, i64 %count, ptr %bufs) {
+entry:
+  br label %turn
+turn:
+  %i = phi i64 [ 0, %entry ], [ %i1, %turn ]
+  %offset = mul i64 %i, 8
+  %at = getelementptr i64, ptr %rec, i64 %offset
+  %fnp = getelementptr i64, ptr %at, i64 1
+  %argsp = getelementptr i64, ptr %at, i64 2
+  %chunksp = getelementptr i64, ptr %at, i64 3
+  %fn = load ptr, ptr %fnp, align 8
+  %args = load ptr, ptr %argsp, align 8
+  %chunks = load i64, ptr %chunksp, align 8
+  call void %fn(ptr %bufs, ptr %args, i64 0, i64 %chunks)
+  %i1 = add i64 %i, 1
+  %more = icmp ult i64 %i1, %count
+  br i1 %more, label %turn, label %out
+out:
+  ret void
+}
+define internal i64 @count_units(ptr %rec, i64 %count, i32 %workers) {
+entry:
+  br label %turn
+turn:
+  %i = phi i64 [ 0, %entry ], [ %i1, %turn ]
+  %sum = phi i64 [ 0, %entry ], [ %sum1, %turn ]
+  %offset = mul i64 %i, 8
+  %at = getelementptr i64, ptr %rec, i64 %offset
+  %chunksp = getelementptr i64, ptr %at, i64 3
+  %grainp = getelementptr i64, ptr %at, i64 4
+  %chunks = load i64, ptr %chunksp, align 8
+  %given = load i64, ptr %grainp, align 8
+  %grain = call i64 @grain(i64 %chunks, i64 %given, i32 %workers)
+  %units = call i64 @units(i64 %chunks, i64 %grain)
+  %sum1 = add i64 %sum, %units
+  %i1 = add i64 %i, 1
+  %more = icmp ult i64 %i1, %count
+  br i1 %more, label %turn, label %out
+out:
+  ret i64 %sum1
+}
+define internal void @region(ptr %pool, ptr %rec, i64 %count, ptr %bufs, i1 %serial) {
+entry:
+  %donep = getelementptr i8, ptr %pool, i64 64
+  %wordp = getelementptr i8, ptr %pool, i64 4
+  %sleepersp = getelementptr i8, ptr %pool, i64 128
+  %recp = getelementptr i8, ptr %pool, i64 192
+  %totalp = getelementptr i8, ptr %pool, i64 200
+  %bufsp = getelementptr i8, ptr %pool, i64 208
+  %busyp = getelementptr i8, ptr %pool, i64 256
+  %workersp = getelementptr i8, ptr %pool, i64 260
+  %workers = load i32, ptr %workersp, align 4
+  %none = icmp eq i32 %workers, 0
+  %early = or i1 %none, %serial
+  br i1 %early, label %inline, label %size
+size:
+  %total = call i64 @count_units(ptr %rec, i64 %count, i32 %workers)
+  %few = icmp ult i64 %total, 2
+  %huge = icmp ugt i64 %total, 2147483647
+  %not = or i1 %few, %huge
+  br i1 %not, label %inline, label %take
+inline:
+  call void @alone(ptr %rec, i64 %count, ptr %bufs)
+  ret void
+take:
+  %pair = cmpxchg ptr %busyp, i32 0, i32 1 acq_rel acquire, align 64
+  %won = extractvalue { i32, i1 } %pair, 1
+  br i1 %won, label %fork, label %inline
+fork:
+  %old = load atomic i64, ptr %pool acquire, align 64
+  %epoch0 = lshr i64 %old, 32
+  %epoch1 = add i64 %epoch0, 1
+  %closed = shl i64 %epoch1, 32
+  store atomic i64 %closed, ptr %pool seq_cst, align 64
+  store atomic ptr %rec, ptr %recp release, align 8
+  store atomic ptr %bufs, ptr %bufsp release, align 8
+  store atomic i64 %total, ptr %totalp release, align 8
+  store atomic i64 0, ptr %donep release, align 64
+  %epoch2 = add i64 %epoch0, 2
+  %open = shl i64 %epoch2, 32
+  %epoch = lshr i64 %open, 32
+  %x = atomicrmw xchg ptr %pool, i64 %open seq_cst, align 64
+  %sleepers = load atomic i32, ptr %sleepersp seq_cst, align 4
+  %any = icmp ne i32 %sleepers, 0
+  br i1 %any, label %rouse, label %work
+rouse:
+  %others = sub i64 %total, 1
+  %fewer = icmp ult i64 %others, 1024
+  %cut = select i1 %fewer, i64 %others, i64 1024
+  %wanted = trunc i64 %cut to i32
+  call void @wake(ptr %wordp, i32 %wanted)
+  br label %work
+work:
+  call void @take_part(ptr %pool, i64 %epoch)
+  br label %join
+join:
+  %n = phi i64 [ 0, %work ], [ %n1, %hold ], [ %n1, %yield ]
+  %done = load atomic i64, ptr %donep acquire, align 64
+  %all = icmp eq i64 %done, %total
+  br i1 %all, label %out, label %spin
+spin:
+  %n1 = add i64 %n, 1
+  %patient = icmp ult i64 %n1, 2000
+  br i1 %patient, label %hold, label %yield
+hold:
+  call void @relax()
+  br label %join
+yield:
+  call void @give_way()
+  br label %join
+out:
+  store atomic i32 0, ptr %busyp release, align 64
+  ret void
+}
+"""
