@@ -1,0 +1,86 @@
+"""Reverse-mode differentiation: graph in, graph out. Names no operation.
+
+In: a node, the nodes to differentiate by, a cotangent. Out: one node for each, by the table's vjp
+rules; an op without one is differentiated through its body. Forward mode is the transpose of the
+transpose: a vjp is linear in its cotangent, so differentiating it by that gives the jvp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lamina.errors import GradientError
+from lamina.graph.node import Node, constant, is_leaf, leaf, topological
+from lamina.ops.elementwise import add
+from lamina.ops.movement import expand
+
+
+def filled(value: float, like: Node) -> Node:
+    """A constant of the shape and dtype of `like`."""
+    return expand(constant(value, like.dtype), shape=like.shape)
+
+
+def gradients(root: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Node]:
+    """Cotangents of `wrt`, given one of `root` (ones if None); zeros where root does not depend."""
+    found = pull(root, wrt, cotangent if cotangent is not None else filled(1.0, root))
+    return [found.get(id(w)) or filled(0.0, w) for w in wrt]
+
+
+def pull(root: Node, wrt: Sequence[Node], cotangent: Node, stop: frozenset[int] = frozenset()
+         ) -> dict[int, Node]:
+    """Cotangents by node id of every node of `wrt` that root depends on. Does not look below the
+    nodes whose ids are in `stop`."""
+    wanted = {id(w) for w in wrt}
+    order = topological([root], stop=lambda n: id(n) in stop or not n.inputs)
+    depends = set(wanted)
+    for node in order:
+        if id(node) not in stop and any(id(i) in depends for i in node.inputs):
+            depends.add(id(node))
+    cotangents = {id(root): cotangent}
+    for node in reversed(order):
+        g = cotangents.get(id(node))
+        if g is None or id(node) not in depends or id(node) in stop or not node.inputs:
+            continue
+        for x, c in zip(node.inputs, _vjp(node, g), strict=True):
+            if c is not None and id(x) in depends and x.dtype.is_float:
+                cotangents[id(x)] = add(cotangents[id(x)], c) if id(x) in cotangents else c
+    return {key: g for key, g in cotangents.items() if key in wanted}
+
+
+def _vjp(node: Node, g: Node) -> Sequence[Node | None]:
+    if node.op.vjp is not None:
+        return node.op.vjp(g, node, *node.inputs, **node.attrs)
+    if node.op.body is not None:
+        return through_body(node, g)
+    if not node.dtype.is_float or not any(x.dtype.is_float for x in node.inputs):
+        return [None] * len(node.inputs)
+    raise GradientError(node.op.name, rule="the operation has a gradient", where=node.where,
+                        hint="detach() its input if no gradient should pass")
+
+
+def through_body(node: Node, g: Node) -> list[Node | None]:
+    """The cotangents of a composite's inputs, by differentiating its body."""
+    inputs = node.inputs
+    body = node.op.body(*inputs, **node.attrs)  # type: ignore[misc]
+    stop = frozenset(id(x) for x in inputs)
+    found = pull(body, inputs, g, stop)
+    return [found.get(id(x)) for x in inputs]
+
+
+def push(roots: Sequence[Node], wrt: Sequence[Node], tangents: Sequence[Node]) -> list[Node]:
+    """Forward mode: the change of each root when `wrt` move along `tangents`."""
+    result = []
+    for root in roots:
+        u = leaf(None, root.shape, root.dtype)  # a stand-in: the vjp is linear in it
+        found = pull(root, wrt, u)
+        total: Node | None = None
+        for w, t in zip(wrt, tangents, strict=True):
+            if id(w) in found:
+                part = pull(found[id(w)], [u], t).get(id(u))
+                if part is not None:
+                    total = part if total is None else add(total, part)
+        result.append(total if total is not None else filled(0.0, root))
+    return result
+
+
+__all__ = ["filled", "gradients", "pull", "push", "through_body", "is_leaf"]
