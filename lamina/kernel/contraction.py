@@ -29,13 +29,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import Optional
 
 from lamina.kernel.loops import Buffer, Builder, Value
 from lamina.schedule.contraction import Access, Contraction, Tile, reduce_loops
 from lamina.shapes import Dim
 
-Epilogue = Callable[[dict[str, Value], str, Value, Optional[Value]], None]
+Epilogue = Callable[[dict[str, Value], str, Value, Value | None], None]
 Resolve = Callable[[Dim], Value]
 
 FLAT_FMAS = 60  # reduce loops with fewer multiply-adds in all are written out; more make it spill
@@ -272,12 +271,13 @@ class _RegisterTile:
         """The sums, then the epilogue; or one part of that."""
         zero = self.b.const(0, self.w.acc, self.tile.lanes)
         sums = [zero] * (len(self.rows) * self.columns)
-        if self.tile.block is None:
+        store = self.w.store
+        if store is None:
             self.finish(self.total(sums))
         elif self.w.part is None:
-            self.finish(self.stored())
+            self.finish(self.stored(store))
         else:
-            self.keep(self.total(self.stored()))
+            self.keep(store, self.total(self.stored(store)))
 
     def total(self, sums: list[Value]) -> list[Value]:
         """`sums` and the products of all turns, or of one block."""
@@ -305,22 +305,21 @@ class _RegisterTile:
         return self.w.value(self.w.c.a.stride(var)), self.w.value(self.w.c.b.stride(var))
 
     # -- sums kept between blocks ----------------------------------------------------------------
-    def places(self) -> Iterator[tuple[int, int, dict[str, Value], Value]]:
-        """Each accumulator: row, column, output index, place in the store."""
-        store = self.w.store
+    def places(self) -> Iterator[tuple[int, int, dict[str, Value]]]:
+        """Each accumulator: row, column, output index."""
         for (i, row), j in product(enumerate(self.rows), range(self.columns)):
-            index = self.place(row, j * self.w.lanes)
-            yield i, j, index, store.at(index) if store else self.b.index(0)
+            yield i, j, self.place(row, j * self.w.lanes)
 
-    def stored(self) -> list[Value]:
+    def stored(self, store: _Store) -> list[Value]:
         """The accumulators as the blocks so far have left them."""
-        return [self.b.load(self.w.store.buffer, at, self.tile.lanes)
-                for _, _, _, at in self.places()]
+        places = [store.at(index) for _, _, index in self.places()]
+        return [self.b.load(store.buffer, at, self.tile.lanes) for at in places]
 
-    def keep(self, sums: list[Value]) -> None:
+    def keep(self, store: _Store, sums: list[Value]) -> None:
         """Leave the accumulators for the next block."""
-        for value, (_, _, _, at) in zip(sums, list(self.places()), strict=True):
-            self.b.store(self.w.store.buffer, at, value)
+        places = [store.at(index) for _, _, index in self.places()]
+        for value, at in zip(sums, places, strict=True):
+            self.b.store(store.buffer, at, value)
 
     # -- the reduce loops ------------------------------------------------------------------------
     def reduce(self, loops: Sequence[_Turns], offsets: list[Value], sums: list[Value], step: Step
@@ -330,8 +329,8 @@ class _RegisterTile:
             return step(offsets, sums)
         loop, inner = loops[0], loops[1:]
         if self.is_flat(loops, len(sums)):
-            for turn in range(int(loop.size.const or 0)):
-                at = self.shifted(offsets, self.b.index(turn), loop.strides)
+            for count in range(int(loop.size.const or 0)):
+                at = self.shifted(offsets, self.b.index(count), loop.strides)
                 sums = self.reduce(inner, at, sums, step)
             return sums
         for lo, hi, turns in self.runs(loop.size, 1 if inner else self.unroll):
@@ -419,7 +418,7 @@ class _RegisterTile:
         if self.tile.horizontal:
             self.finish_horizontal(sums)
             return
-        for i, j, index, _ in self.places():
+        for i, j, index in self.places():
             value = sums[i * self.columns + j]
             self.w.epilogue(index, self.tile.column, value, self.mask_of(j))
 
@@ -461,7 +460,7 @@ def _interleaved(lanes: int, group: int) -> tuple[list[int], list[int]]:
     return low, high
 
 
-MaskOf = Callable[[int], Optional[Value]]
+MaskOf = Callable[[int], Value | None]
 Step = Callable[[list[Value], list[Value]], list[Value]]
 
 
@@ -496,7 +495,6 @@ class _Operand:
 
     def reader(self, offset: Value, mask_of: MaskOf) -> Callable[[int, int], Value]:
         """Reads the factor of accumulator (i, j) at one turn of the reduce loops, each once."""
-        seen: dict[tuple[Value, int], Value] = {}
         made: dict[tuple[object, int], Value] = {}
 
         def read(i: int, j: int) -> Value:

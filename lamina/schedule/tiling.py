@@ -18,7 +18,12 @@ from functools import lru_cache
 from math import gcd, prod
 
 from lamina.schedule.contraction import (
-    Access, Contraction, Pack, Tile, ceil_div, reduce_loops,
+    Access,
+    Contraction,
+    Pack,
+    Tile,
+    ceil_div,
+    reduce_loops,
 )
 from lamina.shapes import Dim, evaluate, variables
 from lamina.targets import Target
@@ -131,7 +136,7 @@ class _Model:
 
     def number(self, size: Dim) -> int:
         """A size as an int, guessed if need be."""
-        return evaluate(size, {v: self.guess for v in variables(size)})
+        return evaluate(size, dict.fromkeys(variables(size), self.guess))
 
     def known(self, var: str) -> bool:
         """Whether the size of a variable is a constant."""
@@ -340,7 +345,7 @@ class _Plan:
                  ) -> None:
         self.model, self.best, self.order, self.packs = model, best, order, packs
         self.width = best.columns * (1 if best.vector != best.column else model.lanes)
-        self.blocks = {v: 1 for v in model.out} | {best.column: self.width} | dict(best.rows)
+        self.blocks = dict.fromkeys(model.out, 1) | {best.column: self.width} | dict(best.rows)
         self.operand = "b" if model.c.b.carries(best.column) else "a"  # the one with the columns
         self.other = "a" if self.operand == "b" else "b"
         self.block = _block(self)
@@ -434,7 +439,7 @@ def _pays(model: _Model, best: _Candidate, operand: str) -> bool:
         return False
     lines = max(LINE, width * model.c.dtype.itemsize)
     panel = model.k * max(lines, _step(model, access))
-    others = {v: n for v, n in (*best.rows, (best.column, best.columns * model.lanes))}
+    others = dict((*best.rows, (best.column, best.columns * model.lanes)))
     reuse = prod(model.sizes[v] / others.get(v, 1) for v in model.out if not access.carries(v))
     cheap = _pack_cycles(model, access, var) < COPY_SHARE * best.cycles
     return reuse >= REUSE and panel > 2 * model.target.l2 and cheap
@@ -548,8 +553,9 @@ def _work(model: _Model, steps: Mapping[str, int]) -> float:
 
 def _balanced(size: int, step: int, block: int) -> int:
     """The smallest step, a multiple of `block`, that needs no more tasks than `step`."""
-    count = -(-size // step)
-    return -(-(-(-size // count)) // block) * block
+    tasks = -(-size // step)
+    even = -(-size // tasks)
+    return -(-even // block) * block
 
 
 def _unroll(model: _Model, tile: Tile) -> int:
@@ -572,8 +578,10 @@ def _unroll(model: _Model, tile: Tile) -> int:
 
 
 def _slides(model: _Model, access: Access, tile: Tile, turn: Dim) -> bool:
-    """Whether a turn reads again what other rows of the turn before have read: written out, LLVM
-    would keep those values and run out of registers."""
+    """Whether a turn reads again what other rows have read in the turn before.
+
+    Written out, LLVM would keep those values and run out of registers.
+    """
     turn = abs(model.number(turn))
     rows = [(abs(model.stride(access, v)), n) for v, n in tile.rows]
     return any(s and turn and turn % s == 0 and turn // s < n for s, n in rows)
