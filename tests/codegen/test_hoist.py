@@ -34,7 +34,7 @@ def test_equal_instructions_are_shared():
 
 
 def test_constants_of_other_kinds_are_not_equal():
-    b, x, n = start()
+    b, x, _ = start()
     zero = b.cast(b.const(0.0, dtypes.float64), dtypes.float32)
     b.store(x, 0, b.neg(zero) + b.neg(b.const(-0.0, dtypes.float32)))
     assert hoisted(b) == ["neg", "neg", "add", "store"]

@@ -11,7 +11,7 @@ from lamina.errors import CompileError
 from lamina.kernel.loops import Builder, Instr, Kernel, Loop, Value, When
 from tests.codegen.harness import NATIVE
 
-F, I, B = dtypes.float32, dtypes.int32, dtypes.bool_
+F, INT, B = dtypes.float32, dtypes.int32, dtypes.bool_
 
 
 class Case:
@@ -21,12 +21,16 @@ class Case:
         self.b = Builder("bad", NATIVE)
         self.x, self.y = self.b.buffer("x", F), self.b.buffer("y", F, True)
         self.f, self.g = self.b.load(self.x, 0), self.b.load(self.x, 0, 4)
-        self.i = self.b.cast(self.f, I)
+        self.i = self.b.cast(self.f, INT)
         self.c = self.b.compare("lt", self.f, 0.0)
 
     def raw(self, op, *args, dtype=F, lanes=1, attr=None, result=True):
         value = self.b._value(dtype, lanes) if result else None
         self.b.body.append(Instr(op, args, value, attr))
+
+    def loop(self, lo, step, inits=(), carry=()):
+        var = self.b._value(dtypes.int64, 1)
+        self.b.body.append(Loop(var, lo, self.b.index(9), step, list(inits), list(carry)))
 
 
 BAD = {
@@ -34,16 +38,16 @@ BAD = {
     "too few operands": lambda t: t.raw("add", t.f),
     "mixed dtypes": lambda t: t.raw("add", t.f, t.i),
     "mixed lanes": lambda t: t.raw("add", t.f, t.g),
-    "result of another dtype": lambda t: t.raw("add", t.f, t.f, dtype=I),
+    "result of another dtype": lambda t: t.raw("add", t.f, t.f, dtype=INT),
     "result of other lanes": lambda t: t.raw("add", t.g, t.g, lanes=8),
     "float bits": lambda t: t.raw("xor", t.f, t.f),
     "float shift": lambda t: t.raw("shl", t.f, t.f),
     "float remainder": lambda t: t.raw("rem", t.f, t.f),
-    "integer sqrt": lambda t: t.raw("sqrt", t.i, dtype=I),
-    "integer fma": lambda t: t.raw("fma", t.i, t.i, t.i, dtype=I),
+    "integer sqrt": lambda t: t.raw("sqrt", t.i, dtype=INT),
+    "integer fma": lambda t: t.raw("fma", t.i, t.i, t.i, dtype=INT),
     "bool add": lambda t: t.raw("add", t.c, t.c, dtype=B),
     "bool negation": lambda t: t.raw("neg", t.c, dtype=B),
-    "signed mulhi": lambda t: t.raw("mulhi", t.i, t.i, dtype=I),
+    "signed mulhi": lambda t: t.raw("mulhi", t.i, t.i, dtype=INT),
     "comparison that is no bool": lambda t: t.raw("lt", t.f, t.f),
     "select on a number": lambda t: t.raw("select", t.f, t.f, t.f),
     "cast to bool": lambda t: t.raw("cast", t.f, dtype=B),
@@ -60,7 +64,7 @@ BAD = {
     "operand that is no value": lambda t: t.raw("neg", 3.0),
     "undefined value": lambda t: t.raw("neg", t.b._value(F, 1)),
     "load from a number": lambda t: t.raw("load", t.f, t.b.index(0), None),
-    "load of another dtype": lambda t: t.raw("load", t.x, t.b.index(0), None, dtype=I),
+    "load of another dtype": lambda t: t.raw("load", t.x, t.b.index(0), None, dtype=INT),
     "float offset": lambda t: t.raw("load", t.x, t.f, None),
     "unsigned offset": lambda t: t.raw("load", t.x, t.b.const(0, dtypes.uint32), None),
     "mask of other lanes": lambda t: t.raw("load", t.x, t.b.index(0), t.c, lanes=4),
@@ -71,12 +75,9 @@ BAD = {
     "foreign buffer": lambda t: t.raw("load", Case().x, t.b.index(0), None),
     "vector condition": lambda t: t.b.body.append(When(t.b.compare("lt", t.g, 0.0))),
     "number as condition": lambda t: t.b.body.append(When(t.f)),
-    "step of zero": lambda t: t.b.body.append(
-        Loop(t.b._value(dtypes.int64, 1), t.b.index(0), t.b.index(1), 0, [], [])),
-    "float bounds": lambda t: t.b.body.append(
-        Loop(t.b._value(dtypes.int64, 1), t.f, t.b.index(1), 1, [], [])),
-    "carried but not handed on": lambda t: t.b.body.append(
-        Loop(t.b._value(dtypes.int64, 1), t.b.index(0), t.b.index(1), 1, [t.f], [t.b._value(F, 1)])),
+    "step of zero": lambda t: t.loop(t.b.index(0), 0),
+    "float bounds": lambda t: t.loop(t.f, 1),
+    "carried but not handed on": lambda t: t.loop(t.b.index(0), 1, [t.f], [t.b._value(F, 1)]),
 }
 
 

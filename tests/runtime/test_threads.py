@@ -261,16 +261,20 @@ def test_forked_children_have_their_own_pool():
     assert out.strip() == str([0] * 8)
 
 
-@pytest.mark.parametrize("end", ["", "os.kill(os.getpid(), 15)", "sys.exit(0)", "1 / 0", "os._exit(0)"])
-def test_the_interpreter_ends(end):
+ENDS = ["pass", "os.kill(os.getpid(), 15)", "sys.exit(0)", "1 / 0", "os._exit(0)"]
+
+
+@pytest.mark.parametrize("running", [False, True])
+@pytest.mark.parametrize("end", ENDS)
+def test_the_interpreter_ends(end, running):
     """Right after a run, with workers awake, and while another thread is running."""
     body = f"""
         work()
         spare = threading.Thread(target=lambda: [work() for _ in range(10**9)], daemon=True)
-        if {len(end) % 2}:
+        if {running}:
             spare.start()
         try:
-            {end or "pass"}
+            {end}
         except ZeroDivisionError:
             pass
     """
