@@ -10,6 +10,7 @@ import pytest
 from lamina import dtypes
 from lamina.codegen.compile import compile_text
 from lamina.codegen.printer import print_kernel
+from lamina.codegen.types import MAX_LANES
 from lamina.dtypes import DType
 from lamina.kernel.loops import OPS, Builder, Instr, Kernel, Loop
 from lamina.targets import TARGETS, Target
@@ -21,8 +22,10 @@ PTXAS = shutil.which("ptxas")
 
 
 def widths(target: Target, d: DType) -> list[int]:
-    """Scalars, one register and several registers."""
-    return [1] if target.vector_bytes == 0 else [1, 2, 4 * target.lanes(d.itemsize)]
+    """Scalars, less than a register, several registers."""
+    if target.vector_bytes == 0:
+        return [1]
+    return [1, 2, min(4 * target.lanes(d.itemsize), MAX_LANES)]
 
 
 def compiles(kernel: Kernel, target: Target) -> None:
