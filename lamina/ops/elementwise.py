@@ -7,6 +7,7 @@ already widened to float32.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -97,6 +98,19 @@ exp = unary("exp", "e to the power x.", np.exp, scalar.exp, lambda g, y, x: mult
             cost=12, ulp=2, onnx="Exp")
 log = unary("log", "Natural logarithm.", np.log, scalar.log, lambda g, y, x: divide(g, x),
             domain=(0.1, 4.0), cost=14, ulp=2, onnx="Log")
+tanh = unary("tanh", "Hyperbolic tangent.", np.tanh, scalar.tanh,
+             lambda g, y, x: multiply(g, subtract(1.0, multiply(y, y))), cost=24, ulp=3, onnx="Tanh")
+sigmoid = unary("sigmoid", "1 / (1 + exp(-x)).", lambda x: 1 / (1 + np.exp(-x)), scalar.sigmoid,
+                lambda g, y, x: multiply(g, multiply(y, subtract(1.0, y))), cost=24, ulp=3,
+                onnx="Sigmoid")
+erf = unary("erf", "The error function.",
+            lambda x: np.vectorize(math.erf, otypes=[np.float64])(x).astype(x.dtype), scalar.erf,
+            lambda g, y, x: multiply(g, multiply(exp(negative(multiply(x, x))), 2 / math.sqrt(math.pi))),
+            cost=34, ulp=2, onnx="Erf")
+sin = unary("sin", "Sine of an angle in radians.", np.sin, scalar.sin,
+            lambda g, y, x: multiply(g, cos(x)), cost=80, ulp=2, onnx="Sin")
+cos = unary("cos", "Cosine of an angle in radians.", np.cos, scalar.cos,
+            lambda g, y, x: negative(multiply(g, sin(x))), cost=80, ulp=2, onnx="Cos")
 sqrt = unary("sqrt", "Square root, correctly rounded.", np.sqrt, lambda b, x: b.sqrt(x),
              lambda g, y, x: divide(multiply(g, 0.5), y), domain=(0.1, 4.0), cost=4, onnx="Sqrt")
 
