@@ -125,11 +125,32 @@ def _terms(x: Dim) -> dict[Monomial, int]:
 
 def _normal(terms: dict[Monomial, int]) -> Dim:
     terms = {m: f for m, f in terms.items() if f}
+    if len(terms) > 1:
+        joined = _join_quotients(terms)
+        if joined is not None:
+            return joined
     if not terms:
         return 0
     if len(terms) == 1 and () in terms:
         return terms[()]
     return Sym(terms)
+
+
+def _join_quotients(terms: dict[Monomial, int]) -> Dim | None:
+    """x where the terms hold x // n * n + x % n (times a factor), else None."""
+    for monomial, f in terms.items():
+        for i, atom in enumerate(monomial):
+            if not isinstance(atom, Quotient) or atom.op != "%":
+                continue
+            rest = Sym({monomial[:i] + monomial[i + 1:]: f})
+            whole = rest * Sym({(Quotient("//", atom.left, atom.right),): 1}) * atom.right
+            if not isinstance(whole, Sym) or len(whole.terms) != 1:
+                continue
+            (other, g), = whole.terms.items()
+            if terms.get(other) == g:
+                left = {m: h for m, h in terms.items() if m not in (monomial, other)}
+                return rest * atom.left + _normal(left)
+    return None
 
 
 def variable(name: str, size: Dim | None = None) -> Sym:

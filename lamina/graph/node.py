@@ -144,7 +144,7 @@ def build(op: Op, inputs: Sequence[Any], attrs: Attrs) -> Node:
     dtype = op.dtype(*[n.dtype for n in nodes], **attrs)
     shape = op.kind.shape(op, nodes, attrs)
     tracked = False
-    if mode.tracking and op.vjp is not None and dtype.kind == "f":
+    if mode.tracking and (op.vjp is not None or op.body is not None) and dtype.kind == "f":
         for n in nodes:
             if n.tracked:
                 tracked = True
@@ -156,8 +156,9 @@ def build(op: Op, inputs: Sequence[Any], attrs: Attrs) -> Node:
 
 
 def as_nodes(op: Op, inputs: Sequence[Any]) -> tuple[Node, ...]:
-    """Inputs as nodes: Python numbers become constants with the dtype of the first array."""
-    array = next((x for x in inputs if isinstance(x, Node)), None)
+    """Inputs as nodes: Python numbers become constants with the dtype of the last array (the first
+    may be a condition)."""
+    array = next((x for x in reversed(inputs) if isinstance(x, Node)), None)
     nodes = []
     for x in inputs:
         if isinstance(x, Node):

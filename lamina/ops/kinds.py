@@ -7,11 +7,12 @@ and the batched form for vmap.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from lamina import dtypes
 from lamina.dtypes import DType, promote
 from lamina.errors import DTypeError, ShapeError
-from lamina.graph.node import LEAF, Attrs, Kind, Node, Op
+from lamina.graph.node import LEAF, Attrs, Kind, Node, Op, leaf
 from lamina.shapes import Dim, Shape, product
 
 NAMES = ("x", "y", "z", "u", "v", "w")
@@ -131,7 +132,7 @@ def _reduced_shape(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
     shape = inputs[0].shape
     if any(not 0 <= a < len(shape) for a in axes):
         raise shape_error(op, inputs, f"no axis {axes}")
-    if op.identity is None and any(shape[a] == 0 for a in axes):
+    if op.identity in (None, "lowest", "highest") and any(shape[a] == 0 for a in axes):
         raise shape_error(op, inputs, f"axis {axes} is empty",
                           rule=f"{op.name} of no elements is not defined")
     return tuple(1 if i in axes else d for i, d in enumerate(shape))
@@ -159,9 +160,39 @@ CUMULATIVE = Kind("cumulative", "the axis exists; the shape stays", _same_shape,
 SORT = Kind("sort", "the axis exists; the shape stays", _same_shape, _batch_axis)
 
 
+# ---- composite -----------------------------------------------------------------------------------
+_shapes: dict[Any, Shape] = {}  # what bodies gave before
+
+
+def _body_shape(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
+    """The shape that the body gives, found by building it once on stand-ins."""
+    key = (op.name, tuple(attrs.items()), tuple((n.shape, n.dtype) for n in inputs))
+    shape = _shapes.get(key)
+    if shape is None:
+        shape = _built_shape(op, inputs, attrs)
+        if len(_shapes) >= 4096:
+            _shapes.clear()
+        _shapes[key] = shape
+    return shape
+
+
+def _built_shape(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
+    hollow = [leaf(None, n.shape, n.dtype) for n in inputs]
+    try:
+        return op.body(*hollow, **attrs).shape  # type: ignore[misc]
+    except ShapeError as inner:  # the user called `op`, not what its body calls
+        if inner.op == op.name:
+            raise
+        raise ShapeError(op.name, operands=describe(op, inputs), rule=inner.rule, hint=inner.hint,
+                         expected=inner.expected, got=inner.got) from None
+
+
+COMPOSITE = Kind("composite", "the operands fit the formula", _body_shape)
+
+
 def element_count(shape: Shape, axes: Sequence[int]) -> Dim:
     """How many elements the axes hold together."""
     return product(shape[a] for a in axes)
 
 
-__all__ = ["LEAF", "ELEMENTWISE", "REDUCTION", "CUMULATIVE", "SORT"]
+__all__ = ["LEAF", "ELEMENTWISE", "REDUCTION", "CUMULATIVE", "SORT", "COMPOSITE"]

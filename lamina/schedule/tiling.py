@@ -39,13 +39,15 @@ TILE_CYCLES = 15  # loop entry and addresses of one register tile
 STORE_CYCLES = 1.5  # per finished accumulator
 FOLD_CYCLES = 3.5  # per horizontal sum
 COPY_CYCLES = 0.25  # per element packed along memory, in cache
-TRANSPOSE_CYCLES = 0.6  # per element packed across memory, or from beyond the cache
+TRANSPOSE_CYCLES = 0.6  # per element packed across memory, or from the last cache
+MEMORY_CYCLES = 2.5  # per element packed from beyond the caches
 L2_BYTES = 24  # per cycle from the second-level cache
 SCATTER_CYCLES = 1.5  # per element stored across memory
 LINE = 64  # bytes of a cache line
 L1_PERIOD = 4096  # bytes after which addresses fall into the same set of the first-level cache
 L1_WAYS = 10  # lines of one set that stay, some left for the other operand
 L2_PERIOD = 65536  # the same for the second-level cache
+MOST_SPREAD = 4  # how much more of that cache unlucky strides are taken to use, at most
 
 TASK_CYCLES = 100_000  # a task lasts about this long where there is enough work: 25 us
 MIN_TASKS = 16  # less work is cut into about so many tasks
@@ -57,7 +59,7 @@ BLOCK = 256  # turns of the reduce loops in a block, at least
 BLOCK_TILE = 64  # rows and columns of a task whose sums stay in memory between blocks
 BLOCK_SUMS = 40_000  # sums of a task that stay in memory between blocks
 SPLIT_TURNS = 1024  # turns of the reduce loops in a part of a split sum, at least
-SPLIT_SUMS = 1 << 20  # partial sums in memory, at most
+SPLIT_SUMS = 1 << 21  # partial sums in memory, at most
 UNROLL = 4  # turns of the innermost reduce loop, at most
 UNROLL_FMAS = 64  # multiply-adds in its body, at most
 
@@ -84,16 +86,20 @@ def split(contraction: Contraction, target: Target, guess: int = GUESS) -> Contr
     """
     model = _Model(contraction, target, guess)
     tile = choose(contraction, target, guess)
-    tasks = prod(-(-model.sizes[v] // step) for v, step in tile.grid)
-    tile_work = model.outputs * model.k / model.lanes / FMA_PORTS
-    far = (_all_bytes(model, "a") + _all_bytes(model, "b")) > 4 * target.l2
-    again = tile.block is not None and model.outputs <= BLOCK_SUMS and far
-    if tasks >= MIN_TASKS and not again or tile_work < 4 * SMALL_TASK:
+    if model.outputs * model.k / model.lanes / FMA_PORTS < 4 * SMALL_TASK:
         return None
-    most = min(2 * MIN_TASKS, model.k // SPLIT_TURNS, SPLIT_SUMS // model.outputs)
+    tasks = prod(-(-model.sizes[v] // step) for v, step in tile.grid)
+    operands = _all_bytes(model, "a") + _all_bytes(model, "b")
+    if tasks < MIN_TASKS or tile.block and model.outputs <= BLOCK_SUMS and operands > 4 * target.l2:
+        parts = 2 * MIN_TASKS
+    elif tile.block and operands > target.l3 // 2:
+        parts = 4 * operands // target.l3
+    else:
+        return None
+    most = min(max(parts, 4), model.k // SPLIT_TURNS, SPLIT_SUMS // model.outputs)
     cuts = [(var, _parts(model, var, most)) for var in model.reduce]
-    var, parts = max(cuts, key=lambda cut: min(model.number(cut[1]), MIN_TASKS))
-    return _split(contraction, var, parts) if model.number(parts) >= 4 else None
+    var, count = max(cuts, key=lambda cut: min(model.number(cut[1]), MIN_TASKS, parts))
+    return _split(contraction, var, count) if model.number(count) >= 4 else None
 
 
 def _parts(model: _Model, var: str, most: int) -> Dim:
@@ -201,9 +207,11 @@ def _must_pack(model: _Model, access: Access, var: str) -> bool:
 
 
 def _pack_cycles(model: _Model, access: Access, var: str) -> float:
-    near = model.elements(access) * model.c.dtype.itemsize <= model.target.l2
-    rate = COPY_CYCLES if near and access.stride(var) == 1 else TRANSPOSE_CYCLES
-    return rate * model.elements(access)
+    elements = model.elements(access)
+    bytes_ = elements * model.c.dtype.itemsize
+    near = bytes_ <= model.target.l2 and access.stride(var) == 1
+    far = bytes_ > model.target.l3 // 2
+    return elements * (COPY_CYCLES if near else MEMORY_CYCLES if far else TRANSPOSE_CYCLES)
 
 
 def _row_blocks(model: _Model, column: str, columns: int) -> Iterator[tuple[tuple[str, int], ...]]:
@@ -270,10 +278,50 @@ def _tile_cycles(model: _Model, rows: dict[str, int], column: str, columns: int,
     fmas = count * columns
     loads = sum(_loads(model, access, rows, column, columns)
                 for access in (model.c.a, model.c.b))
-    near = columns * steps * model.target.vector_bytes <= model.target.l1 // 2 and finish < 2
-    stream = 0.0 if near else columns * model.target.vector_bytes / L2_BYTES
-    step = max(fmas / FMA_PORTS, loads / LOAD_PORTS, LATENCY, (fmas + loads + 3) / ISSUE, stream)
+    stream = sum(_stream(model, access, rows, column, columns, finish > 2)
+                 for access in (model.c.a, model.c.b))
+    step = max(fmas / FMA_PORTS, loads / LOAD_PORTS, LATENCY, (fmas + loads + 3) / ISSUE,
+               stream / L2_BYTES)
     return TILE_CYCLES + steps * step + fmas * finish
+
+
+def _stream(model: _Model, access: Access, rows: dict[str, int], column: str, columns: int,
+            horizontal: bool) -> float:
+    """Bytes of new cache lines that an operand takes from the second-level cache at each step."""
+    item, mine = model.c.dtype.itemsize, {v: n for v, n in rows.items() if access.carries(v)}
+    width = columns * (1 if horizontal else model.lanes) if access.carries(column) else 1
+    part = {r: model.sizes[r] for r in model.reduce} | mine
+    part |= {column: min(width, model.sizes[column])} if access.carries(column) else {}
+    if model.elements(access, part) * item <= model.target.l1 // 2 and not (
+            horizontal and access.carries(column)):
+        return 0.0
+    if horizontal:
+        return width * prod(mine.values()) * model.target.vector_bytes
+    turn = _turn_bytes(model, access)
+    if access.carries(column):
+        return max(width * item, 1.0) * prod(mine.values())
+    return _run_lines(model, access, mine) * min(1.0, turn / LINE) * LINE
+
+
+def _turn_bytes(model: _Model, access: Access) -> float:
+    """How far an operand moves in a turn of its fastest reduce variable."""
+    if access.panel is not None:
+        return LINE
+    turns = [abs(model.stride(access, r)) for r in model.reduce
+             if access.carries(r) and model.sizes[r] > 1]
+    return min(turns, default=1) * model.c.dtype.itemsize
+
+
+def _run_lines(model: _Model, access: Access, rows: dict[str, int]) -> float:
+    """Cache lines that the rows of a tile touch in one turn."""
+    item, count, span = model.c.dtype.itemsize, 1, 1
+    for var, n in sorted(rows.items(), key=lambda r: abs(model.stride(access, r[0]))):
+        stride = abs(model.stride(access, var))
+        if stride * item < LINE or stride <= span:
+            span += (n - 1) * stride
+        else:
+            count *= n
+    return count * -(-span * item // LINE)
 
 
 def _loads(model: _Model, access: Access, rows: dict[str, int], column: str, columns: int
@@ -353,12 +401,11 @@ class _Plan:
     def bytes_per_turn(self, operand: str, var: str | None, values: int) -> float:
         """Cache that a turn of the reduce loops takes up for so many values of a variable."""
         access, item = self.model.c.access(operand), self.model.c.dtype.itemsize
-        if operand in self.packs or access.panel is not None or var is None:
+        near = operand in self.packs or access.panel is not None or var is None
+        if near or access.stride(str(var)) != 1:
             return values * item
-        if access.stride(var) != 1:
-            return values * item * 1.0
         lines = max(LINE, values * item)
-        return lines * max(1.0, _step(self.model, access) / lines)
+        return lines * min(MOST_SPREAD, max(1.0, _step(self.model, access) / lines))
 
 
 def _step(model: _Model, access: Access) -> int:
@@ -373,17 +420,24 @@ def _block(plan: _Plan) -> tuple[str, int] | None:
     model, best = plan.model, plan.best
     if best.vector != best.column:
         return _horizontal_block(plan)
-    row = best.rows[-1][0] if best.rows else None
-    rows = min(BLOCK_TILE, model.sizes[row]) if row else 1
-    columns = min(BLOCK_TILE, model.sizes[best.column])
-    turn = plan.bytes_per_turn(plan.operand, best.column, columns)
+    if not best.rows or model.k < 3 * BLOCK or _row_tiles(plan) < 2:
+        return None
+    row = best.rows[-1][0]
+    rows = min(BLOCK_TILE, model.sizes[row])
+    turn = plan.bytes_per_turn(plan.operand, best.column, plan.width)
     rows_turn = plan.bytes_per_turn(plan.other, row, rows)
-    part = {r: model.sizes[r] for r in model.reduce} | ({row: rows} if row else {})
+    part = {r: model.sizes[r] for r in model.reduce} | {row: rows}
     reads = model.elements(model.c.access(plan.other), part)
-    bytes_ = model.k * turn + reads / rows * rows_turn
-    if model.k < 3 * BLOCK or bytes_ < 0.6 * model.target.l2:
+    if model.k * turn + reads / rows * rows_turn < 0.8 * model.target.l2:
         return None
     return _cut(model, plan.order, max(BLOCK, int(0.4 * model.target.l2 / (turn + rows_turn))))
+
+
+def _row_tiles(plan: _Plan) -> float:
+    """Register tiles that share a panel."""
+    access = plan.model.c.access(plan.operand)
+    return prod(plan.model.sizes[v] / plan.blocks[v] for v in plan.model.out
+                if not access.carries(v))
 
 
 def _horizontal_block(plan: _Plan) -> tuple[str, int] | None:

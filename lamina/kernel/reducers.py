@@ -1,0 +1,89 @@
+"""How reductions carry their partial results: one value, or for argmax and argmin a value and the
+index that it stands at.
+
+In: a reduction node. Out: values to start from, a step, and the final scalar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lamina import dtypes
+from lamina.dtypes import DType
+from lamina.graph.node import Node
+from lamina.kernel.loops import INDEX, Builder, Value
+
+
+def width(node: Node) -> int:
+    """How many values the reduction carries."""
+    return 2 if "arg" in node.op.extra else 1
+
+
+def identity(node: Node, dtype: DType) -> float | int | bool:
+    """The value that changes nothing."""
+    value = node.op.extra["arg"] if "arg" in node.op.extra else node.op.identity
+    if value in ("lowest", "max"):
+        if dtype.kind == "b":
+            return False
+        return float("-inf") if dtype.is_float else int(np.iinfo(dtype.storage).min)
+    if value in ("highest", "min"):
+        if dtype.kind == "b":
+            return True
+        return float("inf") if dtype.is_float else int(np.iinfo(dtype.storage).max)
+    return value  # type: ignore[no-any-return]
+
+
+def start(b: Builder, node: Node, lanes: int) -> list[Value]:
+    """The carried values before the first element."""
+    dtype = node.inputs[0].dtype.compute
+    first = b.const(identity(node, dtype), dtype, lanes)
+    return [first] if width(node) == 1 else [first, b.const(0, INDEX, lanes)]
+
+
+def step(b: Builder, node: Node, carry: Sequence[Value], x: Value, place: Value,
+         mask: Value | None) -> list[Value]:
+    """The carried values after one more element in each lane; lanes off in `mask` stay."""
+    if mask is not None:
+        x = b.select(mask, x, b.const(identity(node, x.dtype), x.dtype, x.lanes))
+    if width(node) == 1:
+        return [node.op.emit(b, carry[0], x)]  # type: ignore[misc]
+    best, index = carry
+    op = "gt" if node.op.extra["arg"] == "max" else "lt"
+    better = b.compare(op, x, best)
+    if x.dtype.is_float:  # a NaN wins, the first one
+        better = b.or_(better, b.and_(b.compare("ne", x, x), b.compare("eq", best, best)))
+        if mask is None:
+            pass
+    return [b.select(better, x, best), b.select(better, b.splat(place, x.lanes), index)]
+
+
+def finish(b: Builder, node: Node, carry: Sequence[Value]) -> Value:
+    """The lanes combined in a fixed order, as the node's value."""
+    if width(node) == 1:
+        value = carry[0]
+        while value.lanes > 1:
+            half = value.lanes // 2
+            low = b.shuffle(value, value, range(half))
+            high = b.shuffle(value, value, range(half, value.lanes))
+            value = node.op.emit(b, low, high)  # type: ignore[misc]
+        return value
+    best, index = carry
+    op = "gt" if node.op.extra["arg"] == "max" else "lt"
+    while best.lanes > 1:
+        half = best.lanes // 2
+        a, c = (b.shuffle(best, best, range(k, k + half)) for k in (0, half))
+        i, j = (b.shuffle(index, index, range(k, k + half)) for k in (0, half))
+        better = b.compare(op, c, a)
+        tie = b.and_(b.compare("eq", c, a), j < i)
+        if best.dtype.is_float:
+            nan_a, nan_c = b.compare("ne", a, a), b.compare("ne", c, c)
+            better = b.or_(b.and_(better, b.not_(nan_a)), b.and_(nan_c, b.not_(nan_a)))
+            tie = b.or_(tie, b.and_(b.and_(nan_a, nan_c), j < i))
+        take = b.or_(better, tie)
+        best, index = b.select(take, c, a), b.select(take, j, i)
+    return b.cast(index, node.dtype.compute)
+
+
+__all__ = ["width", "identity", "start", "step", "finish", "dtypes"]

@@ -1,0 +1,355 @@
+"""Operations made of other operations: softmax and its kin, statistics, losses, attention.
+
+Each stays one named node until the scheduler opens its body, so that a rule, a library or a format
+can take it by name. Axes are not negative; what is reduced stays with size 1, but for the losses.
+A better gradient than the body's is given where there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from lamina import dtypes
+from lamina.graph.node import Node, Op, Sample, constant
+from lamina.ops.elementwise import (
+    add,
+    cast,
+    divide,
+    equal,
+    exp,
+    greater_equal,
+    less,
+    log,
+    maximum,
+    multiply,
+    negative,
+    sqrt,
+    subtract,
+    where,
+)
+from lamina.ops.indexing import check_range
+from lamina.ops.kinds import COMPOSITE, element_count, first, shape_error
+from lamina.ops.movement import expand, iota, permute, reshape, unbroadcast
+from lamina.ops.contraction import matmul
+from lamina.ops.reduction import max_, sum_
+
+Axes = tuple[int, ...]
+
+
+def composite(name: str, doc: str, numpy: Callable[..., Any], body: Callable[..., Node],
+              vjp: Callable[..., Sequence[Node | None]] | None = None, *,
+              samples: Sequence[Sample], ulp: float = 8.0, onnx: str = "",
+              names: Sequence[str] = ("x",), sizes: tuple[str, ...] = (),
+              **extra: Any) -> Op:
+    """A row for a composite of floats."""
+    return Op(name, COMPOSITE, doc, numpy, first, vjp, body=body, takes=dtypes.FLOATS, ulp=ulp,
+              onnx=onnx, samples=tuple(samples), sizes=sizes, extra={"names": tuple(names), **extra})
+
+
+def along(*attrs: dict[str, Any], bound: float = 2.0) -> tuple[Sample, ...]:
+    """Samples of one [2, 3, 4] input, one for each set of attributes."""
+    return tuple(Sample((((2, 3, 4), -bound, bound),), a) for a in attrs)
+
+
+# ---- softmax -------------------------------------------------------------------------------------
+def _shifted_numpy(x: np.ndarray, axis: Any) -> np.ndarray:
+    return np.asarray(x - x.max(axis, keepdims=True))
+
+
+def _softmax_numpy(x: np.ndarray, axis: int) -> np.ndarray:
+    e = np.exp(_shifted_numpy(x, axis))
+    return np.asarray(e / e.sum(axis, keepdims=True))
+
+
+def _softmax_body(x: Node, axis: int) -> Node:
+    e = exp(subtract(x, max_(x, axes=(axis,))))
+    return divide(e, sum_(e, axes=(axis,)))
+
+
+def _softmax_vjp(g: Node, y: Node, x: Node, axis: int) -> tuple[Node]:
+    gy = multiply(g, y)
+    return (subtract(gy, multiply(y, sum_(gy, axes=(axis,)))),)
+
+
+softmax = composite("softmax", "exp(x) divided by its sum along an axis, without overflow.",
+                    _softmax_numpy, _softmax_body, _softmax_vjp, onnx="Softmax",
+                    samples=along({"axis": 2}, {"axis": 0}, {"axis": 1}))
+
+
+def _log_softmax_numpy(x: np.ndarray, axis: int) -> np.ndarray:
+    x = _shifted_numpy(x, axis)
+    return np.asarray(x - np.log(np.exp(x).sum(axis, keepdims=True)))
+
+
+def _log_softmax_body(x: Node, axis: int) -> Node:
+    x = subtract(x, max_(x, axes=(axis,)))
+    return subtract(x, log(sum_(exp(x), axes=(axis,))))
+
+
+def _log_softmax_vjp(g: Node, y: Node, x: Node, axis: int) -> tuple[Node]:
+    return (subtract(g, multiply(exp(y), sum_(g, axes=(axis,)))),)
+
+
+log_softmax = composite("log_softmax", "log(softmax(x)) along an axis, without underflow.",
+                        _log_softmax_numpy, _log_softmax_body, _log_softmax_vjp, onnx="LogSoftmax",
+                        samples=along({"axis": 2}, {"axis": 0}))
+
+
+def _logsumexp_numpy(x: np.ndarray, axes: Axes) -> np.ndarray:
+    top = x.max(axes, keepdims=True)
+    top = np.where(np.isfinite(top), top, np.zeros_like(top))
+    with np.errstate(divide="ignore"):
+        return np.asarray(top + np.log(np.exp(x - top).sum(axes, keepdims=True, dtype=x.dtype)))
+
+
+def _logsumexp_body(x: Node, axes: Axes) -> Node:
+    top = max_(x, axes=axes)
+    zero = constant(0.0, x.dtype)
+    top = where(less(maximum(top, negative(top)), constant(inf, x.dtype)), top, zero)
+    return add(top, log(sum_(exp(subtract(x, top)), axes=axes)))
+
+
+def _logsumexp_vjp(g: Node, y: Node, x: Node, axes: Axes) -> tuple[Node]:
+    return (multiply(g, exp(subtract(x, y))),)
+
+
+logsumexp = composite("logsumexp", "log of the sum of exp(x) over some axes, without overflow.",
+                      _logsumexp_numpy, _logsumexp_body, _logsumexp_vjp, onnx="ReduceLogSumExp",
+                      samples=along({"axes": (2,)}, {"axes": (0, 1)}))
+
+
+# ---- cross entropy -------------------------------------------------------------------------------
+def _hits(logits: Node, labels: Node) -> Node:
+    """Where the class is the label: bool, of the shape of the logits."""
+    n = logits.shape[-1]
+    labels = cast(check_range(labels, size=n), dtype=dtypes.int32)
+    last = logits.ndim - 1
+    classes = iota(shape=(*(1,) * last, n), axis=last, dtype=dtypes.int32)
+    return equal(classes, reshape(labels, shape=(*labels.shape, 1)))
+
+
+def _check_labels(logits: Node, labels: Node) -> None:
+    if not logits.ndim or labels.shape != logits.shape[:-1] or not labels.dtype.is_integer:
+        raise shape_error(cross_entropy, [logits, labels], rule="labels are integers, of the shape "
+                          "of the logits without the last axis, the classes")
+
+
+def _cross_entropy_body(logits: Node, labels: Node) -> Node:
+    _check_labels(logits, labels)
+    last = (logits.ndim - 1,)
+    x = subtract(logits, max_(logits, axes=last))
+    total = log(sum_(exp(x), axes=last))
+    picked = sum_(where(_hits(logits, labels), x, constant(0.0, x.dtype)), axes=last)
+    return reshape(subtract(total, picked), shape=labels.shape)
+
+
+def _cross_entropy_vjp(g: Node, y: Node, logits: Node, labels: Node) -> tuple[Node, None]:
+    p = softmax(logits, axis=logits.ndim - 1)
+    hits = cast(_hits(logits, labels), dtype=logits.dtype)
+    return multiply(subtract(p, hits), reshape(g, shape=(*g.shape, 1))), None
+
+
+def _cross_entropy_numpy(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    if np.any((labels < 0) | (labels >= logits.shape[-1])):
+        raise IndexError(f"labels {labels.min()}..{labels.max()} outside 0..{logits.shape[-1] - 1}")
+    logs = _log_softmax_numpy(logits, logits.ndim - 1)
+    return np.asarray(-np.take_along_axis(logs, labels[..., None].astype(np.int64), -1)[..., 0])
+
+
+cross_entropy = composite(
+    "cross_entropy", "-log softmax(logits [..., classes]) at the labels [...]: a loss for each.",
+    _cross_entropy_numpy, _cross_entropy_body, _cross_entropy_vjp, names=("logits", "labels"),
+    onnx="SoftmaxCrossEntropyLoss",
+    samples=(Sample((((4, 5), -2, 2), ((4,), 0, 4.99)), dtypes=("", "int64")),
+             Sample((((2, 3, 5), -2, 2), ((2, 3), 0, 4.99)), dtypes=("", "uint8")),
+             Sample((((5,), -2, 2), ((), 0, 4.99)), dtypes=("", "int32"))))
+
+
+# ---- statistics ----------------------------------------------------------------------------------
+def count_of(x: Node, axes: Axes) -> Node:
+    """The number of elements over the axes, as a constant."""
+    return constant(element_count(x.shape, axes), x.dtype)  # type: ignore[arg-type]
+
+
+def _mean_vjp(g: Node, y: Node, x: Node, axes: Axes) -> tuple[Node]:
+    return (expand(divide(g, count_of(x, axes)), shape=x.shape),)
+
+
+mean = composite("mean", "The mean over some axes.",
+                 lambda x, axes: np.mean(x, axis=axes, keepdims=True, dtype=x.dtype),
+                 lambda x, axes: divide(sum_(x, axes=axes), count_of(x, axes)), _mean_vjp,
+                 onnx="ReduceMean", samples=along({"axes": (2,)}, {"axes": (0, 1)}, {"axes": ()}))
+
+
+def _var_divisor(x: Node, axes: Axes, correction: float) -> Node:
+    count = count_of(x, axes)
+    if not correction:
+        return count
+    zero = constant(0.0, x.dtype)
+    return maximum(subtract(count, constant(correction, x.dtype)), zero)
+
+
+def _var_body(x: Node, axes: Axes, correction: float) -> Node:
+    d = subtract(x, mean(x, axes=axes))
+    return divide(sum_(multiply(d, d), axes=axes), _var_divisor(x, axes, correction))
+
+
+def _var_vjp(g: Node, y: Node, x: Node, axes: Axes, correction: float) -> tuple[Node]:
+    scale = divide(add(g, g), _var_divisor(x, axes, correction))
+    return (multiply(scale, subtract(x, mean(x, axes=axes))),)
+
+
+def _var_numpy(x: np.ndarray, axes: Axes, correction: float) -> np.ndarray:
+    d = x - np.mean(x, axis=axes, keepdims=True)
+    count = x.size // max(1, (x.size // max(1, int(np.prod([x.shape[a] for a in axes])))))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        total = np.sum(d * d, axis=axes, keepdims=True, dtype=x.dtype)
+        return np.asarray(total / x.dtype.type(max(count - correction, 0)))
+
+
+var = composite("var", "The mean square distance from the mean over some axes (n - correction).",
+                _var_numpy, _var_body, _var_vjp,
+                samples=along({"axes": (2,), "correction": 0.0}, {"axes": (0, 1), "correction": 1.0}))
+
+
+# ---- normalisation -------------------------------------------------------------------------------
+def _inverse_deviation(x: Node, axes: Axes, eps: float) -> Node:
+    one = constant(1.0, x.dtype)
+    return divide(one, sqrt(add(var(x, axes=axes, correction=0.0), constant(eps, x.dtype))))
+
+
+def _affine(y: Node, parameters: Sequence[Node]) -> Node:
+    for parameter, op in zip(parameters, (multiply, add), strict=False):
+        y = op(y, parameter)
+    return y
+
+
+def _layer_norm_body(x: Node, *parameters: Node, axes: Axes, eps: float) -> Node:
+    d = subtract(x, mean(x, axes=axes))
+    return _affine(multiply(d, _inverse_deviation(x, axes, eps)), parameters)
+
+
+def _layer_norm_vjp(g: Node, y: Node, x: Node, *parameters: Node, axes: Axes, eps: float
+                    ) -> tuple[Node, ...]:
+    r = _inverse_deviation(x, axes, eps)
+    unit = multiply(subtract(x, mean(x, axes=axes)), r)
+    slope = multiply(g, parameters[0]) if parameters else g
+    shared = add(mean(slope, axes=axes), multiply(unit, mean(multiply(slope, unit), axes=axes)))
+    found = [multiply(r, subtract(slope, shared))]
+    if parameters:
+        found.append(unbroadcast(multiply(g, unit), parameters[0].shape))
+    if len(parameters) > 1:
+        found.append(unbroadcast(g, parameters[1].shape))
+    return tuple(found)
+
+
+def _affine_numpy(y: np.ndarray, parameters: Sequence[np.ndarray]) -> np.ndarray:
+    if parameters:
+        y = y * parameters[0]
+    return np.asarray(y + parameters[1] if len(parameters) > 1 else y)
+
+
+def _layer_norm_numpy(x: np.ndarray, *parameters: np.ndarray, axes: Axes, eps: float) -> np.ndarray:
+    d = x - x.mean(axes, keepdims=True)
+    scale = np.sqrt((d * d).mean(axes, keepdims=True) + x.dtype.type(eps))
+    return _affine_numpy(d / scale, parameters)
+
+
+layer_norm = composite(
+    "layer_norm", "(x - mean) / sqrt(var + eps) over some axes, times weight, plus bias.",
+    _layer_norm_numpy, _layer_norm_body, _layer_norm_vjp, names=("x", "weight", "bias"), ulp=32,
+    onnx="LayerNormalization",
+    samples=(Sample((((2, 3, 4), -2, 2), ((4,), -2, 2), ((4,), -2, 2)),
+                    {"axes": (2,), "eps": 1e-5}),
+             Sample((((2, 3, 4), -2, 2), ((3, 4), -2, 2)), {"axes": (1, 2), "eps": 1e-3}),
+             Sample((((3, 4), -2, 2),), {"axes": (0,), "eps": 1e-2})))
+
+
+def _rms_scale(x: Node, axes: Axes, eps: float) -> Node:
+    square = mean(multiply(x, x), axes=axes)
+    return divide(constant(1.0, x.dtype), sqrt(add(square, constant(eps, x.dtype))))
+
+
+def _rms_norm_vjp(g: Node, y: Node, x: Node, *weight: Node, axes: Axes, eps: float
+                  ) -> tuple[Node, ...]:
+    r = _rms_scale(x, axes, eps)
+    unit = multiply(x, r)
+    slope = multiply(g, weight[0]) if weight else g
+    dx = multiply(r, subtract(slope, multiply(unit, mean(multiply(slope, unit), axes=axes))))
+    return (dx, unbroadcast(multiply(g, unit), weight[0].shape)) if weight else (dx,)
+
+
+rms_norm = composite(
+    "rms_norm", "x / sqrt(mean(x * x) + eps) over some axes, times weight.",
+    lambda x, *weight, axes, eps: _affine_numpy(
+        x / np.sqrt((x * x).mean(axes, keepdims=True) + x.dtype.type(eps)), weight),
+    lambda x, *weight, axes, eps: _affine(multiply(x, _rms_scale(x, axes, eps)), weight),
+    _rms_norm_vjp, names=("x", "weight"), ulp=32, onnx="RMSNormalization",
+    samples=(Sample((((2, 3, 4), -2, 2), ((4,), -2, 2)), {"axes": (2,), "eps": 1e-5}),
+             Sample((((3, 4), -2, 2),), {"axes": (0,), "eps": 1e-2})))
+
+
+def _batch_norm_body(x: Node, mean: Node, var: Node, *parameters: Node, eps: float) -> Node:
+    r = divide(constant(1.0, x.dtype), sqrt(add(var, constant(eps, x.dtype))))
+    return _affine(multiply(subtract(x, mean), r), parameters)
+
+
+batch_norm = composite(
+    "batch_norm", "(x - mean) / sqrt(var + eps), times weight, plus bias, with given statistics; "
+    "all broadcast to x.",
+    lambda x, mean, var, *parameters, eps: _affine_numpy(
+        (x - mean) / np.sqrt(var + x.dtype.type(eps)), parameters),
+    _batch_norm_body, names=("x", "mean", "var", "weight", "bias"), ulp=32,
+    onnx="BatchNormalization",
+    samples=(Sample((((2, 3, 4), -2, 2), ((4,), -1, 1), ((4,), 0.5, 2), ((4,), -2, 2),
+                     ((4,), -2, 2)), {"eps": 1e-5}),
+             Sample((((3, 4), -2, 2), ((4,), -1, 1), ((4,), 0.5, 2)), {"eps": 1e-2})))
+
+
+# ---- attention -----------------------------------------------------------------------------------
+def _masked(scores: Node, mask: Sequence[Node], causal: bool) -> Node:
+    lowest = constant(-inf, scores.dtype)
+    if mask:
+        scores = where(mask[0], scores, lowest) if mask[0].dtype.kind == "b" else add(scores, mask[0])
+    if causal:
+        rank = scores.ndim
+        query, key = (iota(shape=tuple(d if i == rank - axis else 1
+                                       for i, d in enumerate(scores.shape)),
+                           axis=rank - axis, dtype=dtypes.int32) for axis in (2, 1))
+        scores = where(greater_equal(query, key), scores, lowest)
+    return scores
+
+
+def _attention_body(q: Node, k: Node, v: Node, *mask: Node, causal: bool, scale: float) -> Node:
+    turned = permute(k, axes=(*range(k.ndim - 2), k.ndim - 1, k.ndim - 2))
+    scores = multiply(matmul(q, turned), constant(scale, q.dtype))
+    weights = softmax(_masked(scores, mask, causal), axis=scores.ndim - 1)
+    return matmul(weights, v)
+
+
+def _attention_numpy(q: np.ndarray, k: np.ndarray, v: np.ndarray, *mask: np.ndarray, causal: bool,
+                     scale: float) -> np.ndarray:
+    scores = np.matmul(q, np.swapaxes(k, -1, -2)) * q.dtype.type(scale)
+    if mask:
+        scores = np.where(mask[0], scores, -inf) if mask[0].dtype == bool else scores + mask[0]
+    if causal:
+        seen = np.arange(q.shape[-2])[:, None] >= np.arange(k.shape[-2])
+        scores = np.where(seen, scores, -inf)
+    return np.matmul(_softmax_numpy(scores, scores.ndim - 1), v).astype(q.dtype)
+
+
+_TIMES = ((2, 3, 4), -1, 1)
+attention = composite(
+    "attention", "softmax(q k^T scale + mask) v over [..., time, features].",
+    _attention_numpy, _attention_body, names=("q", "k", "v", "mask"), ulp=64, onnx="Attention",
+    samples=(Sample((_TIMES, ((2, 5, 4), -1, 1), ((2, 5, 2), -1, 1)),
+                    {"causal": False, "scale": 0.5}),
+             Sample((_TIMES, _TIMES, _TIMES), {"causal": True, "scale": 1.0}),
+             Sample((_TIMES, _TIMES, _TIMES, ((3, 3), -1, 1)), {"causal": False, "scale": 0.5})))
+
+OPS = (softmax, log_softmax, logsumexp, cross_entropy, mean, var, layer_norm, rms_norm, batch_norm,
+       attention)

@@ -1,0 +1,180 @@
+"""Maximum and mean of windows over one to three axes, channels last.
+
+In: x [n, *space, c]; window, stride, dilation: one int for each axis of space; padding ((low, high),
+...). Out: [n, *space, c]. Windows that lie side by side are a reshape; other ones a view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf, prod
+
+import numpy as np
+
+from lamina import dtypes
+from lamina.dtypes import DType
+from lamina.graph.node import Node, Op, Sample, constant
+from lamina.ops.convolution import Ints, Pairs, margins
+from lamina.ops.elementwise import divide, equal, where
+from lamina.ops.kinds import COMPOSITE, first, shape_error
+from lamina.ops.movement import fold, iota, permute, reshape, windows
+from lamina.ops.reduction import argmax, max_, sum_
+
+
+def lowest(dtype: DType) -> float:
+    """The value that no maximum prefers."""
+    if dtype.is_float:
+        return -inf
+    return 0 if dtype.kind != "i" else -(1 << (dtype.bits - 1))
+
+
+# ---- windows as axes -----------------------------------------------------------------------------
+def _tiled(window: Ints, stride: Ints, dilation: Ints) -> bool:
+    return window == stride and all(d == 1 for d in dilation)
+
+
+def _tile_axes(rank: int) -> tuple[Ints, Ints]:
+    """In [n, o1, k1, o2, k2, ..., c]: the axes of the places in a window, and all others."""
+    inside = tuple(range(2, 2 + 2 * rank, 2))
+    return inside, tuple(i for i in range(2 * rank + 2) if i not in inside)
+
+
+def _tiles(x: Node, window: Ints) -> Node:
+    """[n, s, c] as [n, o, k, c] for each axis of space; what does not fill a window is cut."""
+    space = x.shape[1:-1]
+    rest = [k * (d // k) - d for d, k in zip(space, window, strict=True)]
+    x = margins(x, (0,) * len(space), rest)
+    split = [part for d, k in zip(space, window, strict=True) for part in (d // k, k)]
+    return reshape(x, shape=(x.shape[0], *split, x.shape[-1]))
+
+
+def _window_axes(x: Node, window: Ints, stride: Ints, dilation: Ints) -> tuple[Node, Ints]:
+    """x with its windows as axes, and which axes hold the places in a window."""
+    rank = len(window)
+    if _tiled(window, stride, dilation):
+        return _tiles(x, window), _tile_axes(rank)[0]
+    view = windows(x, axes=tuple(range(1, 1 + rank)), window=window, stride=stride,
+                   dilation=dilation)
+    return view, tuple(range(x.ndim, x.ndim + rank))
+
+
+def _check(op: Op, x: Node, window: Ints, stride: Ints, padding: Pairs, dilation: Ints) -> None:
+    rank = x.ndim - 2
+    if rank not in (1, 2, 3) or any(len(a) != rank for a in (window, stride, padding, dilation)):
+        raise shape_error(op, [x], f"window {list(window)}",
+                          rule="x is [n, *space, c], the window has one size for each axis of space")
+    for d, k, (lo, hi), gap in zip(x.shape[1:-1], window, padding, dilation, strict=True):
+        if isinstance(d, int) and d + lo + hi < (k - 1) * gap + 1:
+            raise shape_error(op, [x], f"the window reaches {(k - 1) * gap + 1}",
+                              rule="the window fits into the padded input")
+
+
+def _padded(x: Node, padding: Pairs, value: float) -> Node:
+    return margins(x, [lo for lo, _ in padding], [hi for _, hi in padding], value=value)
+
+
+# ---- maximum -------------------------------------------------------------------------------------
+def _max_pool_body(x: Node, window: Ints, stride: Ints, padding: Pairs, dilation: Ints) -> Node:
+    _check(max_pool, x, window, stride, padding, dilation)
+    view, inside = _window_axes(_padded(x, padding, lowest(x.dtype)), window, stride, dilation)
+    return _without(max_(view, axes=inside), inside)
+
+
+def _without(x: Node, axes: Ints) -> Node:
+    """x without axes of size 1."""
+    return reshape(x, shape=tuple(d for i, d in enumerate(x.shape) if i not in axes))
+
+
+def _max_pool_vjp(g: Node, y: Node, x: Node, window: Ints, stride: Ints, padding: Pairs,
+                  dilation: Ints) -> tuple[Node]:
+    """To the first maximum of each window, as in PyTorch."""
+    rank = len(window)
+    wide = _padded(x, padding, lowest(x.dtype))
+    view, inside = _window_axes(wide, window, stride, dilation)
+    outside = tuple(i for i in range(view.ndim) if i not in inside)
+    order = (*outside, *inside)
+    turned = permute(view, axes=order)
+    last = tuple(range(turned.ndim - rank, turned.ndim))
+    taken = equal(argmax(turned, axes=last), _place_in_window(window, turned.ndim))
+    spread = where(taken, reshape(g, shape=(*g.shape, *(1,) * rank)), constant(0.0, g.dtype))
+    spread = permute(spread, axes=tuple(order.index(i) for i in range(len(order))))
+    return (_back(spread, x, wide, window, stride, padding, dilation),)
+
+
+def _place_in_window(window: Ints, rank: int) -> Node:
+    """[1, ..., *window]: the number of each place, row by row."""
+    number = iota(shape=(prod(window),), axis=0, dtype=dtypes.int32)
+    return reshape(number, shape=(*(1,) * (rank - len(window)), *window))
+
+
+def _back(spread: Node, x: Node, wide: Node, window: Ints, stride: Ints, padding: Pairs,
+          dilation: Ints) -> Node:
+    """Windows added back into the shape of x."""
+    rank = len(window)
+    if _tiled(window, stride, dilation):
+        covered = [o * k for o, k in zip(spread.shape[1:-1:2], window, strict=True)]
+        wide_g = reshape(spread, shape=(x.shape[0], *covered, x.shape[-1]))
+    else:
+        wide_g = fold(spread, shape=wide.shape, axes=tuple(range(1, 1 + rank)), window=window,
+                      stride=stride, dilation=dilation)
+    low = [-lo for lo, _ in padding]
+    high = [d + lo - w for d, (lo, _), w in
+            zip(x.shape[1:-1], padding, wide_g.shape[1:-1], strict=True)]
+    return margins(wide_g, low, high)
+
+
+def _numpy_windows(x: np.ndarray, window: Ints, stride: Ints, padding: Pairs, dilation: Ints,
+                   value: float) -> tuple[np.ndarray, Ints]:
+    rank = len(window)
+    x = np.pad(x, ((0, 0), *padding, (0, 0)), constant_values=value)
+    axes = tuple(range(1, 1 + rank))
+    return (windows.numpy(x, axes=axes, window=window, stride=stride, dilation=dilation),
+            tuple(range(x.ndim, x.ndim + rank)))
+
+
+def _max_pool_numpy(x: np.ndarray, window: Ints, stride: Ints, padding: Pairs, dilation: Ints
+                    ) -> np.ndarray:
+    low = -inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+    view, inside = _numpy_windows(x, window, stride, padding, dilation, low)
+    return view.max(inside)
+
+
+def _pooled(shape: Ints, window: Ints, stride: Ints, padding: Pairs, dilation: Ints) -> Sample:
+    return Sample(((shape, -9, 9),), {"window": window, "stride": stride, "padding": padding,
+                                      "dilation": dilation})
+
+
+_SAMPLES: Sequence[Sample] = (
+    _pooled((2, 4, 6, 3), (2, 2), (2, 2), ((0, 0), (0, 0)), (1, 1)),
+    _pooled((1, 7, 5, 2), (2, 2), (2, 2), ((0, 0), (0, 1)), (1, 1)),
+    _pooled((1, 6, 7, 2), (3, 3), (2, 2), ((1, 1), (1, 1)), (1, 1)),
+    _pooled((2, 7, 2), (2,), (1,), ((0, 0),), (2,)),
+    _pooled((1, 4, 5, 3, 2), (2, 2, 2), (2, 2, 2), ((0, 0), (0, 0), (1, 0)), (1, 1, 1)),
+)
+
+max_pool = Op(
+    "max_pool", COMPOSITE, "The largest element of each window.", _max_pool_numpy, first,
+    _max_pool_vjp, body=_max_pool_body, onnx="MaxPool",
+    takes=(*dtypes.INTEGERS, *dtypes.FLOATS), samples=tuple(_SAMPLES))
+
+
+# ---- mean ----------------------------------------------------------------------------------------
+def _avg_pool_body(x: Node, window: Ints, stride: Ints, padding: Pairs, dilation: Ints) -> Node:
+    _check(avg_pool, x, window, stride, padding, dilation)
+    view, inside = _window_axes(_padded(x, padding, 0.0), window, stride, dilation)
+    total = _without(sum_(view, axes=inside), inside)
+    return divide(total, constant(prod(window), x.dtype))
+
+
+def _avg_pool_numpy(x: np.ndarray, window: Ints, stride: Ints, padding: Pairs, dilation: Ints
+                    ) -> np.ndarray:
+    view, inside = _numpy_windows(x, window, stride, padding, dilation, 0.0)
+    return view.mean(inside, dtype=x.dtype)
+
+
+avg_pool = Op(
+    "avg_pool", COMPOSITE, "The mean of each window; padding counts as zeros.", _avg_pool_numpy,
+    first, body=_avg_pool_body, onnx="AveragePool", ulp=8, takes=dtypes.FLOATS,
+    samples=tuple(_SAMPLES))
+
+OPS = (max_pool, avg_pool)

@@ -1,0 +1,120 @@
+"""Reductions: sum, product, extremes and where they are, any and all.
+
+In: an array and the axes to reduce (sorted, not negative). Out: the same rank, the reduced axes with
+size 1. `emit` says how two values combine; `identity` is the value of no elements, "lowest" and
+"highest" standing for those of the dtype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina import dtypes
+from lamina.dtypes import DType
+from lamina.graph.node import Attrs, Kind, Node, Op, Sample, constant
+from lamina.ops import scalar
+from lamina.ops.elementwise import cast, divide, equal, multiply, where
+from lamina.ops.kinds import REDUCTION, boolean, first, shape_error
+from lamina.ops.movement import expand
+from lamina.shapes import Shape
+
+NUMBERS = (*dtypes.INTEGERS, *dtypes.FLOATS)
+
+
+def reduction(name: str, doc: str, numpy: Callable[..., Any], emit: Callable[..., Any],
+              identity: Any, vjp: Callable[..., Node] | None = None, *,
+              takes: Sequence[DType] = NUMBERS, dtype: Callable[..., DType] = first,
+              bounds: tuple[float, float] = (-2.0, 2.0), ulp: float = 0.0, onnx: str = "") -> Op:
+    """A row for a reduction. vjp: (g, y, x, axes) -> cotangent."""
+    pull = None if vjp is None else lambda g, y, x, axes: (vjp(g, y, x, axes),)
+    return Op(name, REDUCTION, doc, numpy, dtype, pull, emit, identity=identity, onnx=onnx, ulp=ulp,
+              takes=tuple(takes), samples=(Sample((((3, 4), *bounds),), {"axes": (1,)}),
+                                           Sample((((3, 4), *bounds),), {"axes": (0,)}),
+                                           Sample((((2, 3, 4), *bounds),), {"axes": (0, 2)}),
+                                           Sample((((5,), *bounds),), {"axes": (0,)})))
+
+
+# ---- sums and products ---------------------------------------------------------------------------
+sum_ = reduction(
+    "sum", "The sum over some axes.",
+    lambda x, axes: np.sum(x, axis=axes, keepdims=True, dtype=x.dtype),
+    lambda b, acc, x: acc + x, 0, lambda g, y, x, axes: expand(g, shape=x.shape), ulp=4,
+    onnx="ReduceSum")
+
+
+def _prod_vjp(g: Node, y: Node, x: Node, axes: tuple[int, ...]) -> Node:
+    """y / x; where an axis holds one zero, only that zero moves the product, by the others'."""
+    zero, one = constant(0.0, x.dtype), constant(1.0, x.dtype)
+    is_zero = equal(x, zero)
+    filled = where(is_zero, one, x)
+    zeros = sum_(cast(is_zero, dtype=x.dtype), axes=axes)
+    slope = divide(prod(filled, axes=axes), filled)
+    alone = where(is_zero, where(equal(zeros, one), slope, zero), zero)
+    return multiply(g, where(equal(zeros, zero), slope, alone))
+
+
+prod = reduction(
+    "prod", "The product over some axes.",
+    lambda x, axes: np.prod(x, axis=axes, keepdims=True, dtype=x.dtype),
+    lambda b, acc, x: acc * x, 1, _prod_vjp, ulp=4, onnx="ReduceProd")
+
+
+# ---- extremes ------------------------------------------------------------------------------------
+def _extreme_vjp(g: Node, y: Node, x: Node, axes: tuple[int, ...]) -> Node:
+    """Shared evenly among the elements that are the extreme."""
+    ties = cast(equal(x, y), dtype=x.dtype)
+    return multiply(divide(g, sum_(ties, axes=axes)), ties)
+
+
+max_ = reduction("max", "The largest element over some axes; NaN if any is.",
+                 lambda x, axes: np.max(x, axis=axes, keepdims=True), scalar.maximum, "lowest",
+                 _extreme_vjp, onnx="ReduceMax")
+min_ = reduction("min", "The smallest element over some axes; NaN if any is.",
+                 lambda x, axes: np.min(x, axis=axes, keepdims=True), scalar.minimum, "highest",
+                 _extreme_vjp, onnx="ReduceMin")
+
+# ---- truth ---------------------------------------------------------------------------------------
+any_ = reduction("any", "Whether any element over some axes is true.",
+                 lambda x, axes: np.any(x, axis=axes, keepdims=True), lambda b, acc, x: acc | x,
+                 False, takes=(dtypes.bool_,), dtype=boolean)
+all_ = reduction("all", "Whether every element over some axes is true.",
+                 lambda x, axes: np.all(x, axis=axes, keepdims=True), lambda b, acc, x: acc & x,
+                 True, takes=(dtypes.bool_,), dtype=boolean)
+
+
+# ---- where the extremes are ----------------------------------------------------------------------
+def _located_shape(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
+    axes = attrs["axes"]
+    if list(axes) != list(range(axes[0], axes[0] + len(axes))):
+        raise shape_error(op, inputs, f"axes {list(axes)}")
+    return REDUCTION.shape(op, inputs, attrs)
+
+
+ARG_REDUCTION = Kind("reduction", "the reduced axes lie side by side; they stay with size 1",
+                     _located_shape, REDUCTION.batch)
+
+
+def _located_numpy(find: Callable[..., Any], x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    start = axes[0]
+    flat = x.reshape(*x.shape[:start], -1, *x.shape[start + len(axes):])
+    found = find(flat, axis=start).astype(np.int32)
+    return found.reshape([1 if i in axes else d for i, d in enumerate(x.shape)])
+
+
+def _located(name: str, which: str, find: Callable[..., Any], onnx: str) -> Op:
+    return Op(
+        name, ARG_REDUCTION, f"The index of the first {which} element, counted row by row over "
+        "the axes; NaN wins.", numpy=lambda x, axes: _located_numpy(find, x, axes),
+        dtype=lambda *_, **__: dtypes.int32, extra={"arg": name[3:]}, onnx=onnx, takes=NUMBERS,
+        samples=(Sample((((3, 4), -2, 2),), {"axes": (1,)}),
+                 Sample((((3, 4), -2, 2),), {"axes": (0,)}),
+                 Sample((((2, 3, 2, 4), -9, 9),), {"axes": (1, 2)})))
+
+
+argmax = _located("argmax", "largest", np.argmax, "ArgMax")
+argmin = _located("argmin", "smallest", np.argmin, "ArgMin")
+
+OPS = (sum_, prod, max_, min_, any_, all_, argmax, argmin)

@@ -1,0 +1,101 @@
+"""Memory of the CPU device: aligned blocks, kept for reuse.
+
+In: sizes in bytes. Out: `Buffer`s, whose memory goes back to a free list when nobody holds them, so
+that a training step asks the operating system for nothing.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from typing import Any
+
+import numpy as np
+
+ALIGNMENT = 64
+KEPT_BYTES = 1 << 30  # memory that may wait on the free lists
+
+_free: dict[int, list[tuple[np.ndarray, int]]] = {}
+_kept = 0
+_lock = threading.Lock()
+
+
+class Buffer:
+    """A block of memory. `address` is aligned; `owner` keeps foreign memory alive."""
+
+    __slots__ = ("address", "nbytes", "_block", "_size", "owner", "__weakref__")
+
+    def __init__(self, nbytes: int, block: Any = None, address: int = 0, owner: Any = None) -> None:
+        self.nbytes = nbytes
+        self.owner = owner
+        if owner is not None:
+            self.address, self._block, self._size = address, None, 0
+            return
+        self._size = _rounded(nbytes)
+        found = None
+        with _lock:
+            blocks = _free.get(self._size)
+            if blocks:
+                found = blocks.pop()
+                _take(-self._size)
+        if found is None:
+            raw = np.empty(self._size + ALIGNMENT, np.uint8)
+            start = ctypes.addressof(ctypes.c_char.from_buffer(raw))
+            found = raw, (start + ALIGNMENT - 1) & -ALIGNMENT
+        self._block, self.address = found
+
+    def array(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        """A NumPy view of the memory, which it keeps alive."""
+        count = int(np.prod(shape)) if shape else 1
+        if count == 0:
+            return np.empty(shape, dtype)
+        view = _View(self, count * dtype.itemsize)
+        return np.asarray(view).view(dtype).reshape(shape)
+
+    def __del__(self) -> None:
+        if self._size and _kept + self._size <= KEPT_BYTES:
+            try:
+                with _lock:
+                    _free.setdefault(self._size, []).append((self._block, self.address))
+                    _take(self._size)
+            except TypeError:  # the interpreter is going down
+                pass
+
+
+class _View:
+    """What NumPy reads a buffer's memory through."""
+
+    def __init__(self, buffer: Buffer, nbytes: int) -> None:
+        self.buffer = buffer
+        self.__array_interface__ = {"version": 3, "typestr": "|u1", "shape": (nbytes,),
+                                    "data": (buffer.address, False)}
+
+
+def _take(nbytes: int) -> None:
+    global _kept
+    _kept += nbytes
+
+
+def _rounded(nbytes: int) -> int:
+    """Sizes in classes an eighth apart, so that blocks fit again."""
+    if nbytes <= 512:
+        return 64 if nbytes <= 64 else 512
+    step = 1 << max(6, nbytes.bit_length() - 4)
+    return (nbytes + step - 1) & -step
+
+
+def from_array(array: np.ndarray) -> Buffer:
+    """A buffer with a copy of an array's elements."""
+    array = np.asarray(array, order="C")
+    buffer = Buffer(max(1, array.nbytes))
+    if array.nbytes:
+        ctypes.memmove(buffer.address, array.ctypes.data, array.nbytes)
+    return buffer
+
+
+def release_all() -> None:
+    """Give the memory on the free lists back to the system."""
+    global _kept
+    with _lock:
+        _free.clear()
+        _kept = 0

@@ -1,0 +1,77 @@
+"""LAMINA_CHECK=1: every operation alone, next to the oracle.
+
+In: a pending graph. Out: its values, computed one operation at a time by generated kernels; each is
+compared with NumPy, and the first one that makes a NaN out of numbers is named with the user's line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina.errors import CompileError, NumericError
+from lamina.graph.node import CONST, Node, is_leaf, leaf
+from lamina.runtime import instance
+from lamina.runtime.buffers import Buffer
+from lamina.runtime.interpret import compute, narrowed, widened
+from lamina.runtime.program import Program
+
+TOLERANCE = {"float16": 2e-2, "bfloat16": 1e-1, "float32": 2e-3, "float64": 1e-9}
+
+
+def checked(order: Sequence[Node], roots: Sequence[Node]) -> list[Buffer]:
+    """The roots' buffers; raises NumericError at the first NaN, CompileError at a wrong kernel."""
+    values: dict[int, Buffer] = {}
+    for node in order:
+        if is_leaf(node):
+            values[id(node)] = node.value
+        elif node.op is not CONST:
+            values[id(node)] = _checked_node(node, values)
+    return [values[id(r)] if id(r) in values else _alone(r, {}) for r in roots]
+
+
+def _checked_node(node: Node, values: dict[int, Buffer]) -> Buffer:
+    inputs = [_array(x, values) for x in node.inputs]
+    expected = narrowed(compute(node, inputs), node.dtype)
+    buffer = _alone(node, values)
+    shape: Any = node.shape
+    got = widened(buffer.array(shape, node.dtype.storage), node.dtype)
+    wanted = widened(expected, node.dtype)
+    if node.dtype.is_float:
+        if np.isnan(got).any() and not any(np.isnan(x).any() for x in inputs
+                                           if x.dtype.kind == "f"):
+            raise NumericError(node.op.name, rule="no NaN comes out of numbers", where=node.where,
+                               operands=[(f"input {i}", f"{x.min() if x.size else None} .. "
+                                          f"{x.max() if x.size else None}")
+                                         for i, x in enumerate(inputs)])
+        tolerance = TOLERANCE[node.dtype.name]
+        scale = max(1.0, float(np.nanmax(np.abs(wanted[np.isfinite(wanted)]), initial=0.0)))
+        same = np.allclose(got, wanted, rtol=tolerance, atol=tolerance * scale, equal_nan=True)
+    else:
+        same = bool(np.array_equal(got, wanted))
+    if not same:
+        raise CompileError(node.op.name, rule="the kernel equals the NumPy oracle",
+                           where=node.where, expected=wanted, got=got)
+    return buffer
+
+
+def _array(node: Node, values: dict[int, Buffer]) -> np.ndarray:
+    if node.op is CONST and node.value is None:
+        return np.asarray(node.attrs["value"], node.dtype.compute.storage)
+    shape: Any = node.shape
+    return widened(values[id(node)].array(shape, node.dtype.storage), node.dtype)
+
+
+def _alone(node: Node, values: dict[int, Buffer]) -> Buffer:
+    inputs = tuple(x if x.op is CONST and x.value is None else leaf(values[id(x)], x.shape, x.dtype)
+                   for x in node.inputs)
+    copy = Node(node.op, inputs, node.attrs, node.shape, node.dtype)
+    leaves = [x for x in dict.fromkeys(inputs) if is_leaf(x)]
+    order = [*dict.fromkeys(inputs), copy]
+    template = instance.Template([instance.abstract(order, [copy])[1]])
+    copies, literals = instance.symbolic(order, template)
+    program = Program([copies[-1]], [c for n, c in zip(order, copies, strict=True) if is_leaf(n)],
+                      literals)
+    return program.bind({}).run([x.value for x in leaves])[0]

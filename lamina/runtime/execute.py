@@ -1,0 +1,146 @@
+"""The one door from graph to values.
+
+In: nodes whose values are wanted. Out: the same nodes with their values. Everything pending that a
+tensor still holds is computed in the same program. A graph of known structure goes straight to its
+program; new sizes bind it again; only a new structure is compiled.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina.config import settings
+from lamina.dtypes import DType
+from lamina.errors import DeviceError
+from lamina.graph.node import BUFFER, Node, is_leaf, topological
+from lamina.runtime import instance
+from lamina.runtime.buffers import Buffer, from_array
+from lamina.runtime.check import checked
+from lamina.runtime.interpret import interpret
+from lamina.runtime.program import Bound, Program
+
+KEPT = 4096  # bound programs that are remembered
+
+_bound: dict[Any, Bound] = {}
+_families: dict[Any, list[tuple[instance.Template, Program]]] = {}
+_samples: dict[Any, list[tuple[Any, ...]]] = {}
+_lock = threading.RLock()
+
+pending: weakref.WeakSet[Any] = weakref.WeakSet()  # tensors whose value is not known yet
+
+
+def evaluate(wanted: Sequence[Node]) -> None:
+    """Give every node in `wanted`, and every pending node that a tensor holds, its value."""
+    if all(n.value is not None for n in wanted):
+        return
+    roots = {id(n): n for n in wanted if n.value is None}
+    for tensor in list(pending):
+        node = tensor.node
+        if node.value is None and node.op is not BUFFER:
+            roots[id(node)] = node
+    pending.clear()
+    run(list(roots.values()))
+
+
+def run(roots: list[Node]) -> None:
+    """Compute the roots in one program and store their values in them."""
+    order = topological(roots)
+    for node in order:
+        if node.op is BUFFER and node.value is None:
+            raise DeviceError("evaluation", rule="a value inside lm.compile is not known yet",
+                              hint="return the tensor from the compiled function")
+    values = compute(order, roots)
+    for node, value in zip(roots, values, strict=True):
+        settle(node, value)
+
+
+def settle(node: Node, value: Buffer) -> None:
+    """Store a value; history that no gradient needs any more is dropped."""
+    node.value = value
+    if node.consumed or not node.tracked:
+        node.inputs = ()
+        node.op = BUFFER
+        node.attrs = {}
+
+
+def compute(order: Sequence[Node], roots: Sequence[Node]) -> list[Buffer]:
+    """The roots' buffers."""
+    if settings.device == "interpret":
+        return _interpreted(roots, order)
+    if settings.check:
+        return checked(order, roots)
+    bound = prepare(order, roots)
+    return bound.run([n.value for n in order if is_leaf(n)] + [_NOTHING] * (
+        len(bound.program.leaves) - sum(map(is_leaf, order))))
+
+
+def _interpreted(roots: Sequence[Node], order: Sequence[Node]) -> list[Buffer]:
+    leaves = {n: array_of(n) for n in order if is_leaf(n)}
+    return [from_array(a) for a in interpret(roots, leaves)]
+
+
+def array_of(node: Node) -> np.ndarray:
+    """The stored elements of a computed node."""
+    shape: tuple[int, ...] = node.shape  # type: ignore[assignment]
+    return node.value.array(shape, node.dtype.storage)  # type: ignore[no-any-return]
+
+
+_NOTHING = Buffer(8)
+
+
+def prepare(order: Sequence[Node], roots: Sequence[Node]) -> Bound:
+    """The bound program of a graph: remembered, bound anew, or compiled."""
+    key = instance.exact_key(order, roots)
+    bound = _bound.get(key)
+    if bound is None:
+        with _lock:
+            bound = _bind(order, roots)
+            if len(_bound) >= KEPT:
+                _bound.pop(next(iter(_bound)))
+            _bound[key] = bound
+    return bound
+
+
+def _bind(order: Sequence[Node], roots: Sequence[Node]) -> Bound:
+    structure, fills = instance.abstract(order, roots)
+    family = _families.setdefault(structure, [])
+    for template, program in family:
+        values = template.match(fills)
+        if values is not None:
+            return program.bind(values)
+    samples = _samples.setdefault(structure, [])
+    samples.append(fills)
+    template = instance.Template(samples[-1:] if len(samples) == 1 else samples)
+    if settings.debug >= 1 and family:
+        names = ", ".join(repr(v) for v in template.variables)
+        print(f"[lamina] recompiling: sizes differ from all programs of this structure;"
+              f" now variable: {names}", file=sys.stderr)
+    program = _compile(order, roots, template)
+    family.insert(0, (template, program))
+    values = template.match(fills)
+    assert values is not None  # the template was made from these fills
+    return program.bind(values)
+
+
+def _compile(order: Sequence[Node], roots: Sequence[Node], template: instance.Template) -> Program:
+    copies, literals = instance.symbolic(order, template)
+    number = {id(n): i for i, n in enumerate(order)}
+    leaves = [c for n, c in zip(order, copies, strict=True) if is_leaf(n)] + list(literals)
+    return Program([copies[number[id(r)]] for r in roots], leaves, literals)
+
+
+def forget_programs() -> None:
+    """Drop all programs (the kernels' code stays cached)."""
+    with _lock:
+        _bound.clear()
+        _families.clear()
+        _samples.clear()
+
+
+__all__ = ["evaluate", "run", "settle", "compute", "prepare", "pending", "array_of", "DType"]

@@ -1,0 +1,143 @@
+"""What two graphs have in common: structure, and sizes that may differ.
+
+In: the nodes of a pending graph, inputs first. Out: an exact key; a structural key in which sizes
+and numbers are holes, with what fills them; templates that say which holes are constant; and the
+graph with size variables in the holes that are not.
+
+A size that was seen with two values becomes a variable; sizes that always went together share one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lamina.graph.node import BUFFER, CONST, Node, is_leaf, leaf
+from lamina.shapes import Sym, Var, as_var, variable
+
+HOLE = "?"
+
+
+def exact_key(order: Sequence[Node], roots: Sequence[Node]) -> tuple[Any, ...]:
+    """Equal for graphs that one bound program serves."""
+    number: dict[int, int] = {}
+    items: list[Any] = []
+    for i, node in enumerate(order):
+        number[id(node)] = i
+        if node.value is not None or node.op is BUFFER:
+            items.append((node.dtype.name, node.shape))
+        else:
+            attrs = node.attrs
+            items.append((node.op.name, tuple([number[id(x)] for x in node.inputs]),
+                          tuple(attrs.values()) if attrs else (), node.dtype.name))
+    return (*items, tuple([number[id(r)] for r in roots]))
+
+
+def abstract(order: Sequence[Node], roots: Sequence[Node]) -> tuple[Any, tuple[Any, ...]]:
+    """The structural key and what fills its holes, in order."""
+    number: dict[int, int] = {}
+    fills: list[Any] = []
+    items: list[Any] = []
+    for i, node in enumerate(order):
+        number[id(node)] = i
+        inputs = () if is_leaf(node) else tuple(number[id(x)] for x in node.inputs)
+        items.append(("buffer" if is_leaf(node) else node.op.name, node.dtype.name, inputs,
+                      _holes(node.shape, fills), _attrs(node, fills)))
+    return (tuple(items), tuple(number[id(r)] for r in roots)), tuple(fills)
+
+
+def _attrs(node: Node, fills: list[Any]) -> tuple[Any, ...]:
+    if is_leaf(node) or not node.attrs:
+        return ()
+    if node.op is CONST:
+        if isinstance(node.attrs["value"], bool):
+            return (node.attrs["value"],)
+        fills.append(node.attrs["value"])
+        return (HOLE,)
+    sizes = node.op.sizes
+    return tuple(_holes(v, fills) if k in sizes else v for k, v in node.attrs.items())
+
+
+def _holes(x: Any, fills: list[Any]) -> Any:
+    if isinstance(x, tuple):
+        return tuple(_holes(item, fills) for item in x)
+    if isinstance(x, int) and not isinstance(x, bool) and x != 1:
+        fills.append(x)
+        return HOLE
+    return x
+
+
+class Template:
+    """Which holes are constant, and which variable stands in each of the others."""
+
+    def __init__(self, samples: Sequence[tuple[Any, ...]]) -> None:
+        self.fills: list[Any] = []
+        self.variables: list[Sym] = []
+        known: dict[tuple[Any, ...], Sym] = {}
+        for column in zip(*samples, strict=True):
+            if all(_same(x, column[0]) for x in column):
+                self.fills.append(column[0])
+                continue
+            if column not in known:
+                known[column] = variable(f"s{len(known)}")
+                self.variables.append(known[column])
+            self.fills.append(known[column])
+
+    def match(self, fills: tuple[Any, ...]) -> dict[Var, Any] | None:
+        """The variables' values in another graph of the structure, if it fits."""
+        values: dict[Var, Any] = {}
+        for mine, theirs in zip(self.fills, fills, strict=True):
+            if isinstance(mine, Sym):
+                var = as_var(mine)
+                if not _same(values.setdefault(var, theirs), theirs):  # type: ignore[arg-type]
+                    return None
+            elif not _same(mine, theirs):
+                return None
+        return values
+
+
+def _same(x: Any, y: Any) -> bool:
+    return type(x) is type(y) and (x == y or (x != x and y != y)) and (
+        not isinstance(x, float) or str(x) == str(y))
+
+
+def symbolic(order: Sequence[Node], template: Template) -> tuple[list[Node], dict[Node, Var]]:
+    """A copy of the graph with the template's variables in its holes. Numbers that vary become
+    leaves: these are returned with their variables."""
+    holes = iter(template.fills)
+    new: dict[int, Node] = {}
+    copies: list[Node] = []
+    literals: dict[Node, Var] = {}
+    for node in order:
+        shape = _filled(node.shape, holes)
+        if is_leaf(node):
+            copy = leaf(None, shape, node.dtype)
+        elif node.op is CONST:
+            copy = _constant(node, holes, literals)
+        else:
+            attrs = {k: _filled(v, holes) if k in node.op.sizes else v
+                     for k, v in node.attrs.items()}
+            copy = Node(node.op, tuple(new[id(x)] for x in node.inputs), attrs, shape, node.dtype)
+        copy.where = node.where
+        new[id(node)] = copy
+        copies.append(copy)
+    return copies, literals
+
+
+def _constant(node: Node, holes: Any, literals: dict[Node, Var]) -> Node:
+    if isinstance(node.attrs["value"], bool):
+        return Node(CONST, (), node.attrs, node.shape, node.dtype)
+    number = next(holes)
+    if isinstance(number, Sym):
+        copy = leaf(None, (), node.dtype)
+        literals[copy] = as_var(number)  # type: ignore[assignment]
+        return copy
+    return Node(CONST, (), {**node.attrs, "value": number}, node.shape, node.dtype)
+
+
+def _filled(x: Any, holes: Any) -> Any:
+    if isinstance(x, tuple):
+        return tuple(_filled(item, holes) for item in x)
+    if isinstance(x, int) and not isinstance(x, bool) and x != 1:
+        return next(holes)
+    return x

@@ -1,0 +1,165 @@
+"""Programs: a plan with its compiled kernels, and launch tables for given sizes.
+
+In: a graph over leaves. Out: a `Program`, which `bind` turns into a `Bound` for concrete sizes: one
+launch table, one arena with an offset for each intermediate value, and the shapes of the results.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina.codegen.cache import counts, get_by_keys
+from lamina.codegen.driver import CALL, LAST, SERIAL
+from lamina.codegen.host import host_target
+from lamina.config import settings
+from lamina.errors import IndexingError
+from lamina.graph.node import Node
+from lamina.kernel.lower import lower
+from lamina.runtime import threads
+from lamina.runtime.buffers import Buffer
+from lamina.schedule.memory import Lifetime, place
+from lamina.schedule.plan import Plan, Step, make_plan
+from lamina.shapes import Var, evaluate, product
+
+SMALL = 40_000  # instructions below which a group of kernels is not worth waking the threads
+ARENA, STATUS, FIRST = 0, 1, 2  # slots of the pointer table: arena, status word, then leaves, results
+
+
+class Program:
+    """Kernels for one graph structure. `leaves` are read in the order given to `run`."""
+
+    def __init__(self, roots: Sequence[Node], leaves: Sequence[Node],
+                 literals: Mapping[Node, Var]) -> None:
+        self.target = host_target()
+        self.leaves = list(leaves)
+        self.literals = dict(literals)
+        started, before = time.perf_counter(), counts.compiled
+        self.plan: Plan = make_plan(roots, self.target)
+        steps = self.plan.steps
+        self.addresses = get_by_keys(
+            [(s.spec.key, lambda s=s: lower(s.spec, self.target)) for s in steps], self.target)
+        if settings.debug >= 1:
+            print(f"[lamina] program of {len(steps)} kernels, {counts.compiled - before} compiled,"
+                  f" {time.perf_counter() - started:.3f} s", file=sys.stderr)
+
+    def bind(self, values: Mapping[Var, Any]) -> Bound:
+        """The program for concrete sizes."""
+        return Bound(self, values)
+
+
+class Bound:
+    """A program for one set of sizes, ready to run. Holds no state of a run: may run in several
+    Python threads at once."""
+
+    def __init__(self, program: Program, values: Mapping[Var, Any]) -> None:
+        self.program = program
+        plan = program.plan
+        nbytes = {n: _nbytes(n, values) for s in plan.steps for n in s.writes}
+        leaf_slot = {leaf: FIRST + i for i, leaf in enumerate(program.leaves)}
+        outputs = list(dict.fromkeys(r for r in plan.results if r not in leaf_slot))
+        first = FIRST + len(program.leaves)
+        out_slot = {node: first + i for i, node in enumerate(outputs)}
+        self.out_sizes = [max(1, nbytes[n]) for n in outputs]
+        self.results = [leaf_slot[r] if r in leaf_slot else out_slot[r] for r in plan.results]
+        offsets, self.arena_bytes = _arena(plan, nbytes, out_slot)
+        self.literals = [_literal(node, values[program.literals[node]])
+                         if node in program.literals else None for node in program.leaves]
+        where = {**{n: (slot, 0) for n, slot in {**leaf_slot, **out_slot}.items()},
+                 **{n: (ARENA, offset) for n, offset in offsets.items()}}
+        self.slots = first + len(outputs)
+        self.table, self._keep = _launch_table(plan.steps, program.addresses, where, values)
+        self.address = self.table.ctypes.data if len(self.table) else 0
+        self.peak_bytes = self.arena_bytes + sum(self.out_sizes)
+
+    def run(self, leaves: Sequence[Buffer]) -> list[Buffer]:
+        """Compute the results from the leaves' buffers."""
+        pointers = [0, 0]
+        for buffer, literal in zip(leaves, self.literals, strict=True):
+            pointers.append(buffer.address if literal is None else literal.address)
+        outputs = [Buffer(n) for n in self.out_sizes]
+        pointers += [b.address for b in outputs]
+        arena = Buffer(self.arena_bytes) if self.arena_bytes else None
+        status = np.zeros(1, np.int64)
+        if arena is not None:
+            pointers[ARENA] = arena.address
+        pointers[STATUS] = status.ctypes.data
+        table = np.array(pointers, np.int64)
+        if len(self.table):
+            if settings.debug >= 2:
+                self._profile(table)
+            else:
+                threads.launch(self.address, len(self.table), table.ctypes.data)
+        if status[0]:
+            raise IndexingError("a computed index", rule="every index lies inside its axis",
+                                hint="LAMINA_CHECK=1 names the operation")
+        all_buffers = [None, None, *leaves, *outputs]
+        return [all_buffers[slot] for slot in self.results]  # type: ignore[misc]
+
+    def _profile(self, table: np.ndarray) -> None:
+        times = np.zeros((len(self.table), 2), np.int64)
+        threads.launch(self.address, len(self.table), table.ctypes.data, times.ctypes.data)
+        for i, step in enumerate(self.program.plan.steps):
+            if times[i, 1]:
+                print(f"[lamina] {times[i, 0] / 1e3:10.1f} us  {step.spec.name}", file=sys.stderr)
+
+
+def _nbytes(node: Node, values: Mapping[Var, Any]) -> int:
+    return evaluate(product(node.shape), values) * node.dtype.itemsize
+
+
+def _arena(plan: Plan, nbytes: Mapping[Node, int], outputs: Mapping[Node, int]
+           ) -> tuple[dict[Node, int], int]:
+    """Offsets of what is neither leaf nor result."""
+    lifetimes: dict[Node, Lifetime] = {}
+    for step in plan.steps:
+        for node in step.writes:
+            if node not in outputs:
+                lifetimes[node] = Lifetime(nbytes[node], step.level, step.level)
+        for node in step.reads:
+            if node in lifetimes:
+                lifetimes[node] = Lifetime(nbytes[node], lifetimes[node].first, step.level)
+    return place(lifetimes)
+
+
+def _literal(node: Node, value: Any) -> Buffer:
+    buffer = Buffer(8)
+    buffer.array((), node.dtype.storage)[...] = value
+    return buffer
+
+
+def _launch_table(steps: Sequence[Step], addresses: Sequence[int],
+                  where: Mapping[Node, tuple[int, int]], values: Mapping[Var, Any]
+                  ) -> tuple[np.ndarray, list[Any]]:
+    records, keep = [], []
+    for i, (step, function) in enumerate(zip(steps, addresses, strict=True)):
+        args = [STATUS, 0]
+        for node in (*step.reads, *step.writes):
+            args += where[node]
+        sizes = [evaluate(b, values) for b in step.bindings]
+        array = np.array(args + sizes, np.int64)
+        keep.append(array)
+        known = dict(zip(step.spec.parameters, sizes, strict=True))
+        chunks = evaluate(step.spec.chunks, known)
+        work = evaluate(step.spec.work, known)
+        last = i + 1 == len(steps) or steps[i + 1].level != step.level
+        flags = (LAST if last else 0)
+        records.append([CALL, function, array.ctypes.data, chunks, 0, flags, i, work])
+    _mark_serial(records)
+    table = np.array([r[:7] + [0] for r in records], np.int64).reshape(-1, 8)
+    return table, keep
+
+
+def _mark_serial(records: list[list[int]]) -> None:
+    """Groups with little work run on the calling thread."""
+    start = 0
+    for i, record in enumerate(records):
+        if record[5] & LAST:
+            if sum(r[7] for r in records[start:i + 1]) < SMALL:
+                for r in records[start:i + 1]:
+                    r[5] |= SERIAL
+            start = i + 1

@@ -1,0 +1,270 @@
+"""Fusion: which nodes get a buffer, and which of them are computed by one kernel.
+
+In: roots of a simplified graph of primitives. Out: groups, each of which becomes a kernel.
+
+An anchor (reduction, contraction, scatter, scan, sort) starts a group. Everything else is computed
+where it is used, unless it is an output, or dear and used often. Such a stored node joins the group
+of what it reads, if it reads that element by element and no cycle comes of it: as the epilogue of a
+contraction or column reduction, as a further pass over the row of a row reduction, or as one more
+output of a map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from lamina.graph.node import CONST, Node, is_leaf, topological
+from lamina.shapes import Shape
+
+DEAR = 6  # instructions that are worth a trip through memory when a value is used twice
+WIDE = 4  # instructions that are not worth repeating for each place of a window
+
+ANCHORS = {"reduction", "tiled", "cumulative", "sort", "scatter", "control", "host"}
+FREE = {"view", "reshape", "leaf"}
+
+
+@dataclass(eq=False)
+class Group:
+    """The nodes of one kernel. `domain` is the iteration space, `axes` the reduced ones of it."""
+
+    kind: str  # map, row, column, tiled, cumulative, sort, scatter, control, host
+    domain: Shape
+    axes: tuple[int, ...] = ()
+    nodes: list[Node] = field(default_factory=list)
+    roots: list[Node] = field(default_factory=list)  # those of `nodes` that need a buffer
+    reads: list[Node] = field(default_factory=list)  # leaves, and nodes of other groups
+    before: set[Group] = field(default_factory=set)  # direct predecessors
+
+    @property
+    def row_shape(self) -> Shape:
+        """The domain with its reduced axes at size 1."""
+        return tuple(1 if i in self.axes else d for i, d in enumerate(self.domain))
+
+
+def fuse(roots: Sequence[Node]) -> list[Group]:
+    """Groups in an order that computes everything before it is read."""
+    return _Fusion(roots).run()
+
+
+def storage(node: Node) -> Node:
+    """The node whose buffer holds `node`'s elements: reshapes of stored nodes are free."""
+    while node.op.name == "reshape" and node.value is None:
+        node = node.inputs[0]
+    return node
+
+
+def is_anchor(node: Node) -> bool:
+    """Whether a node starts a kernel of its own."""
+    return not is_leaf(node) and node.op.kind.name in ANCHORS
+
+
+def reduce_kind(shape: Shape, axes: Sequence[int]) -> str:
+    """"row" if the reduced axes are the last ones (sizes of 1 aside), else "column"."""
+    kept = [i for i, d in enumerate(shape) if d != 1 and i not in axes]
+    reduced = [i for i in axes if shape[i] != 1]
+    return "row" if not kept or not reduced or max(kept) < min(reduced) else "column"
+
+
+class _Fusion:
+    def __init__(self, roots: Sequence[Node]) -> None:
+        self.order = topological(roots)
+        self.outputs = {id(storage(r)) for r in roots}
+        self.group: dict[int, Group] = {}
+        self.groups: list[Group] = []
+        self.stored = self._choose_stored()
+
+    # -- what gets a buffer --------------------------------------------------------------------
+    def _choose_stored(self) -> set[int]:
+        uses: dict[int, int] = {}
+        widened: set[int] = set()
+        for node in self.order:
+            if is_leaf(node):
+                continue
+            for x in set(node.inputs):
+                uses[id(x)] = uses.get(id(x), 0) + 1
+            if node.op.name == "view" and _repeats(node):
+                widened.add(id(storage(node.inputs[0])))
+        stored: set[int] = set()
+        cost: dict[int, int] = {}
+        for node in self.order:
+            if is_leaf(node) or node.op is CONST:
+                cost[id(node)] = 0
+                continue
+            total = node.op.cost + sum(cost[id(x)] for x in node.inputs)
+            keep = is_anchor(node) or id(node) in self.outputs
+            if node.op.kind.name not in FREE:
+                keep |= uses.get(id(node), 0) > 1 and total > DEAR
+                keep |= id(node) in widened and total > WIDE
+            if keep:
+                stored.add(id(node))
+            cost[id(node)] = 0 if keep else total
+            if node.op.kind.name == "tiled":
+                for x in node.inputs:
+                    if not is_leaf(storage(x)):
+                        stored.add(id(storage(x)))
+        return stored
+
+    # -- what a node reads ---------------------------------------------------------------------
+    def reads(self, node: Node) -> tuple[list[Node], list[Node]]:
+        """Stored nodes that computing `node` reads: (at the same element, elsewhere)."""
+        same: dict[int, Node] = {}
+        other: dict[int, Node] = {}
+        seen: set[tuple[int, bool]] = set()
+        stack = [(x, self._aligned(node, x)) for x in node.inputs]
+        while stack:
+            x, aligned = stack.pop()
+            if (id(x), aligned) in seen:
+                continue
+            seen.add((id(x), aligned))
+            if id(x) in self.stored or (is_leaf(x) and x.op is not CONST):
+                (same if aligned else other)[id(x)] = x
+            elif not is_leaf(x):
+                stack.extend((i, aligned and self._aligned(x, i)) for i in x.inputs)
+        return list(same.values()), list(other.values())
+
+    @staticmethod
+    def _aligned(node: Node, x: Node) -> bool:
+        """Whether element i of `node` reads element i of x (stretched axes count as the same)."""
+        kind = node.op.kind.name
+        if kind == "elementwise":
+            return x.ndim == node.ndim or x.shape == ()
+        if kind == "reduction":
+            return True
+        if kind == "view":
+            index = node.attrs["map"]
+            return x.ndim == node.ndim and all(
+                offset == 0 and terms in (((i, 1),), ()) for i, (offset, terms) in enumerate(index))
+        return False
+
+    # -- grouping ------------------------------------------------------------------------------
+    def run(self) -> list[Group]:
+        for node in self.order:
+            if id(node) in self.stored and not is_leaf(node):
+                self._place(node)
+        self._find_roots()
+        return self._sorted()
+
+    def _place(self, node: Node) -> None:
+        same, other = self.reads(node)
+        group = None
+        if not is_anchor(node) or node.op.kind.name == "reduction":
+            group = self._host(node, same, other)
+        if group is None:
+            group = self._new_group(node)
+        group.nodes.append(node)
+        self.group[id(node)] = group
+        for x in same + other:
+            owner = self.group.get(id(x))
+            if owner is not None and owner is not group:
+                group.before.add(owner)
+
+    def _new_group(self, node: Node) -> Group:
+        kind = node.op.kind.name
+        if kind == "reduction":
+            shape, axes = node.inputs[0].shape, node.attrs["axes"]
+            group = Group(reduce_kind(shape, axes), shape, axes)
+        elif kind in ANCHORS:
+            group = Group(kind, node.shape)
+        else:
+            group = Group("map", node.shape)
+        self.groups.append(group)
+        return group
+
+    def _host(self, node: Node, same: list[Node], other: list[Node]) -> Group | None:
+        """The group that `node` can join: the youngest that fits."""
+        mine = {id(self.group[id(x)]) for x in same if id(x) in self.group}
+        barred = {id(self.group[id(x)]) for x in other if id(x) in self.group}
+        beside = self._neighbours(node, same + other)
+        for group in reversed(self.groups):
+            if id(group) in barred or not (id(group) in mine or id(group) in beside):
+                continue
+            if self._fits(node, group, id(group) in mine) and self._acyclic(group, same + other):
+                return group
+        return None
+
+    def _neighbours(self, node: Node, reads: list[Node]) -> set[int]:
+        """Groups that read something of what `node` reads, so that one pass serves both."""
+        found: set[int] = set()
+        mine = {id(x) for x in reads}
+        for group in self.groups[-40:]:
+            if group.kind in ("map", "row", "column") and not group.nodes == []:
+                if mine & {id(x) for n in group.nodes for part in self.reads(n) for x in part}:
+                    found.add(id(group))
+        return found
+
+    def _fits(self, node: Node, group: Group, reads_it: bool) -> bool:
+        if node.op.kind.name == "reduction":
+            return (group.kind in ("row", "column") and node.inputs[0].shape == group.domain
+                    and node.attrs["axes"] == group.axes
+                    and (group.kind == "row" or not reads_it))
+        if group.kind in ("map", "tiled"):
+            return node.shape == group.domain
+        if group.kind == "row":
+            return node.shape == group.domain or node.shape == group.row_shape
+        if group.kind == "column":
+            return reads_it and node.shape == group.row_shape and node.shape != group.domain
+        return False
+
+    def _acyclic(self, group: Group, reads: list[Node]) -> bool:
+        """No other group whose results are read may itself wait for `group`."""
+        stack = [self.group[id(x)] for x in reads if id(x) in self.group]
+        seen: set[int] = set()
+        while stack:
+            g = stack.pop()
+            if g is group or id(g) in seen:
+                continue
+            seen.add(id(g))
+            if group in g.before:
+                return False
+            stack.extend(g.before)
+        return True
+
+    # -- results -------------------------------------------------------------------------------
+    def _find_roots(self) -> None:
+        needed = set(self.outputs)
+        for group in self.groups:
+            reads: dict[int, Node] = {}
+            for node in group.nodes:
+                for part in self.reads(node):
+                    reads.update((id(x), x) for x in part)
+            for key, x in reads.items():
+                if self.group.get(key) is not group:
+                    needed.add(key)
+                    group.reads.append(x)
+        for group in self.groups:
+            group.roots = [n for n in group.nodes if id(n) in needed]
+
+    def _sorted(self) -> list[Group]:
+        done: set[int] = set()
+        result: list[Group] = []
+
+        def visit(group: Group) -> None:
+            stack: list[tuple[Group, Iterator[Group]]] = [(group, iter(_by_age(group.before, self)))]
+            done.add(id(group))
+            while stack:
+                current, rest = stack[-1]
+                nearest = next((g for g in rest if id(g) not in done), None)
+                if nearest is None:
+                    result.append(current)
+                    stack.pop()
+                else:
+                    done.add(id(nearest))
+                    stack.append((nearest, iter(_by_age(nearest.before, self))))
+
+        for group in self.groups:
+            if id(group) not in done:
+                visit(group)
+        return result
+
+
+def _by_age(groups: Iterable[Group], fusion: _Fusion) -> list[Group]:
+    age = {id(g): i for i, g in enumerate(fusion.groups)}
+    return sorted(groups, key=lambda g: age[id(g)])
+
+
+def _repeats(node: Node) -> bool:
+    """Whether a view reads some elements more than once."""
+    used = {axis for _, terms in node.attrs["map"] for axis, _ in terms}
+    windows = any(len(terms) > 1 for _, terms in node.attrs["map"])
+    return windows or any(i not in used and d != 1 for i, d in enumerate(node.shape))

@@ -1,0 +1,138 @@
+"""Contractions get their tiles, and operands that must be packed their packing copies.
+
+In: a simplified graph with `contract` nodes, a target. Out: the same graph with `tiled` nodes, whose
+operands are read through linear accesses, and `pack` nodes, which are ordinary data movement: what
+is computed to produce an operand can be fused into its copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lamina import dtypes
+from lamina.dtypes import DType
+from lamina.graph.node import Kind, Node, Op, is_leaf
+from lamina.graph.rewrite import Rule, rewrite
+from lamina.ops.elementwise import multiply
+from lamina.ops.kinds import first
+from lamina.ops.movement import reshape, view
+from lamina.schedule import tiling
+from lamina.schedule.contraction import Access, Contraction, Pack
+from lamina.shapes import (
+    Dim, Shape, as_var, linear_factor, ravel, reshape_index, substitute, variable,
+)
+from lamina.targets import Target
+
+
+def _given(op: Op, inputs: Sequence[Node], attrs: Any) -> Shape:
+    return tuple(attrs["shape"])
+
+
+TILED = Op("tiled", Kind("tiled", "made by the compiler", _given),
+           "A contraction with its tile.", numpy=None, dtype=first)  # type: ignore[arg-type]
+PACK = Op("pack", Kind("pack", "made by the compiler", _given),
+          "An operand copied into panels.", numpy=None, dtype=first)  # type: ignore[arg-type]
+
+
+def lay_out(roots: Sequence[Node], target: Target) -> list[Node]:
+    """Choose tiles for all contractions under `roots`."""
+    return rewrite(roots, [Rule("tile", lambda node: _tile(node, target))])
+
+
+def _tile(node: Node, target: Target) -> Node | None:
+    if is_leaf(node) or node.op.name != "contract":
+        return None
+    sizes, n_out = node.attrs["sizes"], node.attrs["n_out"]
+    if all(d == 1 for d in sizes[n_out:]):
+        return _product(node)
+    variables = [variable(f"v{i}", d) if d != 1 else 0 for i, d in enumerate(sizes)]
+    sources, accesses = [], []
+    for x, index_map in zip(node.inputs, node.attrs["maps"], strict=True):
+        index = tuple(_index(terms, variables) for terms in index_map)
+        source, access = find_access(x, index, variables)
+        sources.append(source)
+        accesses.append(access)
+    names = [(f"v{i}", d) for i, d in enumerate(sizes) if d != 1]
+    out = tuple(v for v in names if int(v[0][1:]) < n_out) or (("one", 1),)
+    summed = tuple(v for v in names if int(v[0][1:]) >= n_out)
+    c = Contraction(out, summed, accesses[0], accesses[1], node.dtype, accumulator(node.dtype))
+    return _with_packs(node, c, tiling.choose(c, target), sources)
+
+
+def accumulator(dtype: DType) -> DType:
+    """The dtype that sums of products are kept in."""
+    return dtype.compute if dtype.is_float else dtype
+
+
+def _with_packs(node: Node, c: Contraction, tile: tiling.Tile, sources: list[Node]) -> Node:
+    accesses = [c.a, c.b]
+    for pack in tile.packs:
+        i = 0 if pack.operand == "a" else 1
+        sources[i] = _pack(node, i, pack)
+        accesses[i] = pack.access
+    packed = Contraction(c.out_vars, c.reduce_vars, accesses[0], accesses[1], c.dtype, c.acc)
+    return TILED(*sources, shape=node.shape, contraction=packed, tile=tile)
+
+
+def _pack(node: Node, operand: int, pack: Pack) -> Node:
+    terms = tuple(tuple((f"v{v}", factor) for v, factor in axis if node.attrs["sizes"][v] != 1)
+                  for axis in node.attrs["maps"][operand])
+    return PACK(node.inputs[operand], shape=tuple(size for _, size in pack.layout), terms=terms,
+                names=tuple(name for name, _ in pack.layout), var=pack.var, size=pack.size,
+                width=pack.width)
+
+
+def _index(terms: Any, variables: Sequence[Dim]) -> Dim:
+    total: Dim = 0
+    for var, factor in terms:
+        total = total + variables[var] * factor
+    return total
+
+
+def _product(node: Node) -> Node:
+    """Nothing is summed: a product of two views."""
+    views = []
+    for x, index_map in zip(node.inputs, node.attrs["maps"], strict=True):
+        n_out = node.attrs["n_out"]
+        index = tuple((0, tuple((v, f) for v, f in terms if v < n_out)) for terms in index_map)
+        views.append(view(x, shape=node.shape, map=index))
+    return multiply(*views)
+
+
+def find_access(x: Node, index: tuple[Dim, ...], variables: Sequence[Dim]) -> tuple[Node, Access]:
+    """The deepest node under movement that x's element `index` can be read from linearly."""
+    best = (x, _access(ravel(index, x.shape), variables))
+    while not is_leaf(x) and x.op.name in ("view", "reshape"):
+        if x.op.name == "view":
+            index = tuple(offset + _index(terms, index) for offset, terms in x.attrs["map"])
+        else:
+            index = reshape_index(index, x.shape, x.inputs[0].shape)
+        x = x.inputs[0]
+        access = _access(ravel(index, x.shape), variables)
+        if access is None:
+            break
+        best = (x, access)
+    source, access = best
+    if access is None:
+        raise AssertionError("the index of a contraction is linear by construction")
+    return source, access
+
+
+def _access(offset: Dim, variables: Sequence[Dim]) -> Access | None:
+    strides: list[tuple[str, Dim]] = []
+    base = offset
+    for v in variables:
+        var = as_var(v)
+        if var is None:
+            continue
+        factor = linear_factor(offset, var)
+        if factor is None:
+            return None
+        base = substitute(base, {var: 0})
+        if factor != 0:
+            strides.append((var.name, factor))
+    return Access(tuple(strides), base)
+
+
+__all__ = ["TILED", "PACK", "lay_out", "find_access", "accumulator", "dtypes", "reshape"]

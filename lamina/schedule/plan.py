@@ -1,0 +1,100 @@
+"""The plan: the compiler's table of contents, from a graph to kernel specs in order.
+
+In: roots over leaves, and a target. Out: a `Plan`: steps, each one kernel with the nodes it reads
+and writes, sorted into levels; steps of one level do not depend on each other and run side by side.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lamina.config import settings
+from lamina.graph.node import CONST, Node, is_leaf
+from lamina.graph.printer import graph_text
+from lamina.ops.movement import view
+from lamina.schedule.fuse import Group, fuse, storage
+from lamina.schedule.layout import lay_out
+from lamina.schedule.spec import Spec, make_spec
+from lamina.schedule.split import split_reductions
+from lamina.shapes import Dim
+from lamina.targets import Target
+from lamina.transforms.simplify import share, simplify
+
+Pass = tuple[str, Callable[[Sequence[Node], Target], list[Node]]]
+
+PASSES: tuple[Pass, ...] = (
+    ("simplify", lambda roots, target: simplify(roots)),
+    ("split", lambda roots, target: split_reductions(roots)),
+    ("layout", lambda roots, target: lay_out(roots, target)),
+    ("share", lambda roots, target: share(roots)),
+    ("results", lambda roots, target: [_with_storage(r) for r in roots]),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One kernel of the plan: what it reads and writes, in the order of the spec."""
+
+    spec: Spec
+    bindings: tuple[Dim, ...]
+    reads: tuple[Node, ...]
+    writes: tuple[Node, ...]
+    level: int
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Steps in order, and for each root the node whose buffer holds it."""
+
+    steps: tuple[Step, ...]
+    results: tuple[Node, ...]
+
+
+def make_plan(roots: Sequence[Node], target: Target) -> Plan:
+    """Run the passes, fuse, and order the kernels."""
+    for name, apply in PASSES:
+        roots = apply(roots, target)
+        if settings.debug >= 3:
+            print(f"-- after {name}\n{graph_text(roots)}", file=sys.stderr)
+    if "graph" in settings.show:
+        print(graph_text(roots), file=sys.stderr)
+    steps = _steps(fuse(roots))
+    if "plan" in settings.show:
+        print("\n".join(plan_lines(steps)), file=sys.stderr)
+    return Plan(tuple(steps), tuple(storage(r) for r in roots))
+
+
+def _with_storage(root: Node) -> Node:
+    """A root that is a bare constant needs a kernel that writes it."""
+    source = storage(root)
+    if source.op is not CONST or source.value is not None:
+        return root
+    return view(source, shape=root.shape, map=())
+
+
+def _steps(groups: Sequence[Group]) -> list[Step]:
+    levels: dict[int, int] = {}
+    steps = []
+    for group in groups:
+        levels[id(group)] = level = 1 + max((levels[id(g)] for g in group.before), default=-1)
+        if not group.roots:
+            continue
+        group.reads = list(dict.fromkeys(group.reads))
+        spec, bindings = make_spec(group)
+        steps.append(Step(spec, bindings, tuple(group.reads), tuple(group.roots), level))
+    return sorted(steps, key=lambda s: s.level)
+
+
+def plan_lines(steps: Sequence[Step]) -> list[str]:
+    """The plan as text: one kernel a line."""
+    names: dict[Node, str] = {}
+    lines = []
+    for step in steps:
+        for node in (*step.reads, *step.writes):
+            names.setdefault(node, f"{'in' if is_leaf(node) else 't'}{len(names)}")
+        reads = ", ".join(f"{names[n]}{list(n.shape)}" for n in step.reads)
+        writes = ", ".join(f"{names[n]}{list(n.shape)}" for n in step.writes)
+        lines.append(f"{step.level:3d}  {step.spec.name}({reads}) -> {writes}")
+    return lines

@@ -1,0 +1,312 @@
+"""Kernel specs: what one kernel computes, in a form that equal kernels share.
+
+In: a fused group. Out: a `Spec`: the group's nodes over numbered arguments and numbered sizes, the
+loops that run over its domain, and a key that is equal for equal code. `Spec.bindings` say which
+sizes of the plan the numbered ones stand for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lamina.dtypes import DType
+from lamina.graph.node import CONST, Node, is_leaf, leaf, topological
+from lamina.graph.printer import graph_text
+from lamina.schedule.fuse import Group
+from lamina.shapes import (
+    Dim, Shape, Sym, Var, as_var, linear_factor, product, ravel, reshape_index, substitute,
+    variable, variables,
+)
+
+WHOLE_ROW = 8192  # elements of the innermost loop that one chunk takes on
+BLOCK = 4096  # and the elements of a chunk where there are more
+
+
+@dataclass(frozen=True, eq=False)
+class Loops:
+    """The iteration space: kept loops, reduced loops (each with the last one innermost), and the
+    index of the domain's axes in terms of their variables."""
+
+    kept: tuple[Var, ...]
+    reduced: tuple[Var, ...]
+    index: tuple[Dim, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Spec:
+    """One kernel. `args` are leaves in the order of the buffers; outputs follow them."""
+
+    kind: str
+    roots: tuple[Node, ...]
+    nodes: tuple[Node, ...]  # all nodes of the group, roots among them
+    args: tuple[Node, ...]
+    domain: Shape
+    axes: tuple[int, ...]
+    loops: Loops
+    parameters: tuple[Var, ...]
+    key: str
+
+    @property
+    def name(self) -> str:
+        """A readable name: the kind and the ops."""
+        ops = dict.fromkeys(n.op.name for n in topological(self.roots)
+                            if not is_leaf(n) and n.op.kind.name not in ("view", "reshape", "leaf"))
+        return "_".join([self.kind, *ops])[:60]
+
+    @property
+    def row_shape(self) -> Shape:
+        """The domain with its reduced axes at size 1."""
+        return tuple(1 if i in self.axes else d for i, d in enumerate(self.domain))
+
+    @property
+    def chunks(self) -> Dim:
+        """How many chunks the kernel has, in terms of its parameters."""
+        if self.kind == "tiled":
+            tiled = tiled_node(self)
+            return tiled.attrs["tile"].tasks(tiled.attrs["contraction"])
+        kept = [var.size for var in self.loops.kept]
+        if self.kind == "row":
+            return product(kept)
+        if self.kind == "column":
+            return product(kept[:-1]) * ceil_div(kept[-1], COLUMNS) if kept else 1
+        if self.kind == "map":
+            return product(kept[:-1]) * blocks(kept[-1]) if kept else 1
+        return 1
+
+    @property
+    def work(self) -> Dim:
+        """Arithmetic instructions of the whole kernel, roughly."""
+        if self.kind == "tiled":
+            c = tiled_node(self).attrs["contraction"]
+            return product(size for _, size in c.out_vars + c.reduce_vars) * 2
+        cost = sum(max(1, n.op.cost) for n in topological(self.roots) if not is_leaf(n))
+        return product(self.domain) * max(1, cost)
+
+
+COLUMNS = 64  # neighbouring columns that a chunk of a column reduction takes on
+
+
+def tiled_node(spec: Spec) -> Node:
+    """The contraction of a tiled spec."""
+    return next(n for n in spec.nodes if n.op.name == "tiled")
+
+
+def ceil_div(n: Dim, step: int) -> Dim:
+    """How many steps cover n."""
+    return (n + (step - 1)) // step
+
+
+def blocks(n: Dim) -> Dim:
+    """Chunks that a row of n elements is cut into by a map."""
+    return 1 if isinstance(n, int) and n <= WHOLE_ROW else ceil_div(n, BLOCK)
+
+
+def make_spec(group: Group) -> tuple[Spec, tuple[Dim, ...]]:
+    """The spec of a group, and the plan's sizes that its parameters stand for."""
+    reads = list(dict.fromkeys(group.reads))
+    flat = _flat(group, reads)
+    inner = topological(group.nodes, stop=lambda n: is_leaf(n) or n in read_set)\
+        if (read_set := set(reads)) is not None else []
+    sizes: dict[Var, Var] = {}
+    bindings: list[Dim] = []
+    replaced: dict[Node, Node] = {}
+    if flat:
+        length = variable("p0")
+        bindings.append(product(group.domain))
+        domain: Shape = (length,)
+        parameters = [as_var(length)]
+        for node in inner:
+            shape = domain if node.shape == group.domain else ()
+            replaced[node] = _copy(node, shape, dict(node.attrs), replaced, read_set)
+    else:
+        parameters = []
+        names: dict[Var, Dim] = {}
+        for var in _in_order(group, inner):
+            fresh = variable(f"p{len(bindings)}")
+            names[var] = fresh
+            bindings.append(Sym({(var,): 1}))
+            parameters.append(as_var(fresh))
+        sizes = {}
+        for node in inner:
+            attrs = {k: rename(v, names) for k, v in node.attrs.items()}
+            replaced[node] = _copy(node, rename(node.shape, names), attrs, replaced, read_set)
+        domain = rename(group.domain, names)
+    del sizes
+    roots = tuple(replaced[n] for n in group.roots)
+    nodes = tuple(replaced[n] for n in group.nodes)
+    args = tuple(replaced[n] for n in reads)
+    axes = group.axes
+    loops = plan_loops(group.kind, domain, axes, nodes)
+    params = tuple(p for p in parameters if p is not None)
+    key = _key(group.kind, roots, nodes, args, domain, axes, loops)
+    spec = Spec(group.kind, roots, nodes, args, domain, axes, loops, params, key)
+    return spec, tuple(bindings)
+
+
+def _copy(node: Node, shape: Shape, attrs: dict[str, Any], new: dict[Node, Node],
+          reads: set[Node]) -> Node:
+    if node in reads or (is_leaf(node) and node.op is not CONST):
+        return leaf(None, shape, node.dtype)
+    copy = Node(node.op, tuple(new[i] for i in node.inputs), attrs, shape, node.dtype)
+    copy.where = node.where
+    return copy
+
+
+def _flat(group: Group, reads: Sequence[Node]) -> bool:
+    """Whether one loop over all elements serves: nothing but elementwise work on whole arrays."""
+    if group.kind != "map" or len(group.domain) == 0:
+        return False
+    size = product(group.domain)
+    read_set = set(reads)
+    for node in topological(group.nodes, stop=lambda n: is_leaf(n) or n in read_set):
+        if node.shape != group.domain and product(node.shape) != 1:
+            return False
+        if node not in read_set and not is_leaf(node):
+            if node.op.kind.name != "elementwise" and node.op is not CONST:
+                return False
+        if isinstance(node.attrs.get("value"), Sym):
+            return False
+    return size != 1
+
+
+def _in_order(group: Group, inner: Sequence[Node]) -> list[Var]:
+    found: dict[Var, None] = {}
+    for node in inner:
+        for item in (node.shape, *node.attrs.values()):
+            for var in sorted(_variables(item), key=lambda v: v.name):
+                found[var] = None
+    return list(found)
+
+
+def _variables(x: Any) -> set[Var]:
+    if dataclasses.is_dataclass(x) and not isinstance(x, (type, DType)):
+        x = tuple(getattr(x, f.name) for f in dataclasses.fields(x))
+    if isinstance(x, tuple):
+        return set().union(*map(_variables, x))
+    return variables(x)
+
+
+def rename(x: Any, names: Mapping[Var, Dim]) -> Any:
+    """x with its size variables replaced, through tuples and records."""
+    if not names:
+        return x
+    if isinstance(x, Sym):
+        return substitute(x, names)
+    if isinstance(x, tuple):
+        return tuple(rename(item, names) for item in x)
+    if dataclasses.is_dataclass(x) and not isinstance(x, (type, DType)):
+        return dataclasses.replace(x, **{f.name: rename(getattr(x, f.name), names)
+                                         for f in dataclasses.fields(x)})
+    return x
+
+
+def _key(kind: str, roots: Sequence[Node], nodes: Sequence[Node], args: Sequence[Node],
+         domain: Shape, axes: tuple[int, ...], loops: Loops) -> str:
+    order = topological([*nodes, *args])
+    number = {n: i for i, n in enumerate(order)}
+    return "\n".join([
+        f"{kind} {domain} {axes} {[(v, v.size) for v in loops.kept]}"
+        f" {[(v, v.size) for v in loops.reduced]} {loops.index}",
+        graph_text([*nodes, *args]),
+        f"roots {[number[n] for n in roots]} args {[number[n] for n in args]}"
+        f" nodes {[number[n] for n in nodes]}",
+    ])
+
+
+# ---- loops ---------------------------------------------------------------------------------------
+def plan_loops(kind: str, domain: Shape, axes: tuple[int, ...], nodes: Sequence[Node]) -> Loops:
+    """One loop for each axis, neighbours merged where every access allows it."""
+    if kind not in ("map", "row", "column"):
+        return Loops((), (), ())
+    index: list[Dim] = [variable(f"i{i}", d) if d != 1 else 0 for i, d in enumerate(domain)]
+    offsets = _offsets(nodes, tuple(index), domain, axes)
+    kept = [v for i, x in enumerate(index) if i not in axes and (v := as_var(x)) is not None]
+    reduced = [v for i, x in enumerate(index) if i in axes and (v := as_var(x)) is not None]
+    if offsets is not None:
+        kept, index = _merge(kept, index, offsets)
+        reduced, index = _merge(reduced, index, offsets)
+    return Loops(tuple(kept), tuple(reduced), tuple(index))
+
+
+def _merge(loops: list[Var], index: list[Dim], offsets: list[Dim]) -> tuple[list[Var], list[Dim]]:
+    result: list[Var] = []
+    for inner in loops:
+        if result and all(_mergeable(o, result[-1], inner) for o in offsets):
+            outer = result.pop()
+            merged = variable(outer.name + inner.name, outer.size * inner.size)  # type: ignore[operator]
+            values: dict[Var, Dim] = {outer: 0, inner: merged}
+            index = [substitute(x, values) for x in index]
+            offsets[:] = [substitute(o, values) for o in offsets]
+            var = as_var(merged)
+            result.append(var)  # type: ignore[arg-type]
+        else:
+            result.append(inner)
+    return result, index
+
+
+def _mergeable(offset: Dim, outer: Var, inner: Var) -> bool:
+    a, b = linear_factor(offset, outer), linear_factor(offset, inner)
+    return a is not None and b is not None and a == b * inner.size  # type: ignore[operator]
+
+
+def _offsets(nodes: Sequence[Node], index: tuple[Dim, ...], domain: Shape, axes: tuple[int, ...]
+             ) -> list[Dim] | None:
+    """Offsets of all memory accesses, as polynomials; None if an index is used as a value."""
+    row = tuple(0 if i in axes else x for i, x in enumerate(index))
+    offsets: list[Dim] = []
+    seen: set[tuple[int, tuple[Dim, ...]]] = set()
+    stack: list[tuple[Node, tuple[Dim, ...]]] = []
+    for node in nodes:
+        if node.op.kind.name == "reduction":
+            stack.append((node.inputs[0], index))
+            offsets.append(ravel(row, node.shape))
+            if "arg" in node.op.extra:
+                return None
+        else:
+            here = index if node.shape == domain else row
+            stack.append((node, here))
+            offsets.append(ravel(here, node.shape))
+    while stack:
+        node, at = stack.pop()
+        if (id(node), at) in seen:
+            continue
+        seen.add((id(node), at))
+        kind = node.op.kind.name
+        if node.op is CONST:
+            if isinstance(node.attrs["value"], Sym):
+                return None
+        elif is_leaf(node):
+            offsets.append(ravel(at, node.shape))
+        elif kind == "elementwise":
+            if node.op.name == "check_range":
+                return None
+            stack.extend((x, broadcast_index(at, x.shape)) for x in node.inputs)
+        elif kind == "view":
+            stack.append((node.inputs[0], view_index(node, at)))
+        elif kind == "reshape":
+            stack.append((node.inputs[0], reshape_index(at, node.shape, node.inputs[0].shape)))
+        elif kind == "reduction":
+            continue  # a value of the row
+        else:
+            return None
+    return offsets
+
+
+def broadcast_index(index: tuple[Dim, ...], shape: Shape) -> tuple[Dim, ...]:
+    """The index into an input of `shape` that broadcasts to the result at `index`."""
+    tail = index[len(index) - len(shape):]
+    return tuple(0 if d == 1 else i for i, d in zip(tail, shape, strict=True))
+
+
+def view_index(node: Node, index: tuple[Dim, ...]) -> tuple[Dim, ...]:
+    """The index into the input of a view."""
+    result = []
+    for offset, terms in node.attrs["map"]:
+        total = offset
+        for axis, factor in terms:
+            total = total + index[axis] * factor
+        result.append(total)
+    return tuple(result)

@@ -1,0 +1,231 @@
+"""Rewrites that make a graph smaller, faster or safer, as a list of named rules.
+
+In: roots. Out: roots that compute the same. `STABILITY` looks at composites by name and runs before
+`OPENING` replaces them by their bodies; `ALGEBRA` runs on what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina import dtypes
+from lamina.graph.node import CONST, Node, constant, is_leaf, topological
+from lamina.graph.rewrite import Rule, replace_inputs, rewrite
+from lamina.ops.movement import ViewMap, reshape, view
+from lamina.ops.table import TABLE
+from lamina.shapes import product
+
+_VIEWS = ("permute", "expand", "slice", "windows")
+
+
+def named(node: Node, name: str) -> bool:
+    """Whether the node is a pending use of the op `name`."""
+    return node.op.name == name and node.value is None
+
+
+def const_value(node: Node) -> Any:
+    """The number that a constant, or a constant made larger, holds everywhere; None if unknown."""
+    while node.value is None and node.op.name in ("view", "expand", "reshape"):
+        node = node.inputs[0]
+    return node.attrs["value"] if node.op is CONST else None
+
+
+def _like(x: Node, node: Node) -> Node | None:
+    """x in place of node, if it needs no broadcasting for that."""
+    return x if x.shape == node.shape and x.dtype is node.dtype else None
+
+
+# ---- stability -----------------------------------------------------------------------------------
+def log_of_softmax(node: Node) -> Node | None:
+    """log(softmax(x)) -> log_softmax(x): no underflow to log(0)."""
+    if named(node, "log") and named(node.inputs[0], "softmax"):
+        inner = node.inputs[0]
+        return TABLE["log_softmax"](inner.inputs[0], **inner.attrs)
+    return None
+
+
+def log_of_one_plus_exp(node: Node) -> Node | None:
+    """log(1 + exp(x)) -> softplus(x); log1p(exp(x)) too: no overflow."""
+    if named(node, "log1p") and named(node.inputs[0], "exp"):
+        return TABLE["softplus"](node.inputs[0].inputs[0])
+    if named(node, "log") and named(node.inputs[0], "add"):
+        x, y = node.inputs[0].inputs
+        for one, power in ((x, y), (y, x)):
+            if const_value(one) == 1 and named(power, "exp"):
+                return _like(TABLE["softplus"](power.inputs[0]), node)
+    return None
+
+
+def log_of_sum_of_exp(node: Node) -> Node | None:
+    """log(sum(exp(x))) -> logsumexp(x): the maximum is taken out, so exp cannot overflow."""
+    if not named(node, "log"):
+        return None
+    total = node.inputs[0]
+    shape = total.shape
+    while named(total, "reshape"):
+        total = total.inputs[0]
+    if named(total, "sum") and named(total.inputs[0], "exp"):
+        x = total.inputs[0].inputs[0]
+        return reshape(TABLE["logsumexp"](x, axes=total.attrs["axes"]), shape=shape)
+    return None
+
+
+def log_of_sigmoid(node: Node) -> Node | None:
+    """log(sigmoid(x)) -> -softplus(-x)."""
+    if named(node, "log") and named(node.inputs[0], "sigmoid"):
+        x = node.inputs[0].inputs[0]
+        return TABLE["negative"](TABLE["softplus"](TABLE["negative"](x)))
+    return None
+
+
+# ---- opening -------------------------------------------------------------------------------------
+def open_composite(node: Node) -> Node | None:
+    """A composite becomes its body."""
+    if node.value is None and node.op.body is not None:
+        return node.op.body(*node.inputs, **node.attrs)
+    return None
+
+
+def canonical_view(node: Node) -> Node | None:
+    """permute, expand, slice and windows become the one linear `view`."""
+    if node.op.name in _VIEWS and node.value is None:
+        index = node.op.emit(node.inputs[0].shape, **node.attrs)  # type: ignore[misc]
+        return view(node.inputs[0], shape=node.shape, map=index)
+    return None
+
+
+# ---- algebra -------------------------------------------------------------------------------------
+def identity_view(node: Node) -> Node | None:
+    """A view that maps each index to itself is its input."""
+    if named(node, "view") and node.shape == node.inputs[0].shape:
+        if all(offset == 0 and (terms == ((i, 1),) or (not terms and node.shape[i] == 1))
+               for i, (offset, terms) in enumerate(node.attrs["map"])):
+            return node.inputs[0]
+    return None
+
+
+def view_of_view(node: Node) -> Node | None:
+    """Two linear maps are one (transpose of transpose is nothing)."""
+    if not (named(node, "view") and named(node.inputs[0], "view")):
+        return None
+    outer: ViewMap = node.attrs["map"]
+    composed = []
+    for offset, terms in node.inputs[0].attrs["map"]:
+        total: dict[int, Any] = {}
+        for axis, factor in terms:
+            offset = offset + outer[axis][0] * factor
+            for axis2, factor2 in outer[axis][1]:
+                total[axis2] = total.get(axis2, 0) + factor * factor2
+        composed.append((offset, tuple(sorted((a, f) for a, f in total.items() if f != 0))))
+    return view(node.inputs[0].inputs[0], shape=node.shape, map=tuple(composed))
+
+
+def reshape_chain(node: Node) -> Node | None:
+    """Only the last of several reshapes counts; one to the same shape is nothing."""
+    if not named(node, "reshape"):
+        return None
+    x = node.inputs[0]
+    if x.shape == node.shape:
+        return x
+    return reshape(x.inputs[0], shape=node.shape) if named(x, "reshape") else None
+
+
+def neutral_element(node: Node) -> Node | None:
+    """x + 0, x - 0, x * 1, x / 1 are x."""
+    if node.value is not None or node.op.name not in ("add", "subtract", "multiply", "divide"):
+        return None
+    neutral = 0 if node.op.name in ("add", "subtract") else 1
+    x, y = node.inputs
+    if const_value(y) == neutral and not isinstance(const_value(y), bool):
+        return _like(x, node)
+    if node.op.name in ("add", "multiply") and const_value(x) == neutral:
+        return _like(y, node)
+    return None
+
+
+def double_negation(node: Node) -> Node | None:
+    """-(-x) is x; so is not(not x)."""
+    if node.op.name in ("negative", "logical_not", "bitwise_invert") and node.value is None:
+        x = node.inputs[0]
+        if named(x, node.op.name):
+            return x.inputs[0]
+    return None
+
+
+def cast_to_same(node: Node) -> Node | None:
+    """A cast to the dtype that is there already is nothing."""
+    if node.op.name in ("cast", "check_range", "detach") and node.value is None:
+        return node.inputs[0] if named(node, "cast") and node.inputs[0].dtype is node.dtype else None
+    return None
+
+
+def reduce_nothing(node: Node) -> Node | None:
+    """A sum, product or extreme over axes of size 1 is its input."""
+    if node.op.name in ("sum", "prod", "max", "min", "any", "all") and node.value is None:
+        if node.shape == node.inputs[0].shape:
+            return node.inputs[0]
+    return None
+
+
+def fold_constants(node: Node) -> Node | None:
+    """Arithmetic on constants is done now."""
+    if is_leaf(node) or node.op.kind.name != "elementwise" or node.shape != ():
+        return None
+    if not all(x.op is CONST and isinstance(x.attrs["value"], (bool, int, float))
+               for x in node.inputs):
+        return None
+    values = [np.asarray(x.attrs["value"], x.dtype.compute.storage) for x in node.inputs]
+    with np.errstate(all="ignore"):
+        result = node.op.numpy(*values, **node.attrs)
+    if node.dtype.is_float:
+        result = np.asarray(result, node.dtype.compute.storage)
+        if node.dtype is dtypes.bfloat16:
+            result = dtypes.widen_bfloat16(dtypes.narrow_bfloat16(result))
+    return constant(np.asarray(result).item(), node.dtype)
+
+
+def cast_of_constant_view(node: Node) -> Node | None:
+    """An elementwise op on nothing but one spread-out constant is a spread-out constant."""
+    if is_leaf(node) or node.op.kind.name != "elementwise" or len(node.inputs) != 1:
+        return None
+    x = node.inputs[0]
+    if named(x, "view") and x.inputs[0].op is CONST:
+        return view(node.op(x.inputs[0], **node.attrs), shape=node.shape, map=x.attrs["map"])
+    return None
+
+
+STABILITY = tuple(Rule(f.__name__, f) for f in (
+    log_of_softmax, log_of_one_plus_exp, log_of_sum_of_exp, log_of_sigmoid))
+OPENING = (Rule("open_composite", open_composite), Rule("canonical_view", canonical_view))
+ALGEBRA = tuple(Rule(f.__name__, f) for f in (
+    identity_view, view_of_view, reshape_chain, neutral_element, double_negation, cast_to_same,
+    reduce_nothing, fold_constants, cast_of_constant_view))
+
+
+def share(roots: Sequence[Node]) -> list[Node]:
+    """Common subexpressions: nodes that compute the same become one."""
+    new: dict[int, Node] = {}
+    known: dict[Any, Node] = {}
+    for node in topological(roots):
+        if node.op is not CONST and is_leaf(node):
+            new[id(node)] = node
+            continue
+        fresh = replace_inputs(node, tuple(new[id(i)] for i in node.inputs))
+        key = (node.op.name, tuple(map(id, fresh.inputs)), tuple(sorted(
+            (k, repr(v) if isinstance(v, float) else v) for k, v in node.attrs.items()
+            if k != "dtype")), node.dtype, node.shape)
+        new[id(node)] = known.setdefault(key, fresh)
+    return [new[id(root)] for root in roots]
+
+
+def simplify(roots: Sequence[Node]) -> list[Node]:
+    """All rules, in order; dead code goes with the nodes that no root needs any more."""
+    roots = rewrite(roots, STABILITY)
+    roots = rewrite(roots, OPENING + ALGEBRA)
+    return share(roots)
+
+
+__all__ = ["ALGEBRA", "OPENING", "STABILITY", "simplify", "share", "product"]
