@@ -288,3 +288,5 @@ linear = Op(
     samples=(Sample((((3, 5), -2, 2), ((4, 5), -2, 2), ((4,), -2, 2))),
              Sample((((2, 3, 5), -2, 2), ((4, 5), -2, 2)))),
 )
+
+OPS = (contract, matmul, linear)

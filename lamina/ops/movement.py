@@ -274,11 +274,18 @@ def _batch_fold(op: Op, inputs: Sequence[Node], batched: Sequence[bool], attrs: 
                             "axes": tuple(a + 1 for a in attrs["axes"])})
 
 
+def _fold_vjp(t: Node, y: Node, g: Node, shape: Shape, **attrs: Any) -> tuple[Node]:
+    seen = windows(t, **attrs)
+    if seen.shape == g.shape:
+        return (seen,)
+    return (slice_(seen, starts=(0,) * g.ndim, steps=(1,) * g.ndim, shape=g.shape),)
+
+
 fold = Op(
     "fold", Kind("composite", "the windows cover the given shape", _given_shape, _batch_fold),
     "Windows added back to where they came from: the transpose of `windows`.",
     numpy=_fold_numpy, dtype=first, body=_fold_body,
-    vjp=lambda g, y, x, shape, **attrs: (windows(g, **attrs),), sizes=("shape",),
+    vjp=_fold_vjp, sizes=("shape",),
     samples=(Sample((((3, 3, 3), -2, 2),), {"shape": (7, 3), "axes": (0,), "window": (3,),
                                             "stride": (2,), "dilation": (1,)}),),
 )
