@@ -37,7 +37,8 @@ LATENCY = 4  # cycles from a multiply-add to the next one on the same accumulato
 ISSUE = 6  # instructions per cycle
 TILE_CYCLES = 15  # loop entry and addresses of one register tile
 STORE_CYCLES = 1.5  # per finished accumulator
-FOLD_CYCLES = 3.5  # per horizontal sum
+FOLD_CYCLES = 3.0  # per horizontal sum
+COPY_LAUNCH = 8_000  # to start a copy and wait for its end
 COPY_CYCLES = 0.25  # per element packed along memory, in cache
 TRANSPOSE_CYCLES = 0.6  # per element packed across memory, or from the last cache
 MEMORY_CYCLES = 2.5  # per element packed from beyond the caches
@@ -158,6 +159,13 @@ class _Model:
         span = 1 + sum((n - 1) * abs(self.stride(access, v)) for v, n in sizes)
         return min(span, prod(n for _, n in sizes))
 
+    def footprint(self, access: Access, part: Mapping[str, int]) -> float:
+        """Bytes of the cache lines that (part of) the loops read."""
+        item = self.c.dtype.itemsize
+        steps = [abs(self.stride(access, v)) for v, n in part.items() if n > 1]
+        near = min((s for s in steps if s), default=1) * item
+        return self.elements(access, part) * max(item, min(LINE, near))
+
     def masks(self) -> bool:
         """Whether masked vector accesses are single instructions."""
         return self.target.vector_bytes >= 32 or self.lanes == 1
@@ -211,7 +219,8 @@ def _pack_cycles(model: _Model, access: Access, var: str) -> float:
     bytes_ = elements * model.c.dtype.itemsize
     near = bytes_ <= model.target.l2 and access.stride(var) == 1
     far = bytes_ > model.target.l3 // 2
-    return elements * (COPY_CYCLES if near else MEMORY_CYCLES if far else TRANSPOSE_CYCLES)
+    rate = COPY_CYCLES if near else MEMORY_CYCLES if far else TRANSPOSE_CYCLES
+    return COPY_LAUNCH + elements * rate
 
 
 def _row_blocks(model: _Model, column: str, columns: int) -> Iterator[tuple[tuple[str, int], ...]]:
@@ -292,8 +301,8 @@ def _stream(model: _Model, access: Access, rows: dict[str, int], column: str, co
     width = columns * (1 if horizontal else model.lanes) if access.carries(column) else 1
     part = {r: model.sizes[r] for r in model.reduce} | mine
     part |= {column: min(width, model.sizes[column])} if access.carries(column) else {}
-    if model.elements(access, part) * item <= model.target.l1 // 2 and not (
-            horizontal and access.carries(column)):
+    near = model.footprint(access, part) <= 0.6 * model.target.l1
+    if near and not (horizontal and access.carries(column)):
         return 0.0
     if horizontal:
         return width * prod(mine.values()) * model.target.vector_bytes
