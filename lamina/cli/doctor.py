@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import stat
 import sys
 import time
 from collections.abc import Callable
@@ -16,12 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from lamina.cli.versions import lamina_version, version_of
+from lamina.codegen.folder import cache_folder
 from lamina.codegen.host import host_target
 from lamina.codegen.library import lock, opened
 from lamina.config import SETTINGS, settings
 from lamina.data.datasets import COLLECTIONS
 from lamina.data.datasets.sources import Collection, where_found
-from lamina.errors import LaminaError
+from lamina.errors import ConfigError, LaminaError
+from lamina.runtime.threads import available_cpus, cgroup_quota, thread_count
 from lamina.tensor import tensor
 
 
@@ -92,10 +95,35 @@ def _target() -> list[str]:
     ]
 
 
+def _devices() -> list[str]:
+    return [f"cpu and interpret (NumPy, for comparison); {settings.device} unless told otherwise"]
+
+
 def _threads() -> list[str]:
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    chosen = settings.threads or f"{allowed}, as the system allows"
-    return [f"{chosen} (of {os.cpu_count()} CPUs)"]
+    quota = cgroup_quota()
+    limit = f", control groups allow {quota:g}" if quota else ""
+    return [f"{thread_count()}; this process may use {available_cpus()} of {os.cpu_count()} CPUs"
+            + limit]
+
+
+def _cache() -> list[str]:
+    """The folder of compiled code; one that others can write to is never read from."""
+    folder = cache_folder()
+    if folder is None:
+        return ["off: everything is compiled anew in each process"]
+    if not folder.path.is_dir():
+        return [f"{folder.path}: not there yet"]
+    mode = stat.S_IMODE(folder.path.stat().st_mode)
+    if os.name != "nt" and mode & 0o022:
+        raise ConfigError(
+            "cache",
+            operands=[("folder", str(folder.path)), ("mode", f"{mode:04o}")],
+            rule="only its owner may write to it, otherwise it is not used",
+            hint=f"chmod 700 {folder.path}",
+        )
+    sizes = [entry.stat().st_size for entry in os.scandir(folder.path)]
+    return [f"{folder.path}: {len(sizes)} files, {sum(sizes) / 2**20:.1f} of "
+            f"{folder.limit / 2**20:.0f} MiB"]
 
 
 def _settings() -> list[str]:
@@ -127,7 +155,9 @@ CHECKS: tuple[tuple[str, Callable[[], list[str]]], ...] = (
     ("versions", _versions),
     ("machine", _machine),
     ("target", _target),
+    ("devices", _devices),
     ("threads", _threads),
+    ("cache", _cache),
     ("settings", _settings),
     ("data sets", _data_sets),
     ("engine", _engine),

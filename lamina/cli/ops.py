@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from lamina.errors import ArgumentError
 from lamina.graph.node import Op
-from lamina.ops import TABLE
+from lamina.ops.table import TABLE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,8 +1,11 @@
 """`lamina doctor`: every check has a line; one that fails is marked and sets the exit status."""
 
+import os
+
 import pytest
 
 from lamina.cli import doctor, main
+from lamina.config import override
 from lamina.errors import DeviceError
 
 
@@ -31,3 +34,13 @@ def test_a_check_that_fails_is_told_and_the_others_go_on(capsys, monkeypatch, er
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("! bad ") and type(error).__name__ in lines[0]
     assert lines[-3:] == ["  good  one", "        two", "1 of 2 checks failed: see !"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes of other systems")
+def test_a_cache_folder_that_others_can_write_to_is_a_failure(capsys, tmp_path):
+    (tmp_path / "kernels").mkdir()
+    (tmp_path / "kernels").chmod(0o777)
+    with override(cache=str(tmp_path)):
+        assert main(["doctor"]) == 1
+    out = capsys.readouterr().out
+    assert "! cache" in out and f"try: chmod 700 {tmp_path}/kernels" in out

@@ -1,7 +1,7 @@
 """`lamina ops`: the whole table, one kind, one operation."""
 
 from lamina.cli import main
-from lamina.ops import TABLE
+from lamina.ops.table import TABLE
 
 
 def test_every_operation_is_listed(capsys):
