@@ -12,6 +12,7 @@ from lamina.ops import (
     elementwise,
     indexing,
     movement,
+    ordering,
     pooling,
     reduction,
 )
@@ -20,6 +21,7 @@ SECTIONS: tuple[tuple[str, tuple[Op, ...]], ...] = (
     ("elementwise", elementwise.OPS),
     ("movement", movement.OPS),
     ("reduction", reduction.OPS),
+    ("ordering", ordering.OPS),
     ("indexing", indexing.OPS),
     ("contraction", contraction.OPS),
     ("convolution", convolution.OPS),

@@ -1,0 +1,119 @@
+"""Running totals and sorting, along one axis.
+
+In: an array and an axis (not negative). Out: the same shape. `emit` of a cumulative op says how the
+value so far and the next element combine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina import dtypes
+from lamina.dtypes import DType
+from lamina.graph.node import Node, Op, Sample, constant
+from lamina.ops import scalar
+from lamina.ops.elementwise import cast, divide, equal, multiply, where
+from lamina.ops.indexing import scatter_add, take_along_axis
+from lamina.ops.kinds import COMPOSITE, CUMULATIVE, SORT, first
+from lamina.ops.movement import flip, iota, narrow
+from lamina.shapes import Dim
+
+NUMBERS = (*dtypes.INTEGERS, *dtypes.FLOATS)
+
+
+def cumulative(name: str, doc: str, numpy: Callable[..., Any], emit: Callable[..., Any],
+               identity: Any, vjp: Callable[..., Node], ulp: float = 0.0, onnx: str = "") -> Op:
+    """A row for a running total. vjp: (g, y, x, axis) -> cotangent."""
+    return Op(name, CUMULATIVE, doc, numpy, first, lambda g, y, x, axis: (vjp(g, y, x, axis),), emit,
+              identity=identity, onnx=onnx, ulp=ulp, takes=NUMBERS,
+              samples=(Sample((((3, 4), -2, 2),), {"axis": 1}),
+                       Sample((((3, 4), -2, 2),), {"axis": 0}),
+                       Sample((((5,), -2, 2),), {"axis": 0})))
+
+
+# ---- running totals ------------------------------------------------------------------------------
+def _from_the_end(x: Node, axis: int) -> Node:
+    """Running sums that start at the last element."""
+    return flip(cumsum(flip(x, (axis,)), axis=axis), (axis,))
+
+
+cumsum = cumulative("cumsum", "The sum of the elements up to each one.",
+                    lambda x, axis: np.cumsum(x, axis, dtype=x.dtype), lambda b, acc, x: acc + x, 0,
+                    lambda g, y, x, axis: _from_the_end(g, axis), ulp=8, onnx="CumSum")
+
+
+def _cumprod_vjp(g: Node, y: Node, x: Node, axis: int) -> Node:
+    """The sum of g y from each element on, over the element. Past the first zero all is zero; that
+    zero itself moves the products without it."""
+    zero, one = constant(0.0, x.dtype), constant(1.0, x.dtype)
+    is_zero = equal(x, zero)
+    zeros = cumsum(cast(is_zero, dtype=x.dtype), axis=axis)
+    before = divide(_from_the_end(multiply(g, y), axis), where(is_zero, one, x))
+    first_zero = where(is_zero, equal(zeros, one), is_zero)
+    without = cumprod(where(first_zero, one, x), axis=axis)
+    at = where(first_zero, _from_the_end(multiply(g, without), axis), zero)
+    return where(equal(zeros, zero), before, at)
+
+
+cumprod = cumulative("cumprod", "The product of the elements up to each one.",
+                     lambda x, axis: np.cumprod(x, axis, dtype=x.dtype), lambda b, acc, x: acc * x,
+                     1, _cumprod_vjp, ulp=8)
+
+
+def _running_extreme_vjp(running: Op, g: Node, y: Node, x: Node, axis: int) -> Node:
+    """To the latest element that was the extreme so far."""
+    line = tuple(d if i == axis else 1 for i, d in enumerate(x.shape))
+    place = iota(shape=line, axis=axis, dtype=dtypes.int64)
+    source = cummax(where(equal(x, y), place, constant(0, dtypes.int64)), axis=axis)
+    dims = tuple(-1 if i == axis else i for i in range(x.ndim))
+    return scatter_add(g, source, axes=(axis,), dims=dims, shape=x.shape)
+
+
+cummax = cumulative("cummax", "The largest element up to each one; NaN from the first one on.",
+                    lambda x, axis: np.maximum.accumulate(x, axis), scalar.maximum, "lowest",
+                    lambda g, y, x, axis: _running_extreme_vjp(cummax, g, y, x, axis))
+cummin = cumulative("cummin", "The smallest element up to each one; NaN from the first one on.",
+                    lambda x, axis: np.minimum.accumulate(x, axis), scalar.minimum, "highest",
+                    lambda g, y, x, axis: _running_extreme_vjp(cummin, g, y, x, axis))
+
+
+# ---- sorting -------------------------------------------------------------------------------------
+def _argsort_numpy(x: np.ndarray, axis: int, descending: bool) -> np.ndarray:
+    if not descending:
+        return np.argsort(x, axis, kind="stable").astype(np.int64)
+    order = np.argsort(np.flip(x, axis), axis, kind="stable")  # turned twice: ties keep their order
+    return (x.shape[axis] - 1 - np.flip(order, axis)).astype(np.int64)
+
+
+def _orders(shape: tuple[int, ...], axis: int, bound: float = 9.0) -> tuple[Sample, ...]:
+    return tuple(Sample(((shape, -bound, bound),), {"axis": axis, "descending": down})
+                 for down in (False, True))
+
+
+argsort = Op(
+    "argsort", SORT, "The places of the elements in order; equal ones keep their order, NaN is the "
+    "largest.", _argsort_numpy, dtype=lambda *_, **__: dtypes.int64, takes=dtypes.ALL,
+    samples=(*_orders((3, 4), 1), *_orders((5, 2), 0), *_orders((9,), 0, 2.0)))
+
+
+def _sort_body(x: Node, axis: int, descending: bool) -> Node:
+    return take_along_axis(x, argsort(x, axis=axis, descending=descending), axis)
+
+
+sort = Op(
+    "sort", COMPOSITE, "The elements in order; NaN is the largest.",
+    lambda x, axis, descending: np.take_along_axis(x, _argsort_numpy(x, axis, descending), axis),
+    dtype=first, body=_sort_body, takes=dtypes.ALL,
+    samples=(*_orders((3, 4), 1), *_orders((5, 2), 0)))
+
+
+def topk(x: Node, k: Dim, axis: int, largest: bool = True) -> tuple[Node, Node]:
+    """The k largest (or smallest) elements along an axis, in order, and their places."""
+    places = narrow(argsort(x, axis=axis, descending=largest), axis, 0, k)
+    return take_along_axis(x, places, axis), places
+
+
+OPS = (cumsum, cumprod, cummax, cummin, argsort, sort)
