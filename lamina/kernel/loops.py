@@ -11,13 +11,15 @@ In: calls on a `Builder`. Out: a `Kernel` record that codegen prints as LLVM IR,
 
 Values have a dtype of `lamina.dtypes` and a number of lanes; bool lives in registers as one bit and
 in memory as one byte; float16 and bfloat16 exist in memory only (`load` widens them to float32,
-`store` narrows). Integer arithmetic wraps. `div` and `rem` on integers are the machine's: the
-emitter of an op guards zero divisors. Python numbers stand for constants, and a scalar next to a
+`store` narrows). Integer arithmetic wraps and nothing traps: a zero divisor counts as one, a shift
+goes by its count modulo the width. Python numbers stand for constants, and a scalar next to a
 vector is splatted, so scalar bodies read as formulas. Nothing here knows an operation of the table.
 """
 
 from __future__ import annotations
 
+import math
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -240,9 +242,8 @@ class Builder:
         return result
 
     def const(self, value: Number, dtype: DType, lanes: int = 1) -> Value:
-        """A constant; a vector constant has the same value in each lane."""
-        value = float(value) if dtype.is_float else bool(value) if dtype.kind == "b" else int(value)
-        return Value(self, dtype, lanes, 0, value)
+        """A constant, rounded or wrapped to what the dtype holds; the same in each lane."""
+        return Value(self, dtype, lanes, 0, _exact(value, dtype))
 
     def index(self, value: int) -> Value:
         """An integer constant of the index type."""
@@ -286,7 +287,7 @@ class Builder:
         return self._emit("mulhi", (a, b), a.dtype, a.lanes)
 
     def div(self, x: Operand, y: Operand) -> Value:
-        """x / y; integers truncate and the divisor must not be zero."""
+        """x / y; integers truncate, a zero divisor counts as one."""
         return self._binary("div", x, y)
 
     def rem(self, x: Operand, y: Operand) -> Value:
@@ -314,11 +315,11 @@ class Builder:
         return self._binary("xor", x, y)
 
     def shl(self, x: Operand, y: Operand) -> Value:
-        """Shift left; the count must be below the width."""
+        """Shift left, by the count modulo the width."""
         return self._binary("shl", x, y)
 
     def shr(self, x: Operand, y: Operand) -> Value:
-        """Shift right, keeping the sign of signed integers; the count must be below the width."""
+        """Shift right by the count modulo the width, keeping the sign of signed integers."""
         return self._binary("shr", x, y)
 
     def _unary(self, op: str, x: Value) -> Value:
@@ -381,7 +382,8 @@ class Builder:
         if x.dtype is dtype:
             return x
         if x.const is not None:
-            return self.const(x.const, dtype, x.lanes)
+            integral = x.dtype.is_float and dtype.is_integer
+            return self.const(_saturated(x.const, dtype) if integral else x.const, dtype, x.lanes)
         if dtype.kind == "b":
             return self.compare("ne", x, 0)
         return self._emit("cast", (x,), dtype, x.lanes)
@@ -490,6 +492,32 @@ def assert_value(x: object, rule: str) -> None:
     """Raise CompileError unless x is a Value."""
     if not isinstance(x, Value):
         raise CompileError("loops", operands=[("got", repr(x))], rule=rule)
+
+
+def _exact(value: Number, dtype: DType) -> Number:
+    """The number of the dtype that a Python number stands for."""
+    if dtype.kind == "b":
+        return bool(value)
+    if dtype.is_integer:
+        wrapped = int(value) & ((1 << dtype.bits) - 1)
+        sign = dtype.kind == "i" and wrapped >> (dtype.bits - 1)
+        return wrapped - (1 << dtype.bits) if sign else wrapped
+    value = float(value)
+    if dtype.bits > 32:
+        return value
+    try:
+        return float(struct.unpack("<f", struct.pack("<f", value))[0])
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
+def _saturated(value: Number, dtype: DType) -> int:
+    """A float constant as an integer: truncated, clipped to the dtype's range, NaN to 0."""
+    lowest = -(1 << (dtype.bits - 1)) if dtype.kind == "i" else 0
+    highest = lowest + (1 << dtype.bits) - 1
+    if math.isnan(value):
+        return 0
+    return lowest if value <= lowest else highest if value >= highest else int(value)
 
 
 def _fold_index(op: str, a: Value, b: Value) -> Value | int | None:

@@ -235,3 +235,18 @@ def test_constants_are_exact():
     with np.errstate(over="ignore"):
         same(out[1], np.array(numbers).astype("f4"))
     assert out[2].tolist() == [0, *range(255, 248, -1)]
+
+
+def test_constants_hold_what_their_dtype_holds():
+    """Folded casts of constants equal casts at run time."""
+    b = Builder("folded", NATIVE)
+    f32, f64, u8, i32 = dtypes.float32, dtypes.float64, dtypes.uint8, dtypes.int32
+    assert b.cast(b.const(0.1, f32), f64).const == float(np.float32(0.1))
+    assert b.cast(b.const(300, u8), i32).const == 44
+    assert b.cast(b.const(-1, u8), f32).const == 255.0
+    assert b.const(1e300, f32).const == np.inf and b.const(-1e300, f32).const == -np.inf
+    casts = {float("nan"): 0, float("inf"): 255, -3.7: 0, 254.9: 254, 1e9: 255}
+    assert [b.cast(b.const(v, f64), u8).const for v in casts] == list(casts.values())
+    assert b.cast(b.const(-1e30, f64), i32).const == -(2**31)
+    assert b.cast(b.const(float("nan"), f32), dtypes.bool_).const is True
+    assert str(b.const(-0.0, f32).const) == "-0.0"
