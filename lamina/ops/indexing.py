@@ -8,8 +8,7 @@ dims[d] (-1 for the indexed ones). Places count from 0; a place outside is an In
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from types import EllipsisType
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,11 +19,10 @@ from lamina.errors import IndexingError
 from lamina.graph.node import Attrs, Kind, Node, Op, Sample, constant
 from lamina.ops.elementwise import add, cast, equal, less, where
 from lamina.ops.kinds import ELEMENTWISE, first, shape_error
-from lamina.ops.movement import expand, iota, narrow, permute, reshape, slice_
+from lamina.ops.movement import expand, iota, reshape
 from lamina.shapes import Dim, Shape, product
 
 Tuple = tuple[int, ...]
-Key = Any  # int, slice, None, Ellipsis, a node of integers or bools, or a tuple of these
 
 
 # ---- shapes and places ---------------------------------------------------------------------------
@@ -268,212 +266,6 @@ def one_hot(labels: Node, n: int, dtype: DType) -> Node:
     labels = reshape(labels, shape=(*labels.shape, 1))
     classes = iota(shape=(1,) * (labels.ndim - 1) + (n,), axis=labels.ndim - 1, dtype=dtypes.int32)
     return cast(equal(labels, classes), dtype=dtype)
-
-
-# ---- x[key] ---------------------------------------------------------------------------------------
-Nonzero = Callable[[Node], Sequence[Node]]
-
-
-class _Plan:
-    """A key, read from left to right: what each axis of x is cut to, and what the result looks like.
-
-    starts, steps, counts: the slice of every axis of x. arrays: (axis of x, places). layout: for the
-    result's axes in order, the axis of x that a slice left ("axis", a), a new one ("new", 0), or
-    ("array", 0) where indexed axes were met; dropped axes are not in it.
-    """
-
-    def __init__(self, x: Node, key: Key, nonzero: Nonzero | None) -> None:
-        self.x = x
-        self.starts: list[Dim] = []
-        self.steps: list[int] = []
-        self.counts: list[Dim] = []
-        self.arrays: list[tuple[int, Node]] = []
-        self.layout: list[tuple[str, int]] = []
-        entries = list(key) if isinstance(key, tuple) else [key]
-        entries = self._without_masks(entries, nonzero)
-        has_arrays = any(isinstance(e, Node) for e in entries)
-        for entry in self._without_ellipsis(entries):
-            self._read(entry, has_arrays)
-
-    def _without_masks(self, entries: list[Any], nonzero: Nonzero | None) -> list[Any]:
-        found: list[Any] = []
-        for entry in entries:
-            if isinstance(entry, Node) and entry.dtype.kind == "b":
-                if nonzero is None or entry.ndim == 0:
-                    raise self._error("a mask here", "a mask has at least one axis and a value")
-                found.extend(self._mask_places(entry, len(found), nonzero))
-            else:
-                found.append(entry)
-        return found
-
-    def _mask_places(self, mask: Node, at: int, nonzero: Nonzero) -> Sequence[Node]:
-        return nonzero(mask)
-
-    def _without_ellipsis(self, entries: list[Any]) -> list[Any]:
-        used = sum(e is not None and not isinstance(e, EllipsisType) for e in entries)
-        missing = self.x.ndim - used
-        if missing < 0:
-            raise self._error(f"{used} indices", "at most one index for each axis")
-        at = [i for i, e in enumerate(entries) if isinstance(e, EllipsisType)]
-        if len(at) > 1:
-            raise self._error("...", "at most one ...")
-        split = at[0] if at else len(entries)
-        return [*entries[:split], *[slice(None)] * missing, *entries[split + 1:]]
-
-    def _read(self, entry: Any, has_arrays: bool) -> None:
-        if entry is None:
-            self.layout.append(("new", 0))
-            return
-        axis = len(self.starts)
-        size = self.x.shape[axis]
-        if isinstance(entry, slice):
-            self._cut(*_slice_range(entry, size))
-            self.layout.append(("axis", axis))
-        elif isinstance(entry, Node):
-            self._cut(0, 1, size)
-            self.arrays.append((axis, wrapped(entry, size)))
-            self.layout.append(("array", 0))
-        elif isinstance(entry, (int, np.integer)) and not isinstance(entry, bool):
-            self._cut(self._place(int(entry), axis, size), 1, 1)
-            if has_arrays:  # counts as an array, as in NumPy
-                self.layout.append(("array", 0))
-        else:
-            raise self._error(f"{entry!r}", "an index is an integer, a slice, None, ... or an array")
-
-    def _cut(self, start: Dim, step: int, count: Dim) -> None:
-        self.starts.append(start)
-        self.steps.append(step)
-        self.counts.append(count)
-
-    def _place(self, entry: int, axis: int, size: Dim) -> int:
-        if not isinstance(size, int) or -size <= entry < size:
-            return entry if entry >= 0 else entry + size  # type: ignore[return-value]
-        raise self._error(f"index {entry}", f"axis {axis} has {size} elements")
-
-    def _error(self, what: str, rule: str) -> IndexingError:
-        return IndexingError("index", rule=rule, operands=[
-            ("x", f"{self.x.dtype.name} {list(self.x.shape)}"), ("key", what)])
-
-    @property
-    def adjacent(self) -> bool:
-        """Whether the indexed axes stand side by side, so that theirs stay in place."""
-        at = [i for i, (what, _) in enumerate(self.layout) if what == "array"]
-        return at == list(range(at[0], at[0] + len(at)))
-
-
-def _slice_range(entry: slice, size: Dim) -> tuple[Dim, int, Dim]:
-    if entry == slice(None):
-        return 0, 1, size
-    if not isinstance(size, int):
-        raise IndexingError("index", rule="a slice needs a known size")
-    for bound in (entry.start, entry.stop, entry.step):
-        if bound is not None and not hasattr(bound, "__index__"):
-            raise IndexingError("index", operands=[("key", repr(entry))],
-                                rule="the bounds of a slice are integers")
-    if entry.step == 0:
-        raise IndexingError("index", operands=[("key", repr(entry))], rule="a step is not 0")
-    start, stop, step = entry.indices(size)
-    count = len(range(start, stop, step))
-    return (start if count else 0), (step if count else 1), count
-
-
-def index(x: Node, key: Key, nonzero: Nonzero | None = None) -> Node:
-    """x[key] with NumPy's meaning. nonzero: the places where a mask holds, one array an axis."""
-    plan = _Plan(x, key, nonzero)
-    starts, steps, counts = tuple(plan.starts), tuple(plan.steps), tuple(plan.counts)
-    if counts != x.shape or any(s != 1 for s in steps):
-        x = slice_(x, starts=starts, steps=steps, shape=counts)
-    if plan.arrays:
-        return _gathered_at(x, plan)
-    shape = tuple(1 if what == "new" else counts[axis] for what, axis in plan.layout)
-    return x if shape == x.shape else reshape(x, shape=shape)
-
-
-def _joined(plan: _Plan, after: int) -> tuple[tuple[Node, ...], Shape]:
-    """The index arrays at one rank, with `after` axes of size 1 behind; and their joint shape."""
-    rank = max(a.ndim for _, a in plan.arrays)
-    arrays = [reshape(a, shape=(1,) * (rank - a.ndim) + a.shape) for _, a in plan.arrays]
-    shape: list[Dim] = [1] * rank
-    for array in arrays:
-        for i, d in enumerate(array.shape):
-            if shape[i] != 1 and d not in (1, shape[i]):
-                raise shape_error(gather, arrays, "the index arrays do not broadcast together")
-            shape[i] = d if shape[i] == 1 else shape[i]
-    tail = (1,) * after
-    return tuple(reshape(a, shape=a.shape + tail) for a in arrays), tuple(shape)
-
-
-def _result_axes(plan: _Plan, joint: Shape) -> tuple[list[Dim], dict[int, int], int]:
-    """The result's shape; where each sliced axis of x is in it; where the joint axes start."""
-    layout = [entry for entry in plan.layout if entry[0] != "array"]
-    at = 0
-    if plan.adjacent:
-        at = [what for what, _ in plan.layout].index("array")
-    shape = [1 if what == "new" else plan.counts[axis] for what, axis in layout]
-    where_axis = {axis: i + (len(joint) if i >= at else 0)
-                  for i, (what, axis) in enumerate(layout) if what == "axis"}
-    return [*shape[:at], *joint, *shape[at:]], where_axis, at
-
-
-def _gathered_at(x: Node, plan: _Plan) -> Node:
-    _, joint = _joined(plan, 0)
-    shape, places, at = _result_axes(plan, joint)
-    indices, _ = _joined(plan, len(shape) - at - len(joint))
-    x, axes, dims = _drop_fixed(x, [a for a, _ in plan.arrays], places)
-    rank = len(shape)
-    indices = tuple(reshape(i, shape=(1,) * (rank - i.ndim) + i.shape) for i in indices)
-    return gather(x, *indices, axes=axes, dims=dims, shape=tuple(shape))
-
-
-def _drop_fixed(x: Node, indexed: Sequence[int], places: dict[int, int]
-                ) -> tuple[Node, Tuple, Tuple]:
-    """x without the axes that an integer fixed; the indexed axes and dims of what is left."""
-    kept = [a for a in range(x.ndim) if a in indexed or a in places]
-    if len(kept) != x.ndim:
-        x = reshape(x, shape=tuple(x.shape[a] for a in kept))
-    return (x, tuple(kept.index(a) for a in indexed),
-            tuple(places.get(a, -1) for a in kept))
-
-
-def index_set(x: Node, key: Key, values: Node, nonzero: Nonzero | None = None) -> Node:
-    """A copy of x where x[key] is `values` (which broadcast to its shape)."""
-    plan = _Plan(x, key, nonzero)
-    _, joint = _joined(plan, 0) if plan.arrays else ((), ())
-    if plan.arrays:
-        shape, places, at = _result_axes(plan, joint)
-        arrays, _ = _joined(plan, len(shape) - at - len(joint))
-    else:
-        shape = [1 if what == "new" else plan.counts[axis] for what, axis in plan.layout]
-        places = {axis: i for i, (what, axis) in enumerate(plan.layout) if what == "axis"}
-        arrays = ()
-    rank = len(shape)
-    indices: list[Node] = []
-    axes: list[int] = []
-    dims: list[int] = []
-    by_axis = dict(zip([a for a, _ in plan.arrays], arrays, strict=True))
-    for axis in range(x.ndim):
-        whole = plan.counts[axis] == x.shape[axis] and plan.steps[axis] == 1
-        if axis in places and whole:
-            dims.append(places[axis])
-            continue
-        dims.append(-1)
-        axes.append(axis)
-        place = by_axis[axis] if axis in by_axis else _range(plan, axis, places.get(axis), rank)
-        indices.append(reshape(place, shape=(1,) * (rank - place.ndim) + place.shape))
-    if values.ndim > rank:  # leading axes of size 1 do not count
-        values = reshape(values, shape=values.shape[values.ndim - rank:])
-    return scatter(x, expand(values, shape=tuple(shape)), *indices, axes=tuple(axes),
-                   dims=tuple(dims))
-
-
-def _range(plan: _Plan, axis: int, at: int | None, rank: int) -> Node:
-    """The places of a slice (along result axis `at`) or of an integer, as an index."""
-    start = constant(plan.starts[axis], dtypes.int64)  # type: ignore[arg-type]
-    if at is None:
-        return reshape(start, shape=(1,) * rank)
-    shape = tuple(plan.counts[axis] if i == at else 1 for i in range(rank))
-    number = iota(shape=shape, axis=at, dtype=dtypes.int64)
-    return add(start, number * constant(plan.steps[axis], dtypes.int64))
 
 
 OPS = (gather, scatter_add, scatter, check_range)
