@@ -14,7 +14,7 @@ from lamina import dtypes
 from lamina.config import settings
 from lamina.dtypes import DType
 from lamina.errors import DTypeError, user_frame
-from lamina.shapes import Shape
+from lamina.shapes import Shape, Sym
 
 Attrs = Mapping[str, Any]
 
@@ -184,8 +184,10 @@ CONST = Op("const", LEAF, "One number, the same everywhere.",
            dtype=lambda value, dtype: dtype)
 
 
-def constant(value: bool | int | float, dtype: DType) -> Node:
-    """A zero-dimensional constant."""
+def constant(value: bool | int | float | Sym, dtype: DType) -> Node:
+    """A zero-dimensional constant; a symbolic size is known at run time."""
+    if isinstance(value, Sym):
+        return Node(CONST, (), {"value": value, "dtype": dtype}, (), dtype)
     value = (float(value) if dtype.kind == "f" else bool(value) if dtype.kind == "b"
              else _wrapped(int(value), dtype))
     return Node(CONST, (), {"value": value, "dtype": dtype}, (), dtype)

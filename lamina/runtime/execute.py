@@ -32,7 +32,7 @@ _families: dict[Any, list[tuple[instance.Template, Program]]] = {}
 _samples: dict[Any, list[tuple[Any, ...]]] = {}
 _lock = threading.RLock()
 
-pending: weakref.WeakSet[Any] = weakref.WeakSet()  # tensors whose value is not known yet
+pending: dict[int, weakref.ref[Any]] = {}  # tensors whose value is not known yet, by id
 
 
 def evaluate(wanted: Sequence[Node]) -> None:
@@ -40,10 +40,10 @@ def evaluate(wanted: Sequence[Node]) -> None:
     if all(n.value is not None for n in wanted):
         return
     roots = {id(n): n for n in wanted if n.value is None}
-    for tensor in list(pending):
-        node = tensor.node
-        if node.value is None and node.op is not BUFFER:
-            roots[id(node)] = node
+    for reference in list(pending.values()):
+        tensor = reference()
+        if tensor is not None and tensor.node.value is None and tensor.node.op is not BUFFER:
+            roots[id(tensor.node)] = tensor.node
     pending.clear()
     run(list(roots.values()))
 
@@ -63,7 +63,7 @@ def run(roots: list[Node]) -> None:
 def settle(node: Node, value: Buffer) -> None:
     """Store a value; history that no gradient needs any more is dropped."""
     node.value = value
-    if node.consumed or not node.tracked:
+    if node.consumed or not node.tracked or node.owner is not None:
         node.inputs = ()
         node.op = BUFFER
         node.attrs = {}
@@ -76,8 +76,12 @@ def compute(order: Sequence[Node], roots: Sequence[Node]) -> list[Buffer]:
     if settings.check:
         return checked(order, roots)
     bound = prepare(order, roots)
-    return bound.run([n.value for n in order if is_leaf(n)] + [_NOTHING] * (
-        len(bound.program.leaves) - sum(map(is_leaf, order))))
+    return run_bound(bound, [n.value for n in order if is_leaf(n)])
+
+
+def run_bound(bound: Bound, leaves: list[Buffer]) -> list[Buffer]:
+    """Run a program on the buffers of its graph's leaves; numbers that vary are its own."""
+    return bound.run(leaves + [_NOTHING] * (len(bound.literals) - len(leaves)))
 
 
 def _interpreted(roots: Sequence[Node], order: Sequence[Node]) -> list[Buffer]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lamina.errors import GradientError
-from lamina.graph.node import Node, constant, is_leaf, leaf, topological
+from lamina.graph.node import Node, constant, is_leaf, leaf, topological, tracking
 from lamina.ops.elementwise import add
 from lamina.ops.movement import expand
 
@@ -31,15 +31,17 @@ def pull(root: Node, wrt: Sequence[Node], cotangent: Node, stop: frozenset[int] 
     """Cotangents by node id of every node of `wrt` that root depends on. Does not look below the
     nodes whose ids are in `stop`."""
     wanted = {id(w) for w in wrt}
-    order = topological([root], stop=lambda n: id(n) in stop or not n.inputs)
+    order = topological([root], stop=lambda n: (
+        id(n) in stop or not n.inputs or n.owner is not None))
     depends = set(wanted)
     for node in order:
-        if id(node) not in stop and any(id(i) in depends for i in node.inputs):
+        if node.tracked and id(node) not in stop and any(id(i) in depends for i in node.inputs):
             depends.add(id(node))
     cotangents = {id(root): cotangent}
     for node in reversed(order):
         g = cotangents.get(id(node))
-        if g is None or id(node) not in depends or id(node) in stop or not node.inputs:
+        if (g is None or id(node) not in depends or id(node) in stop or not node.inputs
+                or node.owner is not None):
             continue
         for x, c in zip(node.inputs, _vjp(node, g), strict=True):
             if c is not None and id(x) in depends and x.dtype.is_float:
@@ -61,7 +63,8 @@ def _vjp(node: Node, g: Node) -> Sequence[Node | None]:
 def through_body(node: Node, g: Node) -> list[Node | None]:
     """The cotangents of a composite's inputs, by differentiating its body."""
     inputs = node.inputs
-    body = node.op.body(*inputs, **node.attrs)  # type: ignore[misc]
+    with tracking(True):
+        body = node.op.body(*inputs, **node.attrs)  # type: ignore[misc]
     stop = frozenset(id(x) for x in inputs)
     found = pull(body, inputs, g, stop)
     return [found.get(id(x)) for x in inputs]
@@ -71,7 +74,7 @@ def push(roots: Sequence[Node], wrt: Sequence[Node], tangents: Sequence[Node]) -
     """Forward mode: the change of each root when `wrt` move along `tangents`."""
     result = []
     for root in roots:
-        u = leaf(None, root.shape, root.dtype)  # a stand-in: the vjp is linear in it
+        u = leaf(None, root.shape, root.dtype, tracked=True)  # a stand-in: the vjp is linear in it
         found = pull(root, wrt, u)
         total: Node | None = None
         for w, t in zip(wrt, tangents, strict=True):

@@ -1,0 +1,307 @@
+"""The Tensor: a handle on a node of the graph.
+
+In: values, and operations on tensors. Out: tensors; nothing runs until a value is asked for.
+Functions and methods come from `tensor/functions.py`; here is what makes a tensor a tensor.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina import dtypes
+from lamina.config import settings
+from lamina.dtypes import DType, as_dtype
+from lamina.errors import ArgumentError, DTypeError, GradientError, ShapeError
+from lamina.graph.node import Node, is_leaf, leaf, topological, tracking
+from lamina.ops.movement import view
+from lamina.runtime import execute
+from lamina.runtime.buffers import from_array
+from lamina.transforms.grad import filled, pull
+
+Scalar = (bool, int, float)
+
+
+class Trace:
+    """What `compile` records while it runs a function: which tensors were assigned to."""
+
+    def __init__(self) -> None:
+        self.assigned: dict[int, tuple[Tensor, Node]] = {}
+        self.grads: dict[int, tuple[Tensor, Tensor | None]] = {}
+
+
+traces: list[Trace] = []  # the ones that are running, innermost last
+
+
+class Tensor:
+    """An n-dimensional array that is computed when its value is needed.
+
+    Made by `lamina.tensor(...)`, creation functions and operations. Values never change under
+    anybody's hands: `x[i] = v` and `x += y` give x a new value.
+
+    >>> import lamina as lm
+    >>> (lm.tensor([1.0, 2.0]) * 2).numpy()
+    array([2., 4.], dtype=float32)
+    """
+
+    __slots__ = ("node", "_grad", "requires_grad", "__weakref__", "__dict__")
+    __array_priority__ = 1000
+
+    def __init__(self, node: Node, requires_grad: bool = False) -> None:
+        self._grad: Tensor | None = None
+        self.requires_grad = requires_grad
+        if requires_grad:
+            node = detached(node)
+            node.tracked = True
+            node.owner = weakref.ref(self)
+        self.node = node
+        if node.value is None and not traces:
+            execute.pending[id(self)] = weakref.ref(self)
+
+    # -- what it is ----------------------------------------------------------------------------
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the axes."""
+        return self.node.shape  # type: ignore[return-value]
+
+    @property
+    def dtype(self) -> DType:
+        """Type of the elements."""
+        return self.node.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.node.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape)) if self.shape else 1
+
+    @property
+    def device(self) -> str:
+        """Where it is computed."""
+        return settings.device
+
+    @property
+    def grad(self) -> Tensor | None:
+        """What `backward` added up, or None."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if traces:
+            traces[-1].grads.setdefault(id(self), (self, self._grad))
+        self._grad = value
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise ShapeError("len", operands=[("x", f"{self.dtype.name} []")],
+                             rule="a zero-dimensional tensor has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        extra = ", requires_grad=True" if self.requires_grad else ""
+        if self.node.value is None and traces:
+            return f"tensor(shape={list(self.shape)}, dtype={self.dtype.name}, traced{extra})"
+        body = np.array2string(self.numpy(), separator=", ", prefix="tensor(")
+        return f"tensor({body}, dtype={self.dtype.name}{extra})"
+
+    # -- its value -----------------------------------------------------------------------------
+    def numpy(self) -> np.ndarray:
+        """A copy of the values as a NumPy array; bfloat16 comes as float32."""
+        execute.evaluate([self.node])
+        array = execute.array_of(self.node)
+        return dtypes.widen_bfloat16(array) if self.dtype is dtypes.bfloat16 else array.copy()
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        array = self.numpy()
+        return array if dtype is None else array.astype(dtype)
+
+    def item(self) -> bool | int | float:
+        """The value of a tensor of one element as a Python number."""
+        if self.size != 1:
+            raise ShapeError("item", operands=[("x", f"{self.dtype.name} {list(self.shape)}")],
+                             rule="the tensor has one element", hint="x.numpy()")
+        return self.numpy().item()  # type: ignore[no-any-return]
+
+    def tolist(self) -> Any:
+        """The values as nested lists."""
+        return self.numpy().tolist()
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __index__(self) -> int:
+        if not self.dtype.is_integer:
+            raise DTypeError("index", operands=[("x", self.dtype.name)], rule="indices are integers")
+        return int(self.item())
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.numpy().__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
+    # -- gradients -----------------------------------------------------------------------------
+    def detach(self) -> Tensor:
+        """The same values, cut off from their history."""
+        return Tensor(detached(self.node))
+
+    def backward(self, gradient: Tensor | None = None, retain_graph: bool = False) -> None:
+        """Add the gradient of this tensor to the `grad` of every parameter that it depends on.
+
+        gradient: the cotangent, of this tensor's shape; needed unless it has one element.
+        Raises GradientError if nothing requires a gradient or the history is gone.
+        """
+        root = self.node
+        if gradient is None and self.size != 1:
+            raise GradientError("backward", operands=[("x", f"{self.dtype.name} {list(self.shape)}")],
+                                rule="only a single number has a gradient without a cotangent",
+                                hint="x.sum().backward(), or x.backward(gradient)")
+        order = topological([root], stop=lambda n: n.owner is not None or not n.inputs)
+        leaves = [n for n in order if n.owner is not None and n.tracked]
+        if not leaves:
+            gone = root.consumed
+            raise GradientError("backward", operands=[("x", f"{self.dtype.name} {list(self.shape)}")],
+                                rule="the history is there: backward drops it after use" if gone
+                                else "something that x depends on requires a gradient",
+                                hint="retain_graph=True in the first backward" if gone
+                                else "requires_grad=True")
+        seed = filled(1.0, root) if gradient is None else gradient.node
+        with tracking(retain_graph):
+            found = pull(root, leaves, seed)
+        for node in leaves:
+            owner = node.owner()
+            if owner is not None and id(node) in found:
+                owner._accumulate(found[id(node)])
+        if not retain_graph:
+            for node in order:
+                if node.owner is None:
+                    node.consumed = True
+
+    def _accumulate(self, g: Node) -> None:
+        fresh = Tensor(g)
+        self.grad = fresh if self._grad is None else self._grad + fresh  # type: ignore[operator]
+
+    # -- new values ----------------------------------------------------------------------------
+    def assign(self, value: Any) -> Tensor:
+        """Give this tensor a new value of the same shape and dtype; returns itself."""
+        new = value if isinstance(value, Tensor) else tensor(value, dtype=self.dtype)
+        if new.shape != self.shape or new.dtype is not self.dtype:
+            raise (ShapeError if new.shape != self.shape else DTypeError)(
+                "assign",
+                operands=[("old", f"{self.dtype.name} {list(self.shape)}"),
+                          ("new", f"{new.dtype.name} {list(new.shape)}")],
+                rule="the new value has the shape and dtype of the old one")
+        if traces:
+            traces[-1].assigned.setdefault(id(self), (self, self.node))
+        self._set(detached(new.node))
+        return self
+
+    def _set(self, node: Node) -> None:
+        if self.requires_grad:
+            node.tracked = True
+            node.owner = weakref.ref(self)
+        elif traces or node.value is not None:
+            node.owner = weakref.ref(self)
+        self.node = node
+        if node.value is None and not traces:
+            execute.pending[id(self)] = weakref.ref(self)
+
+
+def detached(node: Node) -> Node:
+    """A node of the same value without a history, never the same object."""
+    if node.value is not None:
+        return leaf(node.value, node.shape, node.dtype)
+    index = tuple((0, ((i, 1),)) for i in range(node.ndim))
+    new = view(node, shape=node.shape, map=index)
+    new.tracked = False
+    return new
+
+
+def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False
+           ) -> Tensor:
+    """A tensor with a copy of `data`: numbers, nested sequences, arrays or a Tensor.
+
+    dtype: by default that of an array; float32 for Python floats, int64 for ints, bool for bools.
+    Raises ShapeError for ragged sequences and DTypeError for elements that are not numbers.
+
+    >>> import lamina as lm
+    >>> lm.tensor([[1, 2], [3, 4]]).shape
+    (2, 2)
+    """
+    _check_device(device)
+    if isinstance(data, Tensor):
+        if dtype is None or as_dtype(dtype) is data.dtype:
+            return Tensor(detached(data.node), requires_grad)
+        return Tensor(detached(data.astype(dtype).node), requires_grad)  # type: ignore[attr-defined]
+    wanted = None if dtype is None else as_dtype(dtype)
+    array = _as_array(data)
+    if wanted is None:
+        wanted = _natural_dtype(data, array)
+    stored = (dtypes.narrow_bfloat16(array) if wanted is dtypes.bfloat16
+              else array.astype(wanted.storage, copy=False))
+    return Tensor(leaf(from_array(stored), array.shape, wanted), requires_grad)
+
+
+def _as_array(data: Any) -> np.ndarray:
+    if isinstance(data, (list, tuple)) and any(isinstance(x, Tensor) for x in data):
+        data = [x.numpy() if isinstance(x, Tensor) else x for x in data]
+    try:
+        array = np.asarray(data)
+    except ValueError:
+        raise ShapeError("tensor", operands=[("data", "a ragged sequence")],
+                         rule="sequences on one level have one length") from None
+    except OverflowError:
+        raise DTypeError("tensor", operands=[("data", "an integer beyond 64 bits")],
+                         rule="elements fit a dtype") from None
+    if array.dtype.kind not in "biuf":
+        raise DTypeError("tensor", operands=[("data", str(array.dtype))],
+                         rule="elements are booleans, integers or floats")
+    return array
+
+
+def _natural_dtype(data: Any, array: np.ndarray) -> DType:
+    if isinstance(data, (np.ndarray, np.generic)) or hasattr(data, "__array_interface__"):
+        return as_dtype(array.dtype)
+    return dtypes.float32 if array.dtype.kind == "f" else as_dtype(array.dtype)
+
+
+def _check_device(device: str | None) -> None:
+    from_settings = ("cpu", "interpret")
+    if device is not None and device not in from_settings:
+        raise ArgumentError("device", operands=[("device", repr(device))],
+                            rule="one of " + ", ".join(from_settings))
+
+
+def evaluate(*tensors: Tensor | Sequence[Tensor]) -> None:
+    """Compute tensors, and everything pending with them, in one program.
+
+    Inside `compile` it does nothing: the whole function is one program there.
+    """
+    if traces:
+        return
+    nodes = []
+    for t in tensors:
+        nodes.extend([t.node] if isinstance(t, Tensor) else [x.node for x in t])
+    execute.evaluate(nodes)
+
+
+__all__ = ["Tensor", "Trace", "tensor", "evaluate", "detached", "traces", "is_leaf"]

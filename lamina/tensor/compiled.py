@@ -1,0 +1,157 @@
+"""`compile`: a function recorded once and called as one program.
+
+In: a function of tensors (and anything else). Out: a callable that goes straight to the compiled
+plan. Tensors that the function assigns to (parameters, optimizer state, running statistics, the
+random stream) are inputs and outputs of the program; other tensors that it uses are read at each
+call. Python values among the arguments, and shapes and dtypes, select the recording.
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lamina import tree
+from lamina.errors import GradientError
+from lamina.graph.node import BUFFER, Node, is_leaf, leaf, topological
+from lamina.runtime import execute
+from lamina.tensor.array import Tensor, Trace, traces
+
+
+@dataclass
+class _Recording:
+    """One trace: how to fill the program's leaves and what to do with its results."""
+
+    order: list[Node]
+    roots: list[Node]
+    sources: list[Any]  # for each leaf: the number of an argument, a tensor, or a node
+    structure: Any
+    results: int  # leading roots that are returned
+    changed: list[tuple[Tensor, bool]]  # tensors that take the other roots
+    bound: Any = None
+
+
+class Compiled:
+    """A compiled function. `recordings` counts how often it was traced."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
+        self._known: dict[Any, _Recording] = {}
+
+    @property
+    def recordings(self) -> int:
+        """How many different signatures were traced."""
+        return len(self._known)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if traces:
+            return self._function(*args, **kwargs)
+        leaves, structure = tree.flatten((args, kwargs))
+        signature: list[Any] = []
+        tensors: list[Tensor] = []
+        for x in leaves:
+            if isinstance(x, Tensor):
+                tensors.append(x)
+                node = x.node
+                signature.append((node.shape, node.dtype.name, x.requires_grad))
+            else:
+                signature.append(x if _hashable(x) else id(x))
+        key = (structure, tuple(signature))
+        recording = self._known.get(key)
+        if recording is None:
+            recording = self._known[key] = _record(self._function, leaves, structure)
+        return _replay(recording, tensors)
+
+
+def compile(function: Callable[..., Any]) -> Compiled:
+    """Record `function` at its first call with given shapes and run the recording from then on.
+
+    Python control flow is fixed by the first call; `cond`, `while_loop` and `scan` are not.
+
+    >>> import lamina as lm
+    >>> square = lm.compile(lambda x: x * x)
+    >>> square(lm.tensor(3.0)).item()
+    9.0
+    """
+    return Compiled(function)
+
+
+def _hashable(x: Any) -> bool:
+    try:
+        hash(x)
+    except TypeError:
+        return False
+    return True
+
+
+def _record(function: Callable[..., Any], leaves: Sequence[Any], structure: Any) -> _Recording:
+    execute.evaluate([x.node for x in leaves if isinstance(x, Tensor)])
+    stand_ins: list[Any] = []
+    numbers: dict[int, int] = {}
+    for x in leaves:
+        if isinstance(x, Tensor):
+            node = leaf(None, x.shape, x.dtype, tracked=x.requires_grad)
+            numbers[id(node)] = len(numbers)
+            stand_in = Tensor.__new__(Tensor)
+            stand_in.node, stand_in.requires_grad, stand_in._grad = node, x.requires_grad, None
+            stand_ins.append(stand_in)
+        else:
+            stand_ins.append(x)
+    args, kwargs = tree.unflatten(structure, stand_ins)
+    trace = Trace()
+    traces.append(trace)
+    try:
+        returned = function(*args, **kwargs)
+        outputs, out_structure = tree.flatten(returned)
+        changed = [(t, t.node) for t, _ in trace.assigned.values()]
+    finally:
+        traces.pop()
+        for t, old in trace.assigned.values():
+            t.node = old
+        for t, grad in trace.grads.values():
+            t._grad = grad
+    for x in outputs:
+        if not isinstance(x, Tensor):
+            raise GradientError("compile", operands=[("returned", type(x).__name__)],
+                                rule="a compiled function returns tensors, in any nesting")
+    roots = [x.node for x in outputs] + [node for _, node in changed]
+    order = topological(roots)
+    sources = [_source(n, numbers) for n in order if is_leaf(n)]
+    return _Recording(order, roots, sources, out_structure, len(outputs),
+                      [(t, t.requires_grad) for t, _ in changed])
+
+
+def _source(node: Node, numbers: dict[int, int]) -> Any:
+    if id(node) in numbers:
+        return numbers[id(node)]
+    owner = node.owner() if node.owner is not None else None
+    return owner if owner is not None else node
+
+
+def _replay(recording: _Recording, tensors: Sequence[Tensor]) -> Any:
+    if recording.bound is None:
+        recording.bound = execute.prepare(recording.order, recording.roots)
+        recording.order = []  # the graph is not needed any more
+    buffers = []
+    for source in recording.sources:
+        node = (tensors[source].node if type(source) is int
+                else source.node if isinstance(source, Tensor) else source)
+        if node.value is None:
+            execute.evaluate([node])
+        buffers.append(node.value)
+    values = execute.run_bound(recording.bound, buffers)
+    results = [Tensor(leaf(v, r.shape, r.dtype)) for v, r in
+               zip(values[:recording.results], recording.roots, strict=False)]
+    for (t, requires_grad), value in zip(recording.changed, values[recording.results:],
+                                         strict=True):
+        node = leaf(value, t.node.shape, t.node.dtype, requires_grad)
+        node.owner = weakref.ref(t)
+        t.node = node
+    return tree.unflatten(recording.structure, results)
+
+
+__all__ = ["Compiled", "compile", "BUFFER"]

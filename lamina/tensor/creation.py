@@ -1,0 +1,194 @@
+"""Tensors from nothing: the array API's creation functions, and random draws.
+
+In: shapes and dtypes. Out: lazy tensors. Random numbers are a function of a key that is a tensor
+itself, so that draws inside a compiled function are new at each call and repeat after `seed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina import dtypes
+from lamina.dtypes import as_dtype
+from lamina.errors import ArgumentError, ShapeError
+from lamina.graph.node import constant
+from lamina.ops import random as draws
+from lamina.ops.movement import expand, iota
+from lamina.tensor.array import Tensor, tensor
+
+Shape = int | Sequence[int]
+
+
+def shape_of(shape: Shape) -> tuple[int, ...]:
+    """A shape argument as a tuple of ints."""
+    result = (shape,) if isinstance(shape, int) else tuple(int(d) for d in shape)
+    if any(d < 0 for d in result):
+        raise ShapeError("creation", operands=[("shape", str(list(result)))],
+                         rule="sizes are not negative")
+    return result
+
+
+def full(shape: Shape, fill_value: Any, dtype: Any = None, device: str | None = None) -> Tensor:
+    """A tensor of one value.
+
+    >>> import lamina as lm
+    >>> lm.full((2,), 7).tolist()
+    [7, 7]
+    """
+    if isinstance(fill_value, Tensor):
+        wanted = fill_value if dtype is None else fill_value.astype(dtype)  # type: ignore[attr-defined]
+        return Tensor(expand(wanted.node, shape=shape_of(shape)))
+    if not isinstance(fill_value, (bool, int, float, np.number)):
+        raise ArgumentError("full", operands=[("fill_value", repr(fill_value))],
+                            rule="the value is a number")
+    value = fill_value.item() if isinstance(fill_value, np.generic) else fill_value
+    wanted_dtype = as_dtype(type(value)) if dtype is None else as_dtype(dtype)
+    return Tensor(expand(constant(value, wanted_dtype), shape=shape_of(shape)))
+
+
+def zeros(shape: Shape, dtype: Any = None, device: str | None = None) -> Tensor:
+    """Zeros, float32 unless told otherwise."""
+    return full(shape, 0.0, dtype or dtypes.float32)
+
+
+def ones(shape: Shape, dtype: Any = None, device: str | None = None) -> Tensor:
+    """Ones, float32 unless told otherwise."""
+    return full(shape, 1.0, dtype or dtypes.float32)
+
+
+def empty(shape: Shape, dtype: Any = None, device: str | None = None) -> Tensor:
+    """Zeros: memory that nobody wrote is not shown to anybody."""
+    return zeros(shape, dtype)
+
+
+def zeros_like(x: Tensor, dtype: Any = None, device: str | None = None) -> Tensor:
+    """Zeros of the shape and dtype of x."""
+    return zeros(x.shape, dtype or x.dtype)
+
+
+def ones_like(x: Tensor, dtype: Any = None, device: str | None = None) -> Tensor:
+    """Ones of the shape and dtype of x."""
+    return ones(x.shape, dtype or x.dtype)
+
+
+def full_like(x: Tensor, fill_value: Any, dtype: Any = None, device: str | None = None) -> Tensor:
+    """One value in the shape and dtype of x."""
+    return full(x.shape, fill_value, dtype or x.dtype)
+
+
+def empty_like(x: Tensor, dtype: Any = None, device: str | None = None) -> Tensor:
+    """Zeros of the shape and dtype of x."""
+    return zeros_like(x, dtype)
+
+
+def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = None,
+           device: str | None = None) -> Tensor:
+    """start, start + step, ... below stop.
+
+    >>> import lamina as lm
+    >>> lm.arange(3).tolist()
+    [0, 1, 2]
+    """
+    if stop is None:
+        start, stop = 0, start
+    if step == 0:
+        raise ArgumentError("arange", operands=[("step", "0")], rule="the step is not zero")
+    count = max(0, int(np.ceil((stop - start) / step)))
+    is_float = any(isinstance(v, float) for v in (start, stop, step))
+    wanted = as_dtype(dtype) if dtype is not None else (
+        dtypes.float32 if is_float else dtypes.int64)
+    if wanted.is_float:
+        return tensor(np.arange(count, dtype=np.float64) * step + start, dtype=wanted)
+    numbers = Tensor(iota(shape=(count,), axis=0, dtype=wanted))
+    if step != 1:
+        numbers = numbers * int(step)  # type: ignore[operator]
+    return numbers if start == 0 else numbers + int(start)  # type: ignore[operator]
+
+
+def linspace(start: float, stop: float, num: int, dtype: Any = None, device: str | None = None,
+             endpoint: bool = True) -> Tensor:
+    """`num` evenly spaced numbers."""
+    values = np.linspace(start, stop, num, endpoint=endpoint)
+    return tensor(values, dtype=dtype or dtypes.float32)
+
+
+def eye(n_rows: int, n_cols: int | None = None, k: int = 0, dtype: Any = None,
+        device: str | None = None) -> Tensor:
+    """Ones on the k-th diagonal."""
+    cols = n_rows if n_cols is None else n_cols
+    row = Tensor(iota(shape=(n_rows, cols), axis=0, dtype=dtypes.int64))
+    col = Tensor(iota(shape=(n_rows, cols), axis=1, dtype=dtypes.int64))
+    return (col - row == k).astype(dtype or dtypes.float32)  # type: ignore[operator,attr-defined]
+
+
+def asarray(obj: Any, dtype: Any = None, device: str | None = None, copy: bool | None = None
+            ) -> Tensor:
+    """The tensor itself, or a new one with the data."""
+    if isinstance(obj, Tensor) and (dtype is None or as_dtype(dtype) is obj.dtype) and not copy:
+        return obj
+    return tensor(obj, dtype=dtype)
+
+
+# ---- random numbers ------------------------------------------------------------------------------
+class Generator:
+    """A counter-based stream: `state` holds the seed and the number of draws so far."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._state: Tensor | None = None
+        self._seed = seed
+
+    @property
+    def state(self) -> Tensor:
+        """uint32 [2]: seed and counter."""
+        if self._state is None:
+            self._state = tensor(np.array([self._seed & 0xFFFFFFFF, 0], np.uint32))
+        return self._state
+
+    def seed(self, seed: int) -> None:
+        """Start the stream of a seed from its beginning."""
+        self._seed = seed
+        fresh = tensor(np.array([seed & 0xFFFFFFFF, seed >> 32 & 0xFFFF], np.uint32))
+        if self._state is None:
+            self._state = fresh
+        else:
+            self._state.assign(fresh)
+
+    def key(self) -> Tensor:
+        """A key that no other draw has."""
+        key = Tensor(self.state.node)
+        step = tensor(np.array([0, 1], np.uint32))
+        self.state.assign(self.state + step)  # type: ignore[operator]
+        return key
+
+
+generator = Generator()
+
+
+def seed(value: int) -> None:
+    """Start the global stream of random numbers anew: same seed, same numbers, on every device."""
+    generator.seed(int(value))
+
+
+def uniform(shape: Shape, low: float = 0.0, high: float = 1.0, dtype: Any = None) -> Tensor:
+    """Uniform draws from [low, high)."""
+    return Tensor(draws.uniform(generator.key().node, shape_of(shape), low, high,
+                                as_dtype(dtype or dtypes.float32)))
+
+
+def normal(shape: Shape, mean: float = 0.0, std: float = 1.0, dtype: Any = None) -> Tensor:
+    """Normal draws."""
+    return Tensor(draws.normal(generator.key().node, shape_of(shape), mean, std,
+                               as_dtype(dtype or dtypes.float32)))
+
+
+def bernoulli(p: float, shape: Shape) -> Tensor:
+    """True with probability p."""
+    return Tensor(draws.bernoulli(generator.key().node, p, shape_of(shape)))
+
+
+def permutation(n: int) -> Tensor:
+    """The numbers 0..n-1 in random order."""
+    return Tensor(draws.permutation(generator.key().node, n))

@@ -1,0 +1,222 @@
+"""Functions of functions: gradients, products with Jacobians, batching.
+
+In: functions of tensors (in any nesting). Out: functions, or their values. All are graph in, graph
+out, so they nest: `grad(grad(f))`, `vmap(grad(f))`, `compile(vmap(grad(f)))`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from collections.abc import Iterator
+from typing import Any
+
+from lamina import tree
+from lamina.errors import ArgumentError, GradientError, ShapeError
+from lamina.graph.node import Node, leaf, tracking
+from lamina.ops.movement import expand, permute
+from lamina.tensor.array import Tensor, detached
+from lamina.transforms import grad as derive
+from lamina.transforms.batch import batch
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Operations inside are not recorded for `backward`."""
+    with tracking(False):
+        yield
+
+
+def gradients(y: Tensor, xs: Sequence[Tensor] | Tensor, cotangent: Tensor | None = None) -> Any:
+    """Gradients of y, a single number unless a cotangent is given, by tensors that it came from.
+
+    The results have gradients themselves. Raises GradientError for an x that requires none.
+    """
+    many = not isinstance(xs, Tensor)
+    wanted: Sequence[Tensor] = xs if many else [xs]  # type: ignore[assignment,list-item]
+    if cotangent is None and y.size != 1:
+        raise GradientError("gradients", operands=[("y", f"{y.dtype.name} {list(y.shape)}")],
+                            rule="only a single number has a gradient without a cotangent",
+                            hint="gradients(y.sum(), xs)")
+    for x in wanted:
+        if not x.node.tracked:
+            raise GradientError("gradients", operands=[("x", f"{x.dtype.name} {list(x.shape)}")],
+                                rule="x requires a gradient", hint="requires_grad=True")
+    found = derive.gradients(y.node, [x.node for x in wanted],
+                             None if cotangent is None else cotangent.node)
+    results = [Tensor(g) for g in found]
+    return results if many else results[0]
+
+
+def _variable(x: Any) -> Any:
+    """A stand-in that gradients flow to, connected to x if x has a history of its own."""
+    if not isinstance(x, Tensor):
+        return x
+    if x.node.tracked and x.node.owner is None:
+        return x
+    node = detached(x.node)
+    node.tracked = x.dtype.is_float
+    return Tensor(node)
+
+
+def _numbers(argnums: int | Sequence[int], count: int) -> tuple[int, ...]:
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    for n in numbers:
+        if not -count <= n < count:
+            raise ArgumentError("grad", operands=[("argnums", str(argnums))],
+                                rule=f"the function was called with {count} arguments")
+    return tuple(n % count for n in numbers)
+
+
+def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0,
+                   has_aux: bool = False) -> Callable[..., Any]:
+    """A function that returns f's value and its gradient by the chosen arguments (any nesting).
+
+    >>> import lamina as lm
+    >>> y, g = lm.value_and_grad(lambda x: (x * x).sum())(lm.tensor([1.0, 2.0]))
+    >>> g.tolist()
+    [2.0, 4.0]
+    """
+    def function(*args: Any, **kwargs: Any) -> Any:
+        numbers = _numbers(argnums, len(args))
+        inner = list(args)
+        for n in numbers:
+            inner[n] = tree.map_leaves(_variable, args[n])
+        with tracking(True):
+            result = f(*inner, **kwargs)
+            value = result[0] if has_aux else result
+            leaves, structure = tree.flatten([inner[n] for n in numbers])
+            if not isinstance(value, Tensor) or value.size != 1:
+                raise GradientError("grad", operands=[("value", repr(getattr(value, "shape", value)))],
+                                    rule="the function returns a single number")
+            found = derive.gradients(value.node, [x.node for x in leaves])
+        results = tree.unflatten(structure, [Tensor(g) for g in found])
+        return result, (results[0] if isinstance(argnums, int) else tuple(results))
+
+    return function
+
+
+def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+         ) -> Callable[..., Any]:
+    """A function that returns the gradient of f, which returns a single number.
+
+    >>> import lamina as lm
+    >>> lm.grad(lambda x: x ** 3)(lm.tensor(2.0)).item()
+    12.0
+    """
+    both = value_and_grad(f, argnums, has_aux)
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        value, g = both(*args, **kwargs)
+        return (g, value[1]) if has_aux else g
+
+    return function
+
+
+def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """f(*primals), and the function that takes a cotangent of it to cotangents of the primals."""
+    inner = [tree.map_leaves(_variable, p) for p in primals]
+    with tracking(True):
+        value = f(*inner)
+    outputs, _ = tree.flatten(value)
+    leaves, structure = tree.flatten(inner)
+
+    def pull(cotangent: Any) -> tuple[Any, ...]:
+        seeds, _ = tree.flatten(cotangent)
+        total: list[Tensor | None] = [None] * len(leaves)
+        with tracking(True):
+            for y, seed in zip(outputs, seeds, strict=True):
+                for i, g in enumerate(derive.gradients(y.node, [x.node for x in leaves], seed.node)):
+                    total[i] = Tensor(g) if total[i] is None else total[i] + Tensor(g)  # type: ignore[operator]
+        return tuple(tree.unflatten(structure, total))
+
+    return value, pull
+
+
+def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """f(*primals), and its change when the primals move along the tangents."""
+    inner = [tree.map_leaves(_variable, p) for p in primals]
+    leaves, _ = tree.flatten(inner)
+    moves, _ = tree.flatten(list(tangents))
+    with tracking(True):
+        value = f(*inner)
+        outputs, structure = tree.flatten(value)
+        found = derive.push([y.node for y in outputs], [x.node for x in leaves],
+                            [t.node for t in moves])
+    return value, tree.unflatten(structure, [Tensor(n) for n in found])
+
+
+def hessian(f: Callable[..., Any]) -> Callable[[Tensor], Tensor]:
+    """A function that returns the matrix of second derivatives of f of one tensor,
+    [*shape, *shape]."""
+    first = grad(f)
+
+    def function(x: Tensor) -> Tensor:
+        from_basis = _basis(x)
+        _, pull = vjp(first, x)
+        rows = vmap(lambda v: pull(v)[0])(from_basis)
+        return rows.reshape(*x.shape, *x.shape)  # type: ignore[no-any-return,attr-defined]
+
+    return function
+
+
+def _basis(x: Tensor) -> Tensor:
+    from lamina.tensor.creation import eye
+
+    return eye(x.size, dtype=x.dtype).reshape(x.size, *x.shape)  # type: ignore[attr-defined,no-any-return]
+
+
+def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: int = 0) -> Callable[..., Any]:
+    """f over an additional axis of its arguments, as one batched computation.
+
+    in_axes: the axis of each argument, or None for those that are the same for all.
+
+    >>> import lamina as lm
+    >>> lm.vmap(lambda x, y: x @ y)(lm.ones((3, 4)), lm.ones((3, 4))).tolist()
+    [4.0, 4.0, 4.0]
+    """
+    def function(*args: Any) -> Any:
+        axes = in_axes if isinstance(in_axes, (tuple, list)) else (in_axes,) * len(args)
+        batched: dict[Node, Node] = {}
+        sizes: set[int] = set()
+        inner = []
+        for arg, axis in zip(args, axes, strict=True):
+            inner.append(tree.map_leaves(
+                lambda x, a=axis: _one(x, a, batched, sizes), arg))
+        if len(sizes) != 1:
+            raise ShapeError("vmap", operands=[("sizes", str(sorted(sizes)))],
+                             rule="all mapped axes have one size")
+        n = sizes.pop()
+        outputs, structure = tree.flatten(f(*inner))
+        results = []
+        for node, is_batched in batch([y.node for y in outputs], batched):
+            if not is_batched:
+                node = expand(node, shape=(n, *node.shape))
+            results.append(Tensor(_moved(node, 0, out_axes)))
+        return tree.unflatten(structure, results)
+
+    return function
+
+
+def _one(x: Any, axis: int | None, batched: dict[Node, Node], sizes: set[int]) -> Any:
+    """A stand-in for one example of x."""
+    if not isinstance(x, Tensor) or axis is None:
+        return x
+    if not -x.ndim <= axis < x.ndim:
+        raise ShapeError("vmap", operands=[("x", f"{x.dtype.name} {list(x.shape)}")],
+                         rule=f"x has an axis {axis}")
+    node = _moved(x.node, axis % x.ndim, 0)
+    sizes.add(node.shape[0])  # type: ignore[arg-type]
+    example = leaf(None, node.shape[1:], node.dtype, tracked=node.tracked)
+    batched[example] = node
+    stand_in = Tensor.__new__(Tensor)
+    stand_in.node, stand_in.requires_grad, stand_in._grad = example, False, None
+    return stand_in
+
+
+def _moved(node: Node, source: int, destination: int) -> Node:
+    if source == destination % node.ndim:
+        return node
+    order = [i for i in range(node.ndim) if i != source]
+    order.insert(destination % node.ndim, source)
+    return permute(node, axes=tuple(order))
