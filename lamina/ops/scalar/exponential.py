@@ -79,6 +79,13 @@ def exp(b: Scalars, x: Number) -> Number:
     return scaled(b, _exp_of_reduced(b, r), n)
 
 
+def exp_of_pair(b: Scalars, x: Number, low: Number) -> Number:
+    """e**(x + low) for a `low` that is small beside x; error below 1 ulp."""
+    t = _TABLES[x.dtype]
+    r, n = _reduced(b, b.min(b.max(x, t.least - 2.0), t.most + 2.0))
+    return scaled(b, _exp_of_reduced(b, r + b.min(b.max(low, -1.0), 1.0)), n)
+
+
 def exp_of_negative(b: Scalars, x: Number) -> Number:
     """e**x for -87 < x <= 0 (float64: -708 < x): results are normal, so scaled in one step."""
     r, n = _reduced(b, x)

@@ -53,7 +53,7 @@ _LOG10 = {dtypes.float32: _Base(0.301025390625, 4.605039066518657e-06,
                                 (0.4342944771051407, 4.798111141615973e-09))}
 
 
-def _split(b: Scalars, x: Number) -> tuple[Number, Number, Number]:
+def split(b: Scalars, x: Number) -> tuple[Number, Number, Number]:
     """e as a float, f and the bits of 2**-e; x is normal and positive."""
     form = FORMAT[x.dtype]
     word = b.bitcast(x, form.signed)
@@ -95,14 +95,18 @@ def _of_edges(b: Scalars, x: Number, y: Number) -> Number:
     return b.select(b.compare("eq", x, INFINITY), x, y)
 
 
-def _logarithm(b: Scalars, x: Number, base: _Base) -> Number:
+def steps_of_two(b: Scalars, x: Number) -> tuple[Number, Number]:
+    """x times 2**n where it is subnormal, and n as a float: 0 where x is normal."""
     form = FORMAT[x.dtype]
     subnormal = x < form.tiny
-    lift = form.fraction + 2
-    normal = b.select(subnormal, x * 2.0**lift, x)
-    e, f, _ = _split(b, normal)
-    e = e - b.select(subnormal, like(b, x, float(lift)), 0.0)
-    return _of_edges(b, x, _joined(b, e, f, base))
+    n = float(form.fraction + 2)
+    return b.select(subnormal, x * 2.0**n, x), b.select(subnormal, like(b, x, n), 0.0)
+
+
+def _logarithm(b: Scalars, x: Number, base: _Base) -> Number:
+    normal, lift = steps_of_two(b, x)
+    e, f, _ = split(b, normal)
+    return _of_edges(b, x, _joined(b, e - lift, f, base))
 
 
 def log(b: Scalars, x: Number) -> Number:
@@ -125,7 +129,7 @@ def log1p(b: Scalars, x: Number) -> Number:
     form = FORMAT[x.dtype]
     u = x + 1.0
     lost = x - (u - 1.0)
-    e, f, power = _split(b, u)
+    e, f, power = split(b, u)
     inverse = b.bitcast(b.max(form.one - power, 0), x.dtype)
     y = _of_edges(b, u, _joined(b, e, b.fma(lost, inverse, f), _LOG[x.dtype]))
     return b.select(b.abs(x) < 2.0 ** -(form.fraction + 2), x, y)
