@@ -46,6 +46,10 @@ class Indices:
     def bind(self, var: Var, index: Index) -> None:
         """Give a variable its value; everything that was known of it is forgotten."""
         self.env[var] = index
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop all that was computed."""
         for layer in self._memo:
             layer.clear()
 

@@ -380,8 +380,7 @@ class TiledWriter(Writer):
                 step = 1 if name == var and value.lanes > 1 else 0
                 self.inline.indices.env[known] = Index(first, step)  # type: ignore[index]
             self.inline.forget()
-            for layer in self.inline.indices._memo:
-                layer.clear()
+            self.inline.indices.forget()
             self.inline.known[node] = value
             for root in self.spec.nodes:
                 result = self.inline.value(root, index)
@@ -391,7 +390,11 @@ class TiledWriter(Writer):
             self.inline.pop(masked=mask is not None)
             self.inline.indices.lanes = 1
 
-        contraction.emit(self.b, c, tile, a, b_, epilogue, self.size)
+        def resolve(x: Dim) -> Value:
+            self.inline.indices.forget()  # the tiler asks from blocks that we do not know
+            return self.size(x)
+
+        contraction.emit(self.b, c, tile, a, b_, epilogue, resolve)
 
 
 class ScatterWriter(Writer):

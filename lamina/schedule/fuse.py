@@ -85,14 +85,14 @@ class _Fusion:
                 uses[id(x)] = uses.get(id(x), 0) + 1
             if node.op.name == "view" and _repeats(node):
                 widened.add(id(storage(node.inputs[0])))
-        stored: set[int] = set()
+        stored = self._epilogues(uses)
         cost: dict[int, int] = {}
         for node in self.order:
             if is_leaf(node) or node.op is CONST:
                 cost[id(node)] = 0
                 continue
             total = node.op.cost + sum(cost[id(x)] for x in node.inputs)
-            keep = is_anchor(node) or id(node) in self.outputs
+            keep = is_anchor(node) or id(node) in self.outputs or id(node) in stored
             if node.op.kind.name not in FREE:
                 keep |= uses.get(id(node), 0) > 1 and total > DEAR
                 keep |= id(node) in widened and total > WIDE
@@ -104,6 +104,23 @@ class _Fusion:
                     if not is_leaf(storage(x)):
                         stored.add(id(storage(x)))
         return stored
+
+    def _epilogues(self, uses: dict[int, int]) -> set[int]:
+        """The last node of each chain of elementwise work that is an anchor's only use: storing it
+        costs no more than storing the anchor."""
+        chain: dict[int, Node] = {}  # the only user of a node
+        for node in self.order:
+            if not is_leaf(node) and node.op.kind.name == "elementwise":
+                for x in set(node.inputs):
+                    if uses[id(x)] == 1 and x.shape == node.shape and id(x) not in self.outputs:
+                        chain[id(x)] = node
+        last = set()
+        for node in self.order:
+            if is_anchor(node) and id(node) in chain:
+                while id(node) in chain and not is_anchor(chain[id(node)]):
+                    node = chain[id(node)]
+                last.add(id(node))
+        return last
 
     # -- what a node reads ---------------------------------------------------------------------
     def reads(self, node: Node) -> tuple[list[Node], list[Node]]:

@@ -170,6 +170,22 @@ def reduce_nothing(node: Node) -> Node | None:
     return None
 
 
+def reduce_of_permuted(node: Node) -> Node | None:
+    """A reduction of reordered axes is a reordered reduction, which reads memory in its order."""
+    if is_leaf(node) or node.op.kind.name != "reduction" or not named(node.inputs[0], "view"):
+        return None
+    turned = node.inputs[0]
+    x, index = turned.inputs[0], turned.attrs["map"]
+    order = [terms[0][0] if offset == 0 and len(terms) == 1 and terms[0][1] == 1 else -1
+             for offset, terms in index]
+    if sorted(order) != list(range(node.ndim)):
+        return None
+    axes = [i for i, target in enumerate(order) if target in node.attrs["axes"]]
+    if [order[i] for i in axes] != sorted(order[i] for i in axes):
+        return None  # argmax counts places in the order of the axes
+    return view(node.op(x, axes=tuple(axes)), shape=node.shape, map=index)
+
+
 def fold_constants(node: Node) -> Node | None:
     """Arithmetic on constants is done now."""
     if is_leaf(node) or node.op.kind.name != "elementwise" or node.shape != ():
@@ -202,7 +218,7 @@ STABILITY = tuple(Rule(f.__name__, f) for f in (
 OPENING = (Rule("open_composite", open_composite), Rule("canonical_view", canonical_view))
 ALGEBRA = tuple(Rule(f.__name__, f) for f in (
     identity_view, view_of_view, reshape_chain, neutral_element, double_negation, cast_to_same,
-    reduce_nothing, fold_constants, cast_of_constant_view))
+    reduce_nothing, reduce_of_permuted, fold_constants, cast_of_constant_view))
 
 
 def share(roots: Sequence[Node]) -> list[Node]:
