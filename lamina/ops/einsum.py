@@ -36,20 +36,32 @@ def einsum(spec: str, *operands: Node) -> Node:
     return _arranged(*result, output, sizes)
 
 
-def tensordot(x: Node, y: Node, axes: tuple[Sequence[int], Sequence[int]]) -> Node:
-    """The sum over axes[0] of x together with axes[1] of y; the other axes of x come first."""
-    if len(axes[0]) != len(axes[1]) or any(
-        x.shape[i] != y.shape[j] for i, j in zip(*axes, strict=False)
-    ):
+def tensordot(x: Node, y: Node, axes: int | tuple[Sequence[int], Sequence[int]]) -> Node:
+    """The sum over axes[0] of x together with axes[1] of y; the other axes of x come first. An
+    integer: over the last so many axes of x and the first of y."""
+    pairs = _axis_pairs(x, y, axes)
+    if pairs is None:
         raise ShapeError("tensordot", operands=[("x", str(list(x.shape))), ("y", str(list(y.shape))),
                                                 ("axes", str(axes))],
                          rule="the axes that are summed together have the same size")
     x_map = list(range(x.ndim))
-    y_map = [x_map[axes[0][list(axes[1]).index(j)]] if j in axes[1] else x.ndim + j
-             for j in range(y.ndim)]
-    out = [i for i in x_map if i not in axes[0]] + [v for v in y_map if v >= x.ndim]
+    y_map = [pairs.get(j, x.ndim + j) for j in range(y.ndim)]
+    out = [i for i in x_map if i not in pairs.values()] + [v for v in y_map if v >= x.ndim]
     sizes: list[Dim] = [*x.shape, *y.shape]
     return contract_over(out, x, [((v, 1),) for v in x_map], y, [((v, 1),) for v in y_map], sizes)
+
+
+def _axis_pairs(x: Node, y: Node, axes: int | tuple[Sequence[int], Sequence[int]]
+                ) -> dict[int, int] | None:
+    """The axis of x that each summed axis of y goes with; None where they do not fit."""
+    if isinstance(axes, int):
+        axes = (range(x.ndim - axes, x.ndim), range(axes))
+    left, right = axes
+    if not all(-n.ndim <= i < n.ndim for n, part in ((x, left), (y, right)) for i in part):
+        return None
+    pairs = {j % y.ndim: i % x.ndim for i, j in zip(left, right, strict=False)}
+    fits = len(left) == len(right) == len(pairs) == len(set(pairs.values()))
+    return pairs if fits and all(x.shape[i] == y.shape[j] for j, i in pairs.items()) else None
 
 
 def vecdot(x: Node, y: Node, axis: int = -1) -> Node:

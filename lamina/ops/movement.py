@@ -14,34 +14,19 @@ import numpy as np
 
 from lamina.dtypes import DType
 from lamina.graph.node import Attrs, Kind, Node, Op, Sample
-from lamina.ops.kinds import first, lift, shape_error
-from lamina.shapes import Dim, Shape, product
-
-ViewMap = tuple[tuple[Dim, tuple[tuple[int, Dim], ...]], ...]
-
-
-# ---- reshape -------------------------------------------------------------------------------------
-def _reshape_shape(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
-    old, new = inputs[0].shape, tuple(attrs["shape"])
-    if all(type(d) is int for d in old + new) and product(old) != product(new):
-        raise shape_error(op, inputs, f"{product(old)} elements do not fill {list(new)}")
-    return new
-
-
-def _batch_reshape(op: Op, inputs: Sequence[Node], batched: Sequence[bool], attrs: Attrs) -> Node:
-    return op(inputs[0], shape=(inputs[0].shape[0], *attrs["shape"]))
-
-
-RESHAPE = Kind("reshape", "the number of elements stays", _reshape_shape, _batch_reshape)
-
-reshape = Op(
-    "reshape", RESHAPE, "The same elements, row by row, in another shape.",
-    numpy=lambda x, shape: np.reshape(x, shape), dtype=first,
-    vjp=lambda g, y, x, shape: (reshape(g, shape=x.shape),),
-    sizes=("shape",), cost=0, onnx="Reshape",
-    samples=(Sample((((3, 4), -2, 2),), {"shape": (2, 6)}),
-             Sample((((2, 3, 4), -2, 2),), {"shape": (6, 4)})),
+from lamina.ops.broadcasting import (
+    ViewMap as ViewMap,
+    expand as expand,
+    reshape as reshape,
+    sum_,
+    unbroadcast as unbroadcast,
 )
+from lamina.ops.rules import first, shape_error
+from lamina.shapes import Dim, Shape
+
+
+
+
 
 
 # ---- views ---------------------------------------------------------------------------------------
@@ -69,50 +54,6 @@ permute = Op(
     samples=(Sample((((3, 4), -2, 2),), {"axes": (1, 0)}),
              Sample((((2, 3, 4), -2, 2),), {"axes": (2, 0, 1)})),
 )
-
-
-def _expanded(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
-    old, new = inputs[0].shape, tuple(attrs["shape"])
-    tail = new[len(new) - len(old):]
-    if len(old) > len(new) or any(a != 1 and a != b for a, b in zip(old, tail, strict=True)):
-        raise shape_error(op, inputs, f"cannot become {list(new)}")
-    return new
-
-
-def _batch_expand(op: Op, inputs: Sequence[Node], batched: Sequence[bool], attrs: Attrs) -> Node:
-    x, shape = inputs[0], attrs["shape"]
-    inner = (1,) * (len(shape) - x.ndim + 1) + x.shape[1:]
-    return op(reshape(x, shape=(x.shape[0], *inner)), shape=(x.shape[0], *shape))
-
-
-def _expand_map(old: Shape, shape: Shape) -> ViewMap:
-    offset = len(shape) - len(old)
-    return tuple((0, () if d == 1 else ((offset + i, 1),)) for i, d in enumerate(old))
-
-
-expand = Op(
-    "expand", Kind("view", "axes of size 1 grow, new axes come in front", _expanded, _batch_expand),
-    "Axes of size 1 repeated without a copy (broadcast_to).",
-    numpy=lambda x, shape: np.broadcast_to(x, shape), dtype=first,
-    vjp=lambda g, y, x, shape: (unbroadcast(g, x.shape),),
-    emit=_expand_map, sizes=("shape",), cost=0, onnx="Expand",
-    samples=(Sample((((3, 1), -2, 2),), {"shape": (3, 4)}),
-             Sample((((4,), -2, 2),), {"shape": (2, 3, 4)})),
-)
-
-
-def unbroadcast(g: Node, shape: Shape) -> Node:
-    """The cotangent of a broadcast: summed over the axes that were stretched or added."""
-    if g.shape == shape:
-        return g
-    from lamina.ops.reduction import sum_
-
-    offset = g.ndim - len(shape)
-    axes = tuple(i for i in range(g.ndim)
-                 if i < offset or (shape[i - offset] == 1 and g.shape[i] != 1))
-    if axes:
-        g = sum_(g, axes=axes)
-    return g if g.shape == shape else reshape(g, shape=shape)
 
 
 def _sliced(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
@@ -240,8 +181,6 @@ def _view_numpy(x: np.ndarray, shape: Any, map: Any) -> np.ndarray:
 
 # ---- fold: the transpose of windows --------------------------------------------------------------
 def _fold_body(g: Node, shape: Shape, axes: Any, window: Any, stride: Any, dilation: Any) -> Node:
-    from lamina.ops.reduction import sum_
-
     rank = len(shape)
     zeros = [0] * g.ndim
     low, high, interior = list(zeros), list(zeros), list(zeros)
@@ -387,4 +326,3 @@ iota = Op(
 )
 
 OPS = (reshape, permute, expand, slice_, windows, view, fold, pad, concat, iota)
-__all__ = ["OPS", "lift"]

@@ -16,9 +16,9 @@ from lamina import dtypes
 from lamina.dtypes import DType
 from lamina.graph.node import Attrs, Kind, Node, Op, Sample, constant
 from lamina.ops import scalar
+from lamina.ops.broadcasting import sum_ as sum_
 from lamina.ops.elementwise import cast, divide, equal, multiply, where
 from lamina.ops.kinds import REDUCTION, boolean, first, shape_error
-from lamina.ops.movement import expand
 from lamina.shapes import Shape
 
 NUMBERS = (*dtypes.INTEGERS, *dtypes.FLOATS)
@@ -38,13 +38,6 @@ def reduction(name: str, doc: str, numpy: Callable[..., Any], emit: Callable[...
 
 
 # ---- sums and products ---------------------------------------------------------------------------
-sum_ = reduction(
-    "sum", "The sum over some axes.",
-    lambda x, axes: np.sum(x, axis=axes, keepdims=True, dtype=x.dtype),
-    lambda b, acc, x: acc + x, 0, lambda g, y, x, axes: expand(g, shape=x.shape), ulp=4,
-    onnx="ReduceSum")
-
-
 def _prod_vjp(g: Node, y: Node, x: Node, axes: tuple[int, ...]) -> Node:
     """y / x; where an axis holds one zero, only that zero moves the product, by the others'."""
     zero, one = constant(0.0, x.dtype), constant(1.0, x.dtype)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from lamina.graph.node import Op
 from lamina.ops import (
+    activation,
     composite,
     contraction,
     convolution,
@@ -14,6 +15,7 @@ from lamina.ops import (
     movement,
     ordering,
     pooling,
+    random,
     reduction,
 )
 
@@ -27,6 +29,8 @@ SECTIONS: tuple[tuple[str, tuple[Op, ...]], ...] = (
     ("convolution", convolution.OPS),
     ("pooling", pooling.OPS),
     ("composite", composite.OPS),
+    ("activation", activation.OPS),
+    ("random", random.OPS),
 )
 
 

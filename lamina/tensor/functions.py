@@ -16,9 +16,10 @@ from lamina import dtypes
 from lamina.dtypes import DType, as_dtype
 from lamina.errors import ArgumentError, IndexingError, ShapeError
 from lamina.graph.node import Node, as_nodes
-from lamina.ops import contraction, indexing, ordering, subscript
+from lamina.ops import einsum as products
+from lamina.ops import indexing, ordering, subscript
 from lamina.ops import movement as moves
-from lamina.ops.kinds import prepare
+from lamina.ops.promotion import prepare
 from lamina.ops.table import TABLE
 from lamina.tensor.array import Tensor, tensor
 from lamina.tensor.creation import generator, shape_of
@@ -549,12 +550,12 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
 
 def einsum(spec: str, *operands: Any) -> Tensor:
     """Sums of products by index letters."""
-    return Tensor(contraction.einsum(spec, *(node_of(x) for x in operands)))
+    return Tensor(products.einsum(spec, *(node_of(x) for x in operands)))
 
 
 def tensordot(x: Any, y: Any, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Tensor:
     """Sums of products over pairs of axes."""
-    return Tensor(contraction.tensordot(node_of(x), node_of(y), axes))
+    return Tensor(products.tensordot(node_of(x), node_of(y), axes))
 
 
 def vecdot(x: Any, y: Any, axis: int = -1) -> Tensor:

@@ -63,7 +63,8 @@ def test_a_specification_that_does_not_fit_is_an_error(spec: str, shapes: list):
         einsum(spec, *[array(*s) for s in shapes])
 
 
-@pytest.mark.parametrize("axes", [((1,), (0,)), ((), ()), ((0, 1), (2, 0)), ((1, 0), (0, 2))])
+@pytest.mark.parametrize("axes", [((1,), (0,)), ((), ()), ((0, 1), (2, 0)), ((1, 0), (0, 2)),
+                                  ((-1,), (-3,)), 0, 1])
 def test_tensordot(axes: tuple):
     x, y = array(2, 3), array(3, 4, 2)
     result, = evaluate([tensordot(x, y, axes)])
