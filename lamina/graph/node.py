@@ -82,13 +82,13 @@ class Op:
 class Node:
     """One use of an op, or a leaf that holds a value.
 
-    `value` is the buffer once it is computed. `tracked`: a gradient may flow through. `owner`: a
-    weak reference to the tensor that holds a leaf. `consumed`: backward has passed, so the history
-    is dropped as soon as the value is known.
+    `value` is the buffer once it is computed. `tracked`: a gradient may flow through. `variable`:
+    gradients end here and are handed out. `owner`: a weak reference to the tensor that holds it.
+    `consumed`: backward has passed, so the history is dropped as soon as the value is known.
     """
 
-    __slots__ = ("op", "inputs", "attrs", "shape", "dtype", "value", "tracked", "consumed", "owner",
-                 "where", "__weakref__")
+    __slots__ = ("op", "inputs", "attrs", "shape", "dtype", "value", "tracked", "variable", "consumed",
+                 "owner", "where", "__weakref__")
 
     def __init__(self, op: Op, inputs: tuple[Node, ...], attrs: Attrs, shape: Shape, dtype: DType,
                  value: Any = None, tracked: bool = False) -> None:
@@ -99,6 +99,7 @@ class Node:
         self.dtype = dtype
         self.value = value
         self.tracked = tracked
+        self.variable = False
         self.consumed = False
         self.owner: Any = None
         self.where: tuple[str, int] | None = None

@@ -17,7 +17,7 @@ import numpy as np
 
 from lamina.config import settings
 from lamina.dtypes import DType
-from lamina.errors import DeviceError
+from lamina.errors import CompileError, DeviceError
 from lamina.graph.node import BUFFER, Node, is_leaf, topological
 from lamina.runtime import instance
 from lamina.runtime.buffers import Buffer, from_array
@@ -63,7 +63,7 @@ def run(roots: list[Node]) -> None:
 def settle(node: Node, value: Buffer) -> None:
     """Store a value; history that no gradient needs any more is dropped."""
     node.value = value
-    if node.consumed or not node.tracked or node.owner is not None:
+    if node.consumed or not node.tracked or node.variable:
         node.inputs = ()
         node.op = BUFFER
         node.attrs = {}
@@ -128,7 +128,8 @@ def _bind(order: Sequence[Node], roots: Sequence[Node]) -> Bound:
     program = _compile(order, roots, template)
     family.insert(0, (template, program))
     values = template.match(fills)
-    assert values is not None  # the template was made from these fills
+    if values is None:
+        raise CompileError("template", rule="a template matches the graph that it was made from")
     return program.bind(values)
 
 

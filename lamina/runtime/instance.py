@@ -78,10 +78,11 @@ class Template:
             if all(_same(x, column[0]) for x in column):
                 self.fills.append(column[0])
                 continue
-            if column not in known:
-                known[column] = variable(f"s{len(known)}")
-                self.variables.append(known[column])
-            self.fills.append(known[column])
+            key = tuple((type(x), x) for x in column)
+            if key not in known:
+                known[key] = variable(f"s{len(known)}")
+                self.variables.append(known[key])
+            self.fills.append(known[key])
 
     def match(self, fills: tuple[Any, ...]) -> dict[Var, Any] | None:
         """The variables' values in another graph of the structure, if it fits."""

@@ -47,19 +47,19 @@ class Tensor:
     array([2., 4.], dtype=float32)
     """
 
-    __slots__ = ("node", "_grad", "requires_grad", "__weakref__", "__dict__")
+    __slots__ = ("node", "_grad", "_requires_grad", "__weakref__", "__dict__")
     __array_priority__ = 1000
 
     def __init__(self, node: Node, requires_grad: bool = False) -> None:
         self._grad: Tensor | None = None
-        self.requires_grad = requires_grad
+        self._requires_grad = requires_grad
         if requires_grad:
             node = detached(node)
-            node.tracked = True
-            node.owner = weakref.ref(self)
+            node.tracked = node.variable = True
         self.node = node
+        node.owner = reference = weakref.ref(self)
         if node.value is None and not traces:
-            execute.pending[id(self)] = weakref.ref(self)
+            execute.pending[id(self)] = reference
 
     # -- what it is ----------------------------------------------------------------------------
     @property
@@ -86,6 +86,20 @@ class Tensor:
     def device(self) -> str:
         """Where it is computed."""
         return settings.device
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether `backward` adds up a gradient here."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if value != self._requires_grad:
+            if value and not self.dtype.is_float:
+                raise DTypeError("requires_grad", operands=[("x", self.dtype.name)],
+                                 rule="only floats have gradients")
+            self._requires_grad = value
+            self._set(detached(self.node))
 
     @property
     def grad(self) -> Tensor | None:
@@ -175,8 +189,8 @@ class Tensor:
             raise GradientError("backward", operands=[("x", f"{self.dtype.name} {list(self.shape)}")],
                                 rule="only a single number has a gradient without a cotangent",
                                 hint="x.sum().backward(), or x.backward(gradient)")
-        order = topological([root], stop=lambda n: n.owner is not None or not n.inputs)
-        leaves = [n for n in order if n.owner is not None and n.tracked]
+        order = topological([root], stop=lambda n: n.variable or not n.inputs)
+        leaves = [n for n in order if n.variable and n.tracked]
         if not leaves:
             gone = root.consumed
             raise GradientError("backward", operands=[("x", f"{self.dtype.name} {list(self.shape)}")],
@@ -193,7 +207,7 @@ class Tensor:
                 owner._accumulate(found[id(node)])
         if not retain_graph:
             for node in order:
-                if node.owner is None:
+                if not node.variable:
                     node.consumed = True
 
     def _accumulate(self, g: Node) -> None:
@@ -216,14 +230,12 @@ class Tensor:
         return self
 
     def _set(self, node: Node) -> None:
-        if self.requires_grad:
-            node.tracked = True
-            node.owner = weakref.ref(self)
-        elif traces or node.value is not None:
-            node.owner = weakref.ref(self)
+        if self._requires_grad:
+            node.tracked = node.variable = True
         self.node = node
+        node.owner = reference = weakref.ref(self)
         if node.value is None and not traces:
-            execute.pending[id(self)] = weakref.ref(self)
+            execute.pending[id(self)] = reference
 
 
 def detached(node: Node) -> Node:

@@ -95,9 +95,10 @@ def _record(function: Callable[..., Any], leaves: Sequence[Any], structure: Any)
     for x in leaves:
         if isinstance(x, Tensor):
             node = leaf(None, x.shape, x.dtype, tracked=x.requires_grad)
+            node.variable = x.requires_grad
             numbers[id(node)] = len(numbers)
             stand_in = Tensor.__new__(Tensor)
-            stand_in.node, stand_in.requires_grad, stand_in._grad = node, x.requires_grad, None
+            stand_in.node, stand_in._requires_grad, stand_in._grad = node, x.requires_grad, None
             stand_ins.append(stand_in)
         else:
             stand_ins.append(x)
@@ -120,6 +121,7 @@ def _record(function: Callable[..., Any], leaves: Sequence[Any], structure: Any)
                                 rule="a compiled function returns tensors, in any nesting")
     roots = [x.node for x in outputs] + [node for _, node in changed]
     order = topological(roots)
+    execute.evaluate([t.node for t, _ in trace.assigned.values()])
     sources = [_source(n, numbers) for n in order if is_leaf(n)]
     return _Recording(order, roots, sources, out_structure, len(outputs),
                       [(t, t.requires_grad) for t, _ in changed])
@@ -129,7 +131,7 @@ def _source(node: Node, numbers: dict[int, int]) -> Any:
     if id(node) in numbers:
         return numbers[id(node)]
     owner = node.owner() if node.owner is not None else None
-    return owner if owner is not None else node
+    return owner if owner is not None and owner.node is node else node
 
 
 def _replay(recording: _Recording, tensors: Sequence[Tensor]) -> Any:
@@ -149,6 +151,7 @@ def _replay(recording: _Recording, tensors: Sequence[Tensor]) -> Any:
     for (t, requires_grad), value in zip(recording.changed, values[recording.results:],
                                          strict=True):
         node = leaf(value, t.node.shape, t.node.dtype, requires_grad)
+        node.variable = requires_grad
         node.owner = weakref.ref(t)
         t.node = node
     return tree.unflatten(recording.structure, results)

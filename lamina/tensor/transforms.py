@@ -52,7 +52,7 @@ def _variable(x: Any) -> Any:
     """A stand-in that gradients flow to, connected to x if x has a history of its own."""
     if not isinstance(x, Tensor):
         return x
-    if x.node.tracked and x.node.owner is None:
+    if x.node.tracked and not x.node.variable:
         return x
     node = detached(x.node)
     node.tracked = x.dtype.is_float
@@ -210,7 +210,7 @@ def _one(x: Any, axis: int | None, batched: dict[Node, Node], sizes: set[int]) -
     example = leaf(None, node.shape[1:], node.dtype, tracked=node.tracked)
     batched[example] = node
     stand_in = Tensor.__new__(Tensor)
-    stand_in.node, stand_in.requires_grad, stand_in._grad = example, False, None
+    stand_in.node, stand_in._requires_grad, stand_in._grad = example, False, None
     return stand_in
 
 

@@ -32,7 +32,7 @@ def pull(root: Node, wrt: Sequence[Node], cotangent: Node, stop: frozenset[int] 
     nodes whose ids are in `stop`."""
     wanted = {id(w) for w in wrt}
     order = topological([root], stop=lambda n: (
-        id(n) in stop or not n.inputs or n.owner is not None))
+        id(n) in stop or not n.inputs or n.variable))
     depends = set(wanted)
     for node in order:
         if node.tracked and id(node) not in stop and any(id(i) in depends for i in node.inputs):
@@ -41,7 +41,7 @@ def pull(root: Node, wrt: Sequence[Node], cotangent: Node, stop: frozenset[int] 
     for node in reversed(order):
         g = cotangents.get(id(node))
         if (g is None or id(node) not in depends or id(node) in stop or not node.inputs
-                or node.owner is not None):
+                or node.variable):
             continue
         for x, c in zip(node.inputs, _vjp(node, g), strict=True):
             if c is not None and id(x) in depends and x.dtype.is_float:

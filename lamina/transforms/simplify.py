@@ -183,7 +183,10 @@ def reduce_of_permuted(node: Node) -> Node | None:
     axes = [i for i, target in enumerate(order) if target in node.attrs["axes"]]
     if [order[i] for i in axes] != sorted(order[i] for i in axes):
         return None  # argmax counts places in the order of the axes
-    return view(node.op(x, axes=tuple(axes)), shape=node.shape, map=index)
+    shape = tuple(1 if i in axes else d for i, d in enumerate(x.shape))
+    inner = Node(node.op, (x,), {**node.attrs, "axes": tuple(axes)}, shape, node.dtype)
+    inner.where = node.where
+    return view(inner, shape=node.shape, map=index)
 
 
 def fold_constants(node: Node) -> Node | None:
