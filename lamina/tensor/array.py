@@ -57,7 +57,9 @@ class Tensor:
             node = detached(node)
             node.tracked = node.variable = True
         self.node = node
-        node.owner = reference = weakref.ref(self)
+        reference = weakref.ref(self)
+        if node.owner is None or node.owner() is None:
+            node.owner = reference
         if node.value is None and not traces:
             execute.pending[id(self)] = reference
 
@@ -239,8 +241,9 @@ class Tensor:
 
 
 def detached(node: Node) -> Node:
-    """A node of the same value without a history, never the same object."""
-    if node.value is not None:
+    """A node of the same value without a history, never the same object. Inside `compile` it
+    refers to the node itself, whose value the next call may have changed."""
+    if node.value is not None and not traces:
         return leaf(node.value, node.shape, node.dtype)
     index = tuple((0, ((i, 1),)) for i in range(node.ndim))
     new = view(node, shape=node.shape, map=index)

@@ -43,8 +43,8 @@ def test_lines_for_a_file():
     clock, stream = Clock(), io.StringIO()
     train(Progress(batch_size=100, unit="images", stream=stream, clock=clock), clock)
     assert stream.getvalue().splitlines() == [
-        "epoch 1/2  loss 0.2500  accuracy 0.9000  50 images/s  8.0 s",
-        "epoch 2/2  loss 0.2500  accuracy 0.9000  100 images/s  4.0 s",
+        "epoch 1/2  loss 0.2500  accuracy 0.9000  50 images/s  8.00 s",
+        "epoch 2/2  loss 0.2500  accuracy 0.9000  100 images/s  4.00 s",
     ]
 
 
@@ -53,7 +53,7 @@ def test_long_epochs_have_a_line_every_ten_seconds():
     train(Progress(batch_size=100, stream=stream, clock=clock), clock, epochs=1, steps=15)
     assert stream.getvalue().splitlines() == [
         "epoch 1/1  step 6/15  loss 0.2500  accuracy 0.9000  100 examples/s  0:09 left",
-        "epoch 1/1  loss 0.2500  accuracy 0.9000  79 examples/s  19.0 s",
+        "epoch 1/1  loss 0.2500  accuracy 0.9000  79 examples/s  19.00 s",
     ]
 
 

