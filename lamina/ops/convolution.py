@@ -26,27 +26,22 @@ NUMBERS = (*dtypes.INTEGERS, *dtypes.FLOATS)
 
 
 # ---- the geometry --------------------------------------------------------------------------------
-def margins(x: Node, low: Sequence[Dim], high: Sequence[Dim], interior: Sequence[int] | None = None,
-            value: float = 0.0) -> Node:
-    """x [n, *space, c] with borders around the axes of space; negative ones cut."""
+def margins(x: Node, low: Sequence[int], high: Sequence[Dim],
+            interior: Sequence[int] | None = None, value: float = 0.0, bound: int = 0) -> Node:
+    """x [n, *space, c] with borders around the axes of space; negative ones cut.
+
+    bound: no high margin is above it; needed where one is a symbolic size.
+    """
     low, high = (0, *low, 0), (0, *high, 0)
     inner = (0, *interior, 0) if interior is not None else (0,) * x.ndim
-    if any(_positive(m) for m in (*low, *high, *inner)):
-        x = pad(x, low=tuple(map(_grown, low)), high=tuple(map(_grown, high)), interior=inner,
-                value=value)
-    if any(_positive(-m) for m in (*low, *high)):
-        cut_low, cut_high = [_grown(-m) for m in low], [_grown(-m) for m in high]
-        shape = tuple(d - a - b for d, a, b in zip(x.shape, cut_low, cut_high, strict=True))
-        x = slice_(x, starts=tuple(cut_low), steps=(1,) * x.ndim, shape=shape)
-    return x
-
-
-def _positive(margin: Dim) -> bool:
-    return not isinstance(margin, int) or margin > 0
-
-
-def _grown(margin: Dim) -> Dim:
-    return max(margin, 0) if isinstance(margin, int) else margin
+    grown = [max(m, 0) if isinstance(m, int) else bound for m in high]
+    wanted = tuple(lo + d + (d - 1) * gap + hi
+                   for lo, d, gap, hi in zip(low, x.shape, inner, high, strict=True))
+    if any(m > 0 for m in (*low, *grown, *inner)):
+        x = pad(x, low=tuple(max(m, 0) for m in low), high=tuple(grown), interior=inner, value=value)
+    if x.shape == wanted:
+        return x
+    return slice_(x, starts=tuple(max(-m, 0) for m in low), steps=(1,) * x.ndim, shape=wanted)
 
 
 def _windows_in(size: Dim, kernel: Dim, stride: int, dilation: int) -> Dim:
@@ -58,8 +53,7 @@ def _check(op: Op, x: Node, w: Node, channels: Dim, groups: int, **per_axis: Seq
     """The number of axes of space."""
     rank = x.ndim - 2
     if rank not in (1, 2, 3) or w.ndim != x.ndim:
-        raise shape_error(op, [x, w], f"{w.ndim} axes", rule="x is [n, *space, c], and the weights "
-                          "have as many axes")
+        raise shape_error(op, [x, w], f"{w.ndim} axes", rule="x is [n, *space, c], and the weights have as many axes")
     for name, values in per_axis.items():
         if len(values) != rank:
             raise shape_error(op, [x, w], f"{name} {values}", rule=f"{name} has {rank} entries")
@@ -225,8 +219,14 @@ def _transpose_body(x: Node, w: Node, stride: Ints, padding: Pairs, output_paddi
     low = [r - lo for r, lo in zip(reach, lows, strict=True)]
     high = [size + r - lo - (n - 1) * s - 1 for size, r, lo, n, s in
             zip(sizes, reach, low, x.shape[1:-1], stride, strict=True)]
-    wide = margins(x, low, high, [s - 1 for s in stride])
+    wide = margins(x, low, high, [s - 1 for s in stride], bound=_bound(w, stride, dilation))
     return _correlate(wide, flip(w, back), (1,) * rank, dilation, groups, swapped=True)
+
+
+def _bound(w: Node, stride: Ints, dilation: Ints) -> int:
+    """More than any margin of a transposed convolution: what one window and one stride reach."""
+    reach = [d * k for d, k in zip(dilation, w.shape[2:], strict=True) if isinstance(k, int)]
+    return max(reach, default=0) + max(stride)
 
 
 def _by_phase(x: Node, w: Node, stride: Ints, lows: Ints, sizes: Shape, groups: int) -> Node:
@@ -261,7 +261,8 @@ def _phase(x: Node, w: Node, phase: Ints, stride: Ints, lows: Ints, shape: Shape
         parts.append(m)
     part = slice_(w, starts=tuple(starts), steps=tuple(steps), shape=tuple(parts))
     ones = (1,) * len(stride)
-    return _correlate(margins(x, low, high), part, ones, ones, groups, swapped=True)
+    wide = margins(x, low, high, bound=_bound(w, stride, ones))
+    return _correlate(wide, part, ones, ones, groups, swapped=True)
 
 
 def _interleaved(phases: list[Node], stride: Ints, shape: Shape) -> Node:
@@ -287,7 +288,7 @@ def _transpose_vjp(g: Node, y: Node, x: Node, w: Node, stride: Ints, padding: Pa
     lows = [lo for lo, _ in padding]
     wide = [(n - 1) * s + d * (k - 1) + 1 - size - lo for n, s, d, k, size, lo in
             zip(x.shape[1:-1], stride, dilation, w.shape[2:], g.shape[1:-1], lows, strict=True)]
-    grown = margins(g, lows, wide)
+    grown = margins(g, lows, wide, bound=max(hi for _, hi in padding))
     zero = ((0, 0),) * len(stride)
     dx = conv(grown, w, stride=stride, padding=zero, dilation=dilation, groups=groups)
     return dx, _weight_gradient(grown, x, w, stride, dilation, groups)

@@ -120,7 +120,7 @@ def _back(spread: Node, x: Node, wide: Node, window: Ints, stride: Ints, padding
     low = [-lo for lo, _ in padding]
     high = [d + lo - w for d, (lo, _), w in
             zip(x.shape[1:-1], padding, wide_g.shape[1:-1], strict=True)]
-    return margins(wide_g, low, high)
+    return margins(wide_g, low, high, bound=max(window))
 
 
 def _numpy_windows(x: np.ndarray, window: Ints, stride: Ints, padding: Pairs, dilation: Ints,

@@ -7,6 +7,7 @@ size 1. `emit` says how two values combine; `identity` is the value of no elemen
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -91,8 +92,8 @@ ARG_REDUCTION = Kind("reduction", "the reduced axes lie side by side; they stay 
 
 
 def _located_numpy(find: Callable[..., Any], x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    start = axes[0]
-    flat = x.reshape(*x.shape[:start], -1, *x.shape[start + len(axes):])
+    start, stop = axes[0], axes[-1] + 1
+    flat = x.reshape(*x.shape[:start], math.prod(x.shape[start:stop]), *x.shape[stop:])
     found = find(flat, axis=start).astype(np.int32)
     return found.reshape([1 if i in axes else d for i, d in enumerate(x.shape)])
 

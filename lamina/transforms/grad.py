@@ -67,7 +67,7 @@ def through_body(node: Node, g: Node) -> list[Node | None]:
         body = node.op.body(*inputs, **node.attrs)  # type: ignore[misc]
     stop = frozenset(id(x) for x in inputs)
     found = pull(body, inputs, g, stop)
-    return [found.get(id(x)) for x in inputs]
+    return [found.pop(id(x), None) for x in inputs]  # all of it to the first of equal inputs
 
 
 def push(roots: Sequence[Node], wrt: Sequence[Node], tangents: Sequence[Node]) -> list[Node]:
