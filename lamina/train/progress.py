@@ -153,7 +153,7 @@ class Meter:
         """Figures of a whole epoch, compiling and validation included."""
         seconds = self.clock() - self._epoch_start
         rate = self.done * self.batch_size / max(seconds, 1e-9)
-        return f"{_figures(logs)}  {rate:,.0f} {self.unit}/s  {seconds:.1f} s"
+        return f"{_figures(logs)}  {rate:,.0f} {self.unit}/s  {seconds:.2f} s"
 
 
 def _figures(logs: Mapping[str, float]) -> str:
