@@ -32,7 +32,7 @@ def _batch_reshape(op: Op, inputs: Sequence[Node], batched: Sequence[bool], attr
 
 RESHAPE = Kind("reshape", "the number of elements stays", _reshape_shape, _batch_reshape)
 
-reshape = Op(
+reshape: Op = Op(
     "reshape", RESHAPE, "The same elements, row by row, in another shape.",
     numpy=lambda x, shape: np.reshape(x, shape), dtype=first,
     vjp=lambda g, y, x, shape: (reshape(g, shape=x.shape),),

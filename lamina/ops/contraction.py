@@ -1,7 +1,7 @@
 """Sums of products: one primitive for matrix products, einsum, convolution and all their gradients.
 
-In: two arrays and, for each of their axes, which loop variables address it. Out: one axis for each of
-the first `n_out` variables, summed over the others.
+In: two arrays and, for each of their axes, which loop variables address it. Out: one axis for each
+of the first `n_out` variables, summed over the others.
 
     matmul       out[m, n] = sum_k a[m, k] b[k, n]           a: (m) (k)            b: (k) (n)
     convolution  out[n, o, f] = sum_ck x[n, s*o + d*k, c] w[f, c, k]
@@ -30,12 +30,16 @@ NUMBERS = (*dtypes.INTEGERS, *dtypes.FLOATS)
 # ---- the primitive -------------------------------------------------------------------------------
 def _contracted(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
     sizes, n_out, maps = attrs["sizes"], attrs["n_out"], attrs["maps"]
-    used = [{v for terms in m for v, _ in terms} for m in maps]
+    listed = [[v for terms in m for v, _ in terms] for m in maps]
+    used = [set(variables) for variables in listed]
     for x, m in zip(inputs, maps, strict=True):
         if len(m) != x.ndim:
             raise shape_error(op, inputs, f"{len(m)} axes are mapped")
         for d, terms in zip(x.shape, m, strict=True):
             _check_axis(op, inputs, d, terms, sizes)
+    if [len(u) for u in used] != [len(v) for v in listed]:
+        raise shape_error(op, inputs, "a variable occurs twice",
+                          rule="a variable addresses one axis of an operand")
     if len(used[0] | used[1]) != len(sizes) or not (
         set(range(n_out, len(sizes))) <= used[0] & used[1]
     ):
@@ -48,7 +52,7 @@ def _check_axis(op: Op, inputs: Sequence[Node], d: Dim, terms: Terms, sizes: Sha
     if len(terms) > 2 or any(c < 1 for _, c in terms):
         raise shape_error(op, inputs, f"index {terms}",
                           rule="at most two variables address an axis, with positive factors")
-    known = [sizes[v] for v, _ in terms if isinstance(sizes[v], int)]
+    known = [n for v, _ in terms if isinstance(n := sizes[v], int)]
     if not isinstance(d, int) or len(known) != len(terms):
         return
     reach = 1 + sum(c * (n - 1) for (_, c), n in zip(terms, known, strict=True))
@@ -126,8 +130,10 @@ def transpose(x: Node, x_map: Map, g: Node, g_map: Map, other: Node, other_map: 
 
 
 def _slid(size: Dim, terms: Terms, operands: tuple[_Operand, _Operand], sizes: list[Dim]) -> bool:
-    """Read one operand through a window along a new variable, if the two variables of `terms` are
-    plain axes of one operand each."""
+    """Read one operand through a window along a new variable, if that can be.
+
+    It can where the two variables of `terms` are plain axes of one operand each.
+    """
     (o, s), (k, d) = terms
     for padded, flipped in (operands, operands[::-1]):
         p, q = padded.axis_of(o), flipped.axis_of(k)
@@ -165,7 +171,7 @@ def _folded(x: Node, folds: Sequence[tuple[int, Terms]], shape: Sequence[Dim]) -
 
 def contract_over(out: Sequence[int], a: Node, a_map: Sequence[Terms], b: Node,
                   b_map: Sequence[Terms], sizes: Sequence[Dim]) -> Node:
-    """`contract` with variables of any numbers: `out` become the axes, the other ones are summed."""
+    """`contract` with variables of any numbers: `out` become the axes, the others are summed."""
     summed = [v for v in dict.fromkeys(v for m in (a_map, b_map) for terms in m for v, _ in terms)
               if v not in out]
     order = [*out, *summed]

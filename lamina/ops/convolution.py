@@ -1,6 +1,6 @@
 """Convolution and transposed convolution over one to three axes, channels last.
 
-In: x [n, *space, c] and weights [out, c / groups, *kernel] (transposed: [c, out / groups, *kernel]).
+In: x [n, *space, c] and weights [out, c / groups, *kernel], transposed [c, out / groups, *kernel].
 Out: [n, *space, out]. Each is the other's gradient to x; the gradient to the weights is one more
 contraction. `padding` is ((low, high), ...), one pair for each axis of space.
 """
@@ -38,7 +38,8 @@ def margins(x: Node, low: Sequence[int], high: Sequence[Dim],
     wanted = tuple(lo + d + (d - 1) * gap + hi
                    for lo, d, gap, hi in zip(low, x.shape, inner, high, strict=True))
     if any(m > 0 for m in (*low, *grown, *inner)):
-        x = pad(x, low=tuple(max(m, 0) for m in low), high=tuple(grown), interior=inner, value=value)
+        x = pad(x, low=tuple(max(m, 0) for m in low), high=tuple(grown), interior=inner,
+                value=value)
     if x.shape == wanted:
         return x
     return slice_(x, starts=tuple(max(-m, 0) for m in low), steps=(1,) * x.ndim, shape=wanted)
@@ -53,7 +54,8 @@ def _check(op: Op, x: Node, w: Node, channels: Dim, groups: int, **per_axis: Seq
     """The number of axes of space."""
     rank = x.ndim - 2
     if rank not in (1, 2, 3) or w.ndim != x.ndim:
-        raise shape_error(op, [x, w], f"{w.ndim} axes", rule="x is [n, *space, c], and the weights have as many axes")
+        raise shape_error(op, [x, w], f"{w.ndim} axes",
+                          rule="x is [n, *space, c], and the weights have as many axes")
     for name, values in per_axis.items():
         if len(values) != rank:
             raise shape_error(op, [x, w], f"{name} {values}", rule=f"{name} has {rank} entries")
@@ -73,7 +75,7 @@ def _grouped(w: Node, groups: int) -> Node:
     return reshape(w, shape=(groups, w.shape[0] // groups, *w.shape[1:]))
 
 
-# Loop variables: 0 batch, 1 group, 2 channel of w's first axis, 3 of its second, 4.. space, 7.. kernel
+# Loop variables: batch, group, the channel of w's first axis, of its second, space, kernel.
 _BATCH, _GROUP, _FIRST, _SECOND, _SPACE, _KERNEL = 0, 1, 2, 3, 4, 7
 
 
@@ -100,8 +102,10 @@ def _maps(rank: int, groups: int, channel: int) -> tuple[Map, Map, Map]:
 
 
 def _correlate(x: Node, w: Node, stride: Ints, dilation: Ints, groups: int, swapped: bool) -> Node:
-    """sum over kernel and channels of x[n, s*o + d*k, c] w[.., k]. The channels of x are w's second
-    axis, or its first if `swapped`. No margins."""
+    """sum over kernel and channels of x[n, s*o + d*k, c] w[.., k], without margins.
+
+    The channels of x are w's second axis, or its first if `swapped`.
+    """
     rank = x.ndim - 2
     into, out = (_FIRST, _SECOND) if swapped else (_SECOND, _FIRST)
     kernel = w.shape[2:]
@@ -161,14 +165,12 @@ def _conv_numpy(x: np.ndarray, w: np.ndarray, stride: Ints, padding: Pairs, dila
     x = np.pad(x, ((0, 0), *padding, (0, 0)))
     reach = [(k - 1) * d + 1 for k, d in zip(w.shape[2:], dilation, strict=True)]
     view = np.lib.stride_tricks.sliding_window_view(x, reach, axis=tuple(range(1, rank + 1)))
-    view = view[(slice(None), *(slice(None, None, s) for s in stride), slice(None),
-                 *(slice(None, None, d) for d in dilation))]
-    each, kernel = w.shape[1], tuple(range(-rank, 0))
-    parts = []
-    for i in range(groups):
-        part = view[(..., slice(i * each, (i + 1) * each), *(slice(None),) * rank)]
-        filters = w[i * (w.shape[0] // groups):(i + 1) * (w.shape[0] // groups)]
-        parts.append(np.tensordot(part, filters, ((-rank - 1, *kernel), (1, *kernel))))
+    strides = (slice(None, None, s) for s in stride)
+    view = view[(slice(None), *strides, slice(None), *(slice(None, None, d) for d in dilation))]
+    kernel = tuple(range(-rank, 0))
+    inputs, filters = np.split(view, groups, -rank - 1), np.split(w, groups)
+    parts = [np.tensordot(part, f, ((-rank - 1, *kernel), (1, *kernel)))
+             for part, f in zip(inputs, filters, strict=True)]
     return np.concatenate(parts, -1).astype(x.dtype)
 
 
@@ -189,7 +191,8 @@ conv = Op(
         _sample((1, 7, 4), (6, 2, 3), (2,), ((0, 1),), (2,), 2),
         _sample((2, 5, 5, 3), (3, 1, 3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 3),
         _sample((1, 5, 5, 2), (3, 2, 1, 1), (2, 2), ((0, 0), (0, 0)), (1, 1), 1),
-        _sample((1, 3, 4, 3, 2), (2, 2, 2, 3, 2), (1, 2, 1), ((0, 0), (1, 1), (0, 0)), (1, 1, 1), 1),
+        _sample((1, 3, 4, 3, 2), (2, 2, 2, 3, 2), (1, 2, 1), ((0, 0), (1, 1), (0, 0)), (1, 1, 1),
+                1),
         _sample((1, 5, 1), (1, 1, 2), (3,), ((2, 3),), (1,), 1)),
 )
 
@@ -210,12 +213,13 @@ def _transpose_body(x: Node, w: Node, stride: Ints, padding: Pairs, output_paddi
         raise shape_error(conv_transpose, [x, w], f"the result would have sizes {list(sizes)}",
                           rule="the padding leaves at least one element of each axis")
     lows = tuple(lo for lo, _ in padding)
-    phased = all(d == 1 for d in dilation) and any(s > 1 for s in stride) and all(
-        isinstance(k, int) for k in w.shape[2:])
-    if phased:
-        return _by_phase(x, w, stride, lows, sizes, groups)
+    kernel = tuple(k for k in w.shape[2:] if isinstance(k, int))
+    if len(kernel) != rank:
+        raise shape_error(conv_transpose, [x, w], rule="the sizes of the kernel are known")
+    if all(d == 1 for d in dilation) and any(s > 1 for s in stride):
+        return _by_phase(x, w, kernel, stride, lows, sizes, groups)
     back = tuple(range(2, 2 + rank))
-    reach = [d * (k - 1) for d, k in zip(dilation, w.shape[2:], strict=True)]
+    reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
     low = [r - lo for r, lo in zip(reach, lows, strict=True)]
     high = [size + r - lo - (n - 1) * s - 1 for size, r, lo, n, s in
             zip(sizes, reach, low, x.shape[1:-1], stride, strict=True)]
@@ -229,13 +233,17 @@ def _bound(w: Node, stride: Ints, dilation: Ints) -> int:
     return max(reach, default=0) + max(stride)
 
 
-def _by_phase(x: Node, w: Node, stride: Ints, lows: Ints, sizes: Shape, groups: int) -> Node:
-    """Output places with the same remainder by the stride see the same part of the kernel, so each
-    such phase is a convolution of its own with stride 1, and no zeros are multiplied."""
+def _by_phase(x: Node, w: Node, kernel: Ints, stride: Ints, lows: Ints, sizes: Shape, groups: int
+              ) -> Node:
+    """The same without multiplying zeros.
+
+    Output places with the same remainder by the stride see the same part of the kernel, so each
+    such phase is a convolution of its own with stride 1.
+    """
     rank = len(stride)
     counts = tuple((size - 1) // s + 1 for size, s in zip(sizes, stride, strict=True))
     shape = (x.shape[0], *counts, w.shape[1] * groups)
-    phases = [_phase(x, w, phase, stride, lows, shape, groups)
+    phases = [_phase(x, w, kernel, phase, stride, lows, shape, groups)
               for phase in places(*(range(s) for s in stride))]
     result = _interleaved(phases, stride, shape)
     if result.shape[1:-1] == sizes:
@@ -244,14 +252,18 @@ def _by_phase(x: Node, w: Node, stride: Ints, lows: Ints, sizes: Shape, groups: 
                   shape=(x.shape[0], *sizes, shape[-1]))
 
 
-def _phase(x: Node, w: Node, phase: Ints, stride: Ints, lows: Ints, shape: Shape, groups: int
-           ) -> Node:
-    """Output places i = s*q + phase. With i + low = s*t + r (t counted from q), only kernel places
-    k = s*m + r meet them, at x[q + t - m]."""
-    low, high, starts, steps, parts = [], [], [0, 0], [1, 1], list(w.shape[:2])
+def _phase(x: Node, w: Node, kernel: Ints, phase: Ints, stride: Ints, lows: Ints, shape: Shape,
+           groups: int) -> Node:
+    """Output places i = s*q + phase.
+
+    With phase + low = s*t + r, only kernel places k = s*m + r meet them, at x[q + t - m].
+    """
+    low: list[int] = []
+    high: list[Dim] = []
+    starts, steps, parts = [0, 0], [1, 1], list(w.shape[:2])
     for axis, (p, s, lo) in enumerate(zip(phase, stride, lows, strict=True)):
         t, r = divmod(p + lo, s)
-        m = max(0, -(-(w.shape[2 + axis] - r) // s))  # type: ignore[operator]
+        m = max(0, -(-(kernel[axis] - r) // s))
         if m == 0:
             return expand(constant(0, x.dtype), shape=shape)
         low.append(m - 1 - t)

@@ -37,12 +37,13 @@ def einsum(spec: str, *operands: Node) -> Node:
 
 
 def tensordot(x: Node, y: Node, axes: int | tuple[Sequence[int], Sequence[int]]) -> Node:
-    """The sum over axes[0] of x together with axes[1] of y; the other axes of x come first. An
-    integer: over the last so many axes of x and the first of y."""
+    """The sum over axes[0] of x together with axes[1] of y; the other axes of x come first.
+
+    An integer: over the last so many axes of x and the first of y.
+    """
     pairs = _axis_pairs(x, y, axes)
     if pairs is None:
-        raise ShapeError("tensordot", operands=[("x", str(list(x.shape))), ("y", str(list(y.shape))),
-                                                ("axes", str(axes))],
+        raise ShapeError("tensordot", operands=[*_described(x, y), ("axes", str(axes))],
                          rule="the axes that are summed together have the same size")
     x_map = list(range(x.ndim))
     y_map = [pairs.get(j, x.ndim + j) for j in range(y.ndim)]
@@ -67,11 +68,14 @@ def _axis_pairs(x: Node, y: Node, axes: int | tuple[Sequence[int], Sequence[int]
 def vecdot(x: Node, y: Node, axis: int = -1) -> Node:
     """The sum of x * y along one axis, counted from the end; the other axes broadcast."""
     if not -min(x.ndim, y.ndim) <= axis < 0 or x.shape[axis] != y.shape[axis]:
-        raise ShapeError("vecdot", operands=[("x", str(list(x.shape))), ("y", str(list(y.shape))),
-                                             ("axis", str(axis))],
+        raise ShapeError("vecdot", operands=[*_described(x, y), ("axis", str(axis))],
                          rule="the summed axes have the same size; the axis counts from the end")
     tail = "abcdefghijklmnopqrstuvwxyz"[: -1 - axis]
     return einsum(f"...z{tail},...z{tail}->...{tail}", x, y)
+
+
+def _described(x: Node, y: Node) -> list[tuple[str, str]]:
+    return [(name, f"{n.dtype.name} {list(n.shape)}") for name, n in (("x", x), ("y", y))]
 
 
 # ---- reading -------------------------------------------------------------------------------------
@@ -81,8 +85,10 @@ def _error(spec: str, operands: Sequence[Node], rule: str) -> ShapeError:
 
 
 def _read(spec: str, operands: Sequence[Node]) -> tuple[list[Letters], Letters]:
-    """Letters of each operand and of the output; the axes of `...` are called 0, 1, ... from the
-    last one on."""
+    """Letters of each operand and of the output.
+
+    The axes of `...` are called 0, 1, ... from the last one on.
+    """
     left, arrow, right = spec.replace(" ", "").partition("->")
     terms = left.split(",")
     if len(terms) != len(operands):
@@ -102,9 +108,9 @@ def _read(spec: str, operands: Sequence[Node]) -> tuple[list[Letters], Letters]:
 
 
 def _term(spec: str, operands: Sequence[Node], term: str, rank: int) -> Letters:
-    named = len(term.replace("...", ""))
-    extra = rank - named
-    if extra < 0 or (extra and "..." not in term) or not term.replace("...", "", 1).isalpha() and named:
+    named = term.replace("...", "", 1)
+    extra = rank - len(named)
+    if extra < 0 or (extra and "..." not in term) or not (named.isalpha() or not named):
         raise _error(spec, operands, "each axis has one letter, or is part of one ...")
     return _expanded(term, tuple(str(i) for i in reversed(range(extra))))
 
@@ -127,7 +133,7 @@ def _sizes(spec: str, operands: Sequence[Node], inputs: Sequence[Letters]) -> di
 
 # ---- computing -----------------------------------------------------------------------------------
 def _distinct(x: Node, letters: Letters, sizes: dict[str, Dim]) -> tuple[Node, Letters]:
-    """Axes of size 1 that stand for more are dropped, and of a repeated letter the diagonal taken."""
+    """Axes of size 1 that stand for more dropped, and the diagonal of repeated letters taken."""
     keep = [i for i, c in enumerate(letters) if x.shape[i] == sizes[c]]
     if len(keep) != x.ndim:
         x = reshape(x, shape=tuple(x.shape[i] for i in keep))

@@ -58,7 +58,7 @@ def _scattered(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
     return inputs[0].shape
 
 
-def _places(shape: Shape, inner: Sequence[int], indices: Sequence[np.ndarray], axes: Tuple,
+def _places(shape: Tuple, inner: Sequence[int], indices: Sequence[np.ndarray], axes: Tuple,
             dims: Tuple) -> tuple[np.ndarray, ...]:
     """For the oracle: one index array for each axis of the indexed array (of sizes `inner`)."""
     grid = np.indices(shape, sparse=True) if shape else ()
@@ -80,7 +80,7 @@ def _lead(node: Node, batched: bool) -> Node:
 
 
 def _full(node: Node, batched: bool, n: Dim) -> Node:
-    return node if batched else expand(reshape(node, shape=(1, *node.shape)), shape=(n, *node.shape))
+    return node if batched else expand(node, shape=(n, *node.shape))
 
 
 def _inner(attrs: Attrs, batched: bool) -> dict[str, Any]:
@@ -97,7 +97,8 @@ def _batch_gather(op: Op, inputs: Sequence[Node], batched: Sequence[bool], attrs
     return op(inputs[0], *indices, **_inner(attrs, batched[0]), shape=(n, *attrs["shape"]))
 
 
-def _batch_scatter_add(op: Op, inputs: Sequence[Node], batched: Sequence[bool], attrs: Attrs) -> Node:
+def _batch_scatter_add(op: Op, inputs: Sequence[Node], batched: Sequence[bool], attrs: Attrs
+                       ) -> Node:
     n = next(x.shape[0] for x, b in zip(inputs, batched, strict=True) if b)
     indices = [_lead(i, b) for i, b in zip(inputs[1:], batched[1:], strict=True)]
     return op(_full(inputs[0], batched[0], n), *indices, **_inner(attrs, True),
@@ -119,7 +120,8 @@ def _gather_vjp(g: Node, y: Node, x: Node, *indices: Node, axes: Tuple, dims: Tu
 
 
 gather = Op(
-    "gather", Kind("gather", "each index broadcasts to the result's shape", _gathered, _batch_gather),
+    "gather", Kind("gather", "each index broadcasts to the result's shape", _gathered,
+                   _batch_gather),
     "Elements of x at computed places.",
     numpy=lambda x, *indices, axes, dims, shape: x[_places(shape, x.shape, indices, axes, dims)]
     if x.ndim else np.broadcast_to(x, shape),
@@ -154,7 +156,8 @@ scatter_add = Op(
                         _scatter_added, _batch_scatter_add),
     "Zeros, to which the values are added at computed places, in the order of the values.",
     numpy=_scatter_add_numpy, dtype=first, vjp=_scatter_add_vjp, sizes=("shape",), cost=2, ulp=4,
-    takes=(*dtypes.INTEGERS, *dtypes.FLOATS), extra={"names": ("values", "index", "index", "index")},
+    takes=(*dtypes.INTEGERS, *dtypes.FLOATS),
+    extra={"names": ("values", "index", "index", "index")},
     samples=(Sample((((4, 3), -2, 2), ((4, 1), 0, 4.99)),
                     {"axes": (0,), "dims": (-1, 1), "shape": (5, 3)}, ("", "int64")),
              Sample((((2, 3, 3), -2, 2), ((2, 1, 1), 0, 4.99), ((1, 3, 1), 0, 3.99)),
@@ -212,7 +215,7 @@ check_range = Op(
 )
 
 
-# ---- places ---------------------------------------------------------------------------------------
+# ---- places --------------------------------------------------------------------------------------
 def wrapped(index: Node, size: Dim) -> Node:
     """Places that may count from the end (-1 is the last) as places from 0."""
     if index.dtype.kind == "u":

@@ -26,7 +26,8 @@ from lamina.shapes import Shape
 
 
 # ---- elementwise ---------------------------------------------------------------------------------
-def _batch_elementwise(op: Op, inputs: Sequence[Node], batched: Sequence[bool], attrs: Attrs) -> Node:
+def _batch_elementwise(op: Op, inputs: Sequence[Node], batched: Sequence[bool], attrs: Attrs
+                       ) -> Node:
     return op(*lift(inputs, batched), **attrs)
 
 

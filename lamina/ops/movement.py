@@ -16,17 +16,21 @@ from lamina.dtypes import DType
 from lamina.graph.node import Attrs, Kind, Node, Op, Sample
 from lamina.ops.broadcasting import (
     ViewMap as ViewMap,
+)
+from lamina.ops.broadcasting import (
     expand as expand,
+)
+from lamina.ops.broadcasting import (
     reshape as reshape,
+)
+from lamina.ops.broadcasting import (
     sum_,
+)
+from lamina.ops.broadcasting import (
     unbroadcast as unbroadcast,
 )
 from lamina.ops.rules import first, shape_error
 from lamina.shapes import Dim, Shape
-
-
-
-
 
 
 # ---- views ---------------------------------------------------------------------------------------
@@ -45,7 +49,7 @@ def _permute_map(shape: Shape, axes: tuple[int, ...]) -> ViewMap:
     return tuple((0, ((axes.index(i), 1),)) for i in range(len(axes)))
 
 
-permute = Op(
+permute: Op = Op(
     "permute", Kind("view", "axes name every axis once", _permuted, _batch_permute),
     "Axes in another order.",
     numpy=lambda x, axes: np.transpose(x, axes), dtype=first,
@@ -66,13 +70,15 @@ def _batch_slice(op: Op, inputs: Sequence[Node], batched: Sequence[bool], attrs:
               shape=(n, *attrs["shape"]))
 
 
-def _slice_map(old: Shape, starts: tuple[Dim, ...], steps: tuple[int, ...], shape: Shape) -> ViewMap:
+def _slice_map(old: Shape, starts: tuple[Dim, ...], steps: tuple[int, ...], shape: Shape
+               ) -> ViewMap:
     return tuple((start, ((i, step),)) for i, (start, step) in
                  enumerate(zip(starts, steps, strict=True)))
 
 
 def _slice_numpy(x: np.ndarray, starts: Any, steps: Any, shape: Any) -> np.ndarray:
-    index = [start + step * np.arange(n) for start, step, n in zip(starts, steps, shape, strict=True)]
+    index = [start + step * np.arange(n)
+             for start, step, n in zip(starts, steps, shape, strict=True)]
     return x[np.ix_(*index)] if index else x
 
 
@@ -141,7 +147,7 @@ def _window_numpy(x: np.ndarray, axes: Any, window: Any, stride: Any, dilation: 
     for j, a in enumerate(axes):
         pick[a] = slice(None, None, stride[j])
         pick[x.ndim + j] = slice(None, None, dilation[j])
-    return view[tuple(pick)]
+    return np.asarray(view[tuple(pick)])
 
 
 def _batch_windows(op: Op, inputs: Sequence[Node], batched: Sequence[bool], attrs: Attrs) -> Node:
@@ -149,7 +155,8 @@ def _batch_windows(op: Op, inputs: Sequence[Node], batched: Sequence[bool], attr
 
 
 windows = Op(
-    "windows", Kind("view", "every window lies inside the (padded) input", _windowed, _batch_windows),
+    "windows", Kind("view", "every window lies inside the (padded) input", _windowed,
+                    _batch_windows),
     "Sliding windows along some axes; the places in the window come as new last axes.",
     numpy=_window_numpy, dtype=first,
     vjp=lambda g, y, x, **attrs: (fold(g, shape=x.shape, **attrs),),
@@ -220,7 +227,7 @@ def _fold_vjp(t: Node, y: Node, g: Node, shape: Shape, **attrs: Any) -> tuple[No
     return (slice_(seen, starts=(0,) * g.ndim, steps=(1,) * g.ndim, shape=g.shape),)
 
 
-fold = Op(
+fold: Op = Op(
     "fold", Kind("composite", "the windows cover the given shape", _given_shape, _batch_fold),
     "Windows added back to where they came from: the transpose of `windows`.",
     numpy=_fold_numpy, dtype=first, body=_fold_body,
@@ -287,16 +294,18 @@ def _concatenated(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
 
 
 def _concat_vjp(g: Node, y: Node, *inputs: Node, axis: int) -> tuple[Node, ...]:
-    parts, start = [], 0
+    parts: list[Node] = []
+    start: Dim = 0
     for x in inputs:
         parts.append(narrow(g, axis, start, x.shape[axis]))
-        start += x.shape[axis]  # type: ignore[operator]
+        start = start + x.shape[axis]
     return tuple(parts)
 
 
 def _batch_concat(op: Op, inputs: Sequence[Node], batched: Sequence[bool], attrs: Attrs) -> Node:
     n = next(x.shape[0] for x, b in zip(inputs, batched, strict=True) if b)
-    full = [x if b else expand(x, shape=(n, *x.shape)) for x, b in zip(inputs, batched, strict=True)]
+    full = [x if b else expand(x, shape=(n, *x.shape))
+            for x, b in zip(inputs, batched, strict=True)]
     return op(*full, axis=attrs["axis"] + 1)
 
 

@@ -6,13 +6,12 @@ value so far and the next element combine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from lamina import dtypes
-from lamina.dtypes import DType
 from lamina.graph.node import Node, Op, Sample, constant
 from lamina.ops import scalar
 from lamina.ops.elementwise import cast, divide, equal, multiply, where
@@ -27,8 +26,8 @@ NUMBERS = (*dtypes.INTEGERS, *dtypes.FLOATS)
 def cumulative(name: str, doc: str, numpy: Callable[..., Any], emit: Callable[..., Any],
                identity: Any, vjp: Callable[..., Node], ulp: float = 0.0, onnx: str = "") -> Op:
     """A row for a running total. vjp: (g, y, x, axis) -> cotangent."""
-    return Op(name, CUMULATIVE, doc, numpy, first, lambda g, y, x, axis: (vjp(g, y, x, axis),), emit,
-              identity=identity, onnx=onnx, ulp=ulp, takes=NUMBERS,
+    return Op(name, CUMULATIVE, doc, numpy, first, lambda g, y, x, axis: (vjp(g, y, x, axis),),
+              emit, identity=identity, onnx=onnx, ulp=ulp, takes=NUMBERS,
               samples=(Sample((((3, 4), -2, 2),), {"axis": 1}),
                        Sample((((3, 4), -2, 2),), {"axis": 0}),
                        Sample((((5,), -2, 2),), {"axis": 0})))
@@ -46,8 +45,10 @@ cumsum = cumulative("cumsum", "The sum of the elements up to each one.",
 
 
 def _cumprod_vjp(g: Node, y: Node, x: Node, axis: int) -> Node:
-    """The sum of g y from each element on, over the element. Past the first zero all is zero; that
-    zero itself moves the products without it."""
+    """The sum of g y from each element on, over the element.
+
+    Past the first zero all is zero; that zero itself moves the products without it.
+    """
     zero, one = constant(0.0, x.dtype), constant(1.0, x.dtype)
     is_zero = equal(x, zero)
     zeros = cumsum(cast(is_zero, dtype=x.dtype), axis=axis)
@@ -63,7 +64,7 @@ cumprod = cumulative("cumprod", "The product of the elements up to each one.",
                      1, _cumprod_vjp, ulp=8)
 
 
-def _running_extreme_vjp(running: Op, g: Node, y: Node, x: Node, axis: int) -> Node:
+def _running_extreme_vjp(g: Node, y: Node, x: Node, axis: int) -> Node:
     """To the latest element that was the extreme so far."""
     line = tuple(d if i == axis else 1 for i, d in enumerate(x.shape))
     place = iota(shape=line, axis=axis, dtype=dtypes.int64)
@@ -74,18 +75,18 @@ def _running_extreme_vjp(running: Op, g: Node, y: Node, x: Node, axis: int) -> N
 
 cummax = cumulative("cummax", "The largest element up to each one; NaN from the first one on.",
                     lambda x, axis: np.maximum.accumulate(x, axis), scalar.maximum, "lowest",
-                    lambda g, y, x, axis: _running_extreme_vjp(cummax, g, y, x, axis))
+                    _running_extreme_vjp)
 cummin = cumulative("cummin", "The smallest element up to each one; NaN from the first one on.",
                     lambda x, axis: np.minimum.accumulate(x, axis), scalar.minimum, "highest",
-                    lambda g, y, x, axis: _running_extreme_vjp(cummin, g, y, x, axis))
+                    _running_extreme_vjp)
 
 
 # ---- sorting -------------------------------------------------------------------------------------
 def _argsort_numpy(x: np.ndarray, axis: int, descending: bool) -> np.ndarray:
     if not descending:
-        return np.argsort(x, axis, kind="stable").astype(np.int64)
+        return np.asarray(np.argsort(x, axis, kind="stable"), np.int64)
     order = np.argsort(np.flip(x, axis), axis, kind="stable")  # turned twice: ties keep their order
-    return (x.shape[axis] - 1 - np.flip(order, axis)).astype(np.int64)
+    return np.asarray(x.shape[axis] - 1 - np.flip(order, axis), np.int64)
 
 
 def _orders(shape: tuple[int, ...], axis: int, bound: float = 9.0) -> tuple[Sample, ...]:

@@ -1,7 +1,7 @@
 """Maximum and mean of windows over one to three axes, channels last.
 
-In: x [n, *space, c]; window, stride, dilation: one int for each axis of space; padding ((low, high),
-...). Out: [n, *space, c]. Windows that lie side by side are a reshape; other ones a view.
+In: x [n, *space, c]; window, stride, dilation: one int for each axis of space; padding: a pair
+(low, high) for each. Out: [n, *space, c]. Windows that lie side by side are a reshape, else a view.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _check(op: Op, x: Node, window: Ints, stride: Ints, padding: Pairs, dilation
     rank = x.ndim - 2
     if rank not in (1, 2, 3) or any(len(a) != rank for a in (window, stride, padding, dilation)):
         raise shape_error(op, [x], f"window {list(window)}",
-                          rule="x is [n, *space, c], the window has one size for each axis of space")
+                          rule="x is [n, *space, c], with one window size for each axis of space")
     for d, k, (lo, hi), gap in zip(x.shape[1:-1], window, padding, dilation, strict=True):
         if isinstance(d, int) and d + lo + hi < (k - 1) * gap + 1:
             raise shape_error(op, [x], f"the window reaches {(k - 1) * gap + 1}",
@@ -136,7 +136,7 @@ def _max_pool_numpy(x: np.ndarray, window: Ints, stride: Ints, padding: Pairs, d
                     ) -> np.ndarray:
     low = -inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
     view, inside = _numpy_windows(x, window, stride, padding, dilation, low)
-    return view.max(inside)
+    return np.asarray(view.max(inside))
 
 
 def _pooled(shape: Ints, window: Ints, stride: Ints, padding: Pairs, dilation: Ints) -> Sample:
@@ -169,7 +169,7 @@ def _avg_pool_body(x: Node, window: Ints, stride: Ints, padding: Pairs, dilation
 def _avg_pool_numpy(x: np.ndarray, window: Ints, stride: Ints, padding: Pairs, dilation: Ints
                     ) -> np.ndarray:
     view, inside = _numpy_windows(x, window, stride, padding, dilation, 0.0)
-    return view.mean(inside, dtype=x.dtype)
+    return np.asarray(view.mean(inside, dtype=x.dtype))
 
 
 avg_pool = Op(

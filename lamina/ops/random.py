@@ -68,7 +68,8 @@ random_bits = draw("random_bits", "32 random bits for each element.", _bits_nump
 # ---- real numbers --------------------------------------------------------------------------------
 def _unit_numpy(key: np.ndarray, shape: Any, dtype: DType) -> np.ndarray:
     bits = UNIT_BITS[dtype]
-    return (_bits_numpy(key, shape) >> (32 - bits)).astype(dtype.storage) * dtype.storage.type(0.5**bits)
+    whole = (_bits_numpy(key, shape) >> (32 - bits)).astype(dtype.storage)
+    return np.asarray(whole * dtype.storage.type(0.5**bits))
 
 
 def _unit(key: Node, shape: Shape, dtype: DType) -> Node:
@@ -99,17 +100,18 @@ def _uniform_body(key: Node, shape: Shape, low: float, high: float, dtype: DType
     return minimum(cast(x, dtype=dtype), constant(_below(low, high, dtype), dtype))
 
 
-def _uniform_numpy(key: np.ndarray, shape: Any, low: float, high: float, dtype: DType) -> np.ndarray:
+def _uniform_numpy(key: np.ndarray, shape: Any, low: float, high: float, dtype: DType
+                   ) -> np.ndarray:
     kind = dtype.compute.storage.type
     x = _unit_numpy(key, shape, dtype.compute) * kind(high - low) + kind(low)
-    return np.minimum(_rounded(x, dtype), kind(_below(low, high, dtype)))
+    return np.asarray(np.minimum(_rounded(x, dtype), kind(_below(low, high, dtype))))
 
 
 def _rounded(x: np.ndarray, dtype: DType) -> np.ndarray:
     """x with the precision of the dtype, still in what it is computed in."""
     if dtype is dtypes.bfloat16:
         return dtypes.widen_bfloat16(dtypes.narrow_bfloat16(x))
-    return x.astype(dtype.storage).astype(dtype.compute.storage)
+    return np.asarray(x.astype(dtype.storage), dtype.compute.storage)
 
 
 _UNIFORM = draw("uniform", "Uniform draws from [low, high).", _uniform_numpy, _uniform_body, named,
@@ -194,10 +196,10 @@ def _dropout_body(x: Node, key: Node, p: float) -> Node:
 def _dropout_numpy(x: np.ndarray, key: np.ndarray, p: float) -> np.ndarray:
     keep = _bits_numpy(key, x.shape) >= round(p * WORD)
     scale = x.dtype.type(1 / (1 - p) if p < 1 else 0)
-    return np.where(keep, x * scale, x.dtype.type(0))
+    return np.asarray(np.where(keep, x * scale, x.dtype.type(0)))
 
 
-dropout = Op(
+dropout: Op = Op(
     "dropout", COMPOSITE, "x / (1 - p) with probability 1 - p, else 0; the key decides which.",
     _dropout_numpy, first, lambda g, y, x, key, p: (dropout(g, key, p=p), None), body=_dropout_body,
     takes=dtypes.FLOATS, ulp=2, onnx="Dropout", extra={"names": ("x", "key")},

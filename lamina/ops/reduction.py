@@ -1,8 +1,8 @@
 """Reductions: sum, product, extremes and where they are, any and all.
 
-In: an array and the axes to reduce (sorted, not negative). Out: the same rank, the reduced axes with
-size 1. `emit` says how two values combine; `identity` is the value of no elements, "lowest" and
-"highest" standing for those of the dtype.
+In: an array and the axes to reduce (sorted, not negative). Out: the same rank, the reduced axes
+with size 1. `emit` says how two values combine; `identity` is the value of no elements, "lowest"
+and "highest" standing for those of the dtype.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ ARG_REDUCTION = Kind("reduction", "the reduced axes lie side by side; they stay 
 def _located_numpy(find: Callable[..., Any], x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     start, stop = axes[0], axes[-1] + 1
     flat = x.reshape(*x.shape[:start], math.prod(x.shape[start:stop]), *x.shape[stop:])
-    found = find(flat, axis=start).astype(np.int32)
+    found = np.asarray(find(flat, axis=start), np.int32)
     return found.reshape([1 if i in axes else d for i, d in enumerate(x.shape)])
 
 

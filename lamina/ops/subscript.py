@@ -63,7 +63,7 @@ def index_set(x: Node, key: Key, values: Node, nonzero: Nonzero | None = None) -
 def _range(cut: Cut, axis: int | None, rank: int) -> Node:
     """The places of a slice, along one axis of the result, or of an integer."""
     start, step, count = cut
-    first = reshape(constant(start, dtypes.int64), shape=(1,) * rank)  # type: ignore[arg-type]
+    first = reshape(constant(start, dtypes.int64), shape=(1,) * rank)
     if axis is None:
         return first
     shape = tuple(count if i == axis else 1 for i in range(rank))
@@ -92,7 +92,7 @@ class _Plan:
         self._arrange()
 
     def _spread(self, entries: list[Any], nonzero: Nonzero | None) -> list[Any]:
-        """Entries with `...` written out and masks replaced by places: one for each axis, or None."""
+        """Entries with `...` written out and masks replaced by places: one an axis, or None."""
         dots = [i for i, e in enumerate(entries) if isinstance(e, EllipsisType)]
         if len(dots) > 1:
             raise self._error("...", "at most one ...")
@@ -156,7 +156,7 @@ class _Plan:
         return (start, step, count) if count else (0, 1, 0)
 
     def _arrange(self) -> None:
-        """The joint axes of the arrays come where the arrays stood, or first if they stood apart."""
+        """The arrays' joint axes come where the arrays stood, or first if they stood apart."""
         at = [i for i, entry in enumerate(self.layout) if entry == JOINT]
         start = at[0] if at and at == list(range(at[0], at[0] + len(at))) else 0
         joint = self._joint_shape()

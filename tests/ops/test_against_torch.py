@@ -54,9 +54,11 @@ CONVOLUTIONS = [  # space, kernel, stride, padding, dilation, groups
     ((7, 7), (3, 3), 2, 1, 1, 4), ((7, 7), (7, 7), 2, 3, 1, 1), ((4, 5, 4), (3, 2, 1), 2, 1, 1, 2),
     ((5, 5), (1, 1), 1, 1, 1, 1), ((5, 5), (2, 2), 3, 2, 1, 1),
 ]
+over_convolutions = pytest.mark.parametrize(
+    ("space", "kernel", "stride", "padding", "dilation", "groups"), CONVOLUTIONS)
 
 
-@pytest.mark.parametrize(("space", "kernel", "stride", "padding", "dilation", "groups"), CONVOLUTIONS)
+@over_convolutions
 def test_convolution(space: tuple, kernel: tuple, stride: int, padding: int, dilation: int,
                      groups: int):
     rank = len(space)
@@ -68,7 +70,7 @@ def test_convolution(space: tuple, kernel: tuple, stride: int, padding: int, dil
         array(2, *space, 4), array(8, 4 // groups, *kernel))
 
 
-@pytest.mark.parametrize(("space", "kernel", "stride", "padding", "dilation", "groups"), CONVOLUTIONS)
+@over_convolutions
 @pytest.mark.parametrize("more", [0, 1])
 def test_transposed_convolution(space: tuple, kernel: tuple, stride: int, padding: int,
                                 dilation: int, groups: int, more: int):
@@ -86,19 +88,19 @@ def test_transposed_convolution(space: tuple, kernel: tuple, stride: int, paddin
 
 
 POOLS = [((8,), (2,), (2,), 0), ((7, 9), (2, 2), (2, 2), 0), ((7, 7), (3, 3), (2, 2), 1),
-         ((6, 6), (3, 3), (1, 1), 1), ((7, 8), (3, 2), (3, 2), 1), ((5, 6, 4), (2, 2, 2), (2, 2, 2), 0)]
+         ((6, 6), (3, 3), (1, 1), 1), ((7, 8), (3, 2), (3, 2), 1),
+         ((5, 6, 4), (2, 2, 2), (2, 2, 2), 0)]
 
 
 @pytest.mark.parametrize(("space", "window", "stride", "padding"), POOLS)
-def test_pools(space: tuple, window: tuple, stride: tuple, padding: int):
+@pytest.mark.parametrize(("ours", "name"), [(max_pool, "max_pool"), (avg_pool, "avg_pool")])
+def test_pools(ours: Any, name: str, space: tuple, window: tuple, stride: tuple, padding: int):
     rank = len(space)
     settings = {"window": window, "stride": stride, "padding": ((padding, padding),) * rank,
                 "dilation": (1,) * rank}
-    x = array(2, *space, 3)
-    for ours, name in ((max_pool, "max_pool"), (avg_pool, "avg_pool")):
-        theirs = getattr(F, f"{name}{rank}d")
-        compare(lambda x: ours(x, **settings),
-                lambda x: theirs(first(x), window, stride, padding).movedim(1, -1), x)
+    theirs = getattr(F, f"{name}{rank}d")
+    compare(lambda x: ours(x, **settings),
+            lambda x: theirs(first(x), window, stride, padding).movedim(1, -1), array(2, *space, 3))
 
 
 @pytest.mark.parametrize("causal", [False, True])

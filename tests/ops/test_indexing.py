@@ -28,7 +28,8 @@ KEYS = [
     1, -1, (1, 2), (1, 2, 3), (), ..., slice(None), slice(1, 3), slice(None, None, -1),
     slice(4, 0, -2), (slice(None), slice(1, 4)), (..., 2), (2, ...), (1, ..., 2), None,
     (None, 1, None), (..., None), (slice(None), None, slice(2, 1)), slice(10, 20),
-    ROWS, COLUMNS, (ROWS, COLUMNS), (slice(None), ROWS), (slice(1, 3), COLUMNS), (ROWS, slice(1, 3)),
+    ROWS, COLUMNS, (ROWS, COLUMNS), (slice(None), ROWS), (slice(1, 3), COLUMNS),
+    (ROWS, slice(1, 3)),
     (ROWS, slice(None), COLUMNS), (slice(None), ROWS, COLUMNS), (1, ROWS), (ROWS, 1),
     (1, slice(None), COLUMNS), (ROWS, None, COLUMNS), (None, ROWS), (..., COLUMNS),
     (slice(None), 2, COLUMNS), (None, slice(None, None, 2), COLUMNS, None),
@@ -82,8 +83,9 @@ def test_the_gradient_of_index_adds_up_where_places_repeat():
     assert np.array_equal(evaluate([g])[0][:, 0, 0], [0, 3, 0, 0])
 
 
-@pytest.mark.parametrize("key", [4, -5, (0, 0, 0, 0), (..., ...), 1.5, "a", slice(1.5), slice(1, 2, 0),
-                                 True, np.zeros(3, bool), np.zeros((4, 6), bool), np.array([1.0]),
+@pytest.mark.parametrize("key", [4, -5, (0, 0, 0, 0), (..., ...), 1.5, "a", slice(1.5),
+                                 slice(1, 2, 0), True, np.zeros(3, bool),
+                                 np.zeros((4, 6), bool), np.array([1.0]),
                                  (np.zeros((2,), int), np.zeros((3,), int))], ids=str)
 def test_a_key_that_does_not_fit_is_an_error(key: object):
     with pytest.raises((IndexingError, ShapeError), match="rule:"):

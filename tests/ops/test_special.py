@@ -45,7 +45,7 @@ def test_gradient_of_a_product(x: list, expected: list):
     assert slopes(prod(x, axes=(0,)), x) == expected
 
 
-@pytest.mark.parametrize("x", [[2.0, 3.0, 4.0], [2.0, 0.0, 4.0], [0.0, 3.0, 0.0, 5.0], [1, 0, 0, 2]])
+@pytest.mark.parametrize("x", [[2, 3, 4], [2, 0, 4], [0, 3, 0, 5], [1, 0, 0, 2]])
 def test_gradient_of_running_products(x: list):
     array = np.asarray(x, float)
     jacobian = np.zeros((len(x), len(x)))
@@ -111,7 +111,8 @@ def test_topk(largest: bool):
 def test_logsumexp_of_infinities():
     assert value(logsumexp(node([-INF, -INF]), axes=(0,))) == [[-INF]]
     assert value(logsumexp(node([INF, 1.0]), axes=(0,))) == [[INF]]
-    assert value(logsumexp(node([1000.0, 1000.0]), axes=(0,)))[0] == pytest.approx([1000.6931471805599])
+    large = value(logsumexp(node([1000.0, 1000.0]), axes=(0,)))
+    assert large[0] == pytest.approx([1000 + np.log(2)])
 
 
 def test_bodies_do_not_overflow():
@@ -197,7 +198,7 @@ def test_zero_dimensional_arrays():
     assert slopes(reshape(x, shape=(1, 1)), x) == 1.0
 
 
-# ---- errors ---------------------------------------------------------------------------------------
+# ---- errors --------------------------------------------------------------------------------------
 IMAGE = ((1, 5, 5, 2),)
 WINDOW = {"stride": (1, 1), "padding": ((0, 0),) * 2, "dilation": (1, 1)}
 
@@ -212,9 +213,10 @@ WINDOW = {"stride": (1, 1), "padding": ((0, 0),) * 2, "dilation": (1, 1)}
     (conv, [*IMAGE, (3, 2, 6, 3)], {**WINDOW, "groups": 1}, "fits into the padded input"),
     (conv, [*IMAGE, (3, 2, 3)], {**WINDOW, "groups": 1}, "as many axes"),
     (conv_transpose, [*IMAGE, (2, 3, 1, 1)],
-     {**WINDOW, "padding": ((3, 3), (0, 0)), "groups": 1, "output_padding": (0, 0)}, "at least one"),
+     {**WINDOW, "padding": ((3, 3), (0, 0)), "groups": 1, "output_padding": (0, 0)},
+     "at least one"),
     (max_pool, IMAGE, {**WINDOW, "window": (6, 2)}, "the window reaches 6"),
-    (max_pool, IMAGE, {**WINDOW, "window": (2,)}, "one size for each axis of space"),
+    (max_pool, IMAGE, {**WINDOW, "window": (2,)}, "one window size for each axis of space"),
     (softmax, [(2, 3)], {"axis": 2}, "ShapeError in softmax"),
     (argmax, [(2, 3, 4)], {"axes": (0, 2)}, "side by side"),
     (cross_entropy, [(2, 3), (2,)], {}, "labels are integers"),

@@ -1,4 +1,4 @@
-"""Bodies of composites opened with sizes that are not known yet compute what they do with numbers."""
+"""Bodies opened with sizes that are not known yet compute what they do with numbers."""
 
 from typing import Any
 
@@ -8,7 +8,8 @@ import pytest
 from lamina import dtypes
 from lamina.graph.node import CONST, Node, Op, Sample, constant, leaf, topological
 from lamina.ops.table import TABLE
-from lamina.shapes import Sym, Var, as_var, evaluate as number_of, variable
+from lamina.shapes import Sym, Var, as_var, variable
+from lamina.shapes import evaluate as number_of
 from tests.ops.oracle import cases, draw, evaluate, label
 
 KERNELS = ("conv", "conv_transpose", "max_pool", "avg_pool")  # their weights and windows are known

@@ -7,8 +7,8 @@ import pytest
 from lamina import dtypes
 from lamina.graph.node import Node, Op, Sample, constant, leaf
 from lamina.ops.elementwise import multiply
-from lamina.ops.reduction import sum_
 from lamina.ops.movement import reshape
+from lamina.ops.reduction import sum_
 from lamina.ops.table import TABLE, collected
 from lamina.transforms.batch import batch
 from lamina.transforms.grad import gradients, push
@@ -125,7 +125,8 @@ def test_batching_is_a_loop(op: Op, sample: Sample):
         assert is_batched and many.shape == (3, *y.shape)
         fixed = {n: v for (n, v), flag in zip(draws[0], flags) if not flag}
         value, = evaluate([many], fixed)
-        loop = [evaluate([y], {**fixed, **{n: stacked[n][i] for n in stacked}})[0] for i in range(3)]
+        loop = [evaluate([y], {**fixed, **{n: s[i] for n, s in stacked.items()}})[0]
+                for i in range(3)]
         np.testing.assert_allclose(value, np.stack(loop), rtol=1e-12, atol=1e-12)
 
 
