@@ -7,19 +7,20 @@ reduction, some columns of a column reduction, a task of a contraction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cached_property
 
-from lamina import dtypes
 from lamina.errors import CompileError
 from lamina.graph.node import Node, is_leaf, topological
 from lamina.kernel import contraction, reducers
+from lamina.kernel.cumulative import CumulativeWriter
 from lamina.kernel.index import Index
-from lamina.kernel.inline import Inliner, Position
-from lamina.kernel.loops import Buffer, Builder, Kernel, Value
+from lamina.kernel.loops import Buffer, Kernel, Value
+from lamina.kernel.ordering import SortWriter
+from lamina.kernel.scatter import ScatterWriter
+from lamina.kernel.writer import Writer
 from lamina.schedule.spec import BLOCK, COLUMNS, Spec, blocks, tiled_node
-from lamina.shapes import Dim, Sym, Var, as_var, product, ravel, variable
+from lamina.shapes import Dim, Sym, Var, as_var, product, variable
 from lamina.targets import Target
 
 SCRATCH = 16384  # elements of a row that may lie in stack memory
@@ -31,112 +32,6 @@ def lower(spec: Spec, target: Target) -> Kernel:
     writer = _KINDS[spec.kind](spec, target)
     writer.write()
     return writer.b.finish()
-
-
-class Writer:
-    """What all kinds share: parameters, loops over variables, stores."""
-
-    def __init__(self, spec: Spec, target: Target) -> None:
-        self.spec = spec
-        self.target = target
-        self.b = Builder("k_" + spec.name, target)
-        status = self.b.buffer("status", dtypes.int64, True)
-        self.inline = Inliner(self.b, target, status)
-        for i, arg in enumerate(spec.args):
-            self.inline.buffers[arg] = self.b.buffer(f"x{i}", arg.dtype)
-        self.outputs: dict[Node, Buffer] = {
-            root: self.b.buffer(f"y{i}", root.dtype, True) for i, root in enumerate(spec.roots)}
-        for parameter in spec.parameters:
-            self.inline.indices.env[parameter] = Index(self.b.integer())
-
-    def write(self) -> None:
-        """Write the body."""
-        raise NotImplementedError
-
-    # -- variables -----------------------------------------------------------------------------
-    def bind(self, var: Var, value: Value, step: int = 0) -> None:
-        """Give a loop variable its value in the first lane, and its growth from lane to lane."""
-        self.inline.forget()
-        self.inline.indices.bind(var, Index(value, step))
-
-    def size(self, x: Dim | None) -> Value:
-        """A size as a value."""
-        return self.inline.indices.scalar(x if x is not None else 1)
-
-    def unpack(self, flat: Value, loops: Sequence[Var]) -> None:
-        """Bind loop variables, the last one fastest, from their common number."""
-        for i, var in reversed(list(enumerate(loops))):
-            if i == 0:
-                self.bind(var, flat)
-            else:
-                size = self.size(var.size)
-                self.bind(var, self.b.rem(flat, size))
-                flat = self.b.div(flat, size)
-
-    @contextmanager
-    def block(self) -> Iterator[None]:
-        """Values computed inside are not known outside."""
-        self.inline.push()
-        yield
-        self.inline.pop()
-
-    @cached_property
-    def lanes(self) -> int:
-        """Lanes for the dtypes that this kernel computes with."""
-        used = {n.dtype.compute for n in topological(self.spec.nodes) if n.ndim} | {
-            n.dtype.compute for n in self.spec.roots}
-        widest = max((d.itemsize for d in used if d.is_float), default=4)
-        return self.target.lanes(max(widest, 4))
-
-    def lanes_for(self, size: Dim | None) -> int:
-        """Lanes for a loop of `size`: no more than cover it."""
-        lanes = self.lanes
-        if isinstance(size, int):
-            while lanes > 1 and lanes // 2 >= size:
-                lanes //= 2
-        return lanes
-
-    def vectors(self, var: Var, lo: Value, hi: Value, carry: Sequence[Value],
-                body: Callable[[Value | None, list[Value]], list[Value]], lanes: int,
-                exact: bool) -> list[Value]:
-        """Run `body` over lo..hi in vectors; the last one is masked unless `exact`."""
-        self.inline.indices.lanes = lanes
-        full = hi if exact else lo + (hi - lo) / lanes * lanes
-        with self.b.loop(lo, full, lanes, carry) as loop, self.block():
-            self.bind(var, loop.var, 1 if lanes > 1 else 0)
-            loop.next(*body(None, loop.carry))
-        values = loop.results
-        if not exact and lanes > 1:
-            mask = self.b.splat(full, lanes) + self.b.iota(lanes) < self.b.splat(hi, lanes)
-            if carry:
-                values = self._tail(var, full, mask, values, body)
-            else:
-                with self.b.when(full < hi):
-                    self._tail(var, full, mask, values, body)
-        self.inline.indices.lanes = 1
-        self.inline.forget()
-        return values
-
-    def _tail(self, var: Var, at: Value, mask: Value, values: list[Value],
-              body: Callable[[Value | None, list[Value]], list[Value]]) -> list[Value]:
-        self.inline.push(mask)
-        self.bind(var, at, 1)
-        values = body(mask, values)
-        self.inline.pop(masked=True)
-        return values
-
-    def store(self, node: Node, index: Position, value: Value, mask: Value | None) -> None:
-        """Write the value of a root at an index; lanes run along the last bound vector."""
-        at = self.inline.indices.eval(ravel(index, node.shape))
-        buffer = self.outputs[node]
-        if at.uniform:
-            self.b.store(buffer, at.base, value if value.lanes == 1 else self.b.extract(value, 0))
-            return
-        value = self.b.splat(value, self.inline.lanes)
-        if at.vector is None and at.step == 1:
-            self.b.store(buffer, at.base, value, mask)
-        else:
-            self.b.scatter(buffer, self.inline.indices.vector(at), value, mask)
 
 
 class MapWriter(Writer):
@@ -168,11 +63,7 @@ class MapWriter(Writer):
         return []
 
     def _element(self, mask: Value | None) -> None:
-        index = self.spec.loops.index
-        for root in self.spec.nodes:
-            value = self.inline.value(root, index)
-            if root in self.outputs:
-                self.store(root, index, value, mask)
+        self.store_all(self.spec.loops.index, mask)
 
 
 class RowWriter(Writer):
@@ -382,10 +273,7 @@ class TiledWriter(Writer):
             self.inline.forget()
             self.inline.indices.forget()
             self.inline.known[node] = value
-            for root in self.spec.nodes:
-                result = self.inline.value(root, index)
-                if root in self.outputs:
-                    self.store(root, index, result, mask)
+            self.store_all(index, mask)
             self.inline.known.clear()
             self.inline.pop(masked=mask is not None)
             self.inline.indices.lanes = 1
@@ -397,75 +285,9 @@ class TiledWriter(Writer):
         contraction.emit(self.b, c, tile, a, b_, epilogue, resolve)
 
 
-class ScatterWriter(Writer):
-    """Updates added (or written) at computed places, in order."""
-
-    def write(self) -> None:
-        node = next(n for n in self.spec.nodes if n.op.kind.name == "scatter")
-        adds = node.op.name == "scatter_add"
-        update, *indices = node.inputs if adds else node.inputs[1:]
-        out = self.outputs[node]
-        with self.b.loop(self.b.lo, self.b.hi), self.block():
-            total = self.size(product(node.shape))
-            with self.b.loop(0, total) as turn, self.block():
-                flat = variable("flat", product(node.shape))
-                self.bind(as_var(flat), turn.var)  # type: ignore[arg-type]
-                start = (self.b.const(0, node.dtype.compute) if adds else self.inline.value(
-                    node.inputs[0], _unraveled(flat, node.shape)))
-                self.b.store(out, turn.var, start)
-            self.inline.forget()
-            loops = [variable(f"u{i}", d) for i, d in enumerate(update.shape)]
-            self._each(loops, [], node, update, tuple(indices), out, adds)
-
-    def _each(self, loops: list[Dim], done: list[Dim], node: Node, update: Node,
-              indices: tuple[Node, ...], out: Buffer, adds: bool) -> None:
-        if loops:
-            var, *rest = loops
-            known = as_var(var)
-            with self.b.loop(0, self.size(known.size)) as turn, self.block():  # type: ignore[union-attr]
-                self.bind(known, turn.var)  # type: ignore[arg-type]
-                self._each(rest, [*done, var], node, update, indices, out, adds)
-            return
-        index = tuple(done)
-        place = self.inline.addressed(node.shape, indices, node.attrs["axes"], node.attrs["dims"],
-                                      index)
-        at = self.inline.indices.scalar(ravel(place, node.shape))
-        value = self.inline.value(update, index)
-        if adds:
-            value = self.b.load(out, at) + value
-        self.b.store(out, at, value)
-
-
-def _unraveled(flat: Dim, shape: tuple[Dim, ...]) -> tuple[Dim, ...]:
-    from lamina.shapes import unravel
-
-    return unravel(flat, shape)
-
-
-class CumulativeWriter(Writer):
-    """Running totals along an axis."""
-
-    def write(self) -> None:
-        node = next(n for n in self.spec.nodes if n.op.kind.name == "cumulative")
-        axis, shape = node.attrs["axis"], node.shape
-        index = [variable(f"i{i}", d) for i, d in enumerate(shape)]
-        outer = [as_var(x) for i, x in enumerate(index) if i != axis]
-        with self.b.loop(self.b.lo, self.b.hi), self.block():
-            with self.b.loop(0, self.size(product(v.size for v in outer))) as row:  # type: ignore
-                with self.block():
-                    self.unpack(row.var, outer)  # type: ignore[arg-type]
-                    start = reducers.start(self.b, node, 1)
-                    with self.b.loop(0, self.size(shape[axis]), carry=start) as turn, self.block():
-                        self.bind(as_var(index[axis]), turn.var)  # type: ignore[arg-type]
-                        value = self.inline.value(node.inputs[0], tuple(index))
-                        total = node.op.emit(self.b, turn.carry[0], value)  # type: ignore[misc]
-                        self.store(node, tuple(index), total, None)
-                        turn.next(total)
-
-
 _KINDS: dict[str, type[Writer]] = {
     "map": MapWriter, "row": RowWriter, "column": ColumnWriter, "tiled": TiledWriter,
-    "scatter": ScatterWriter, "cumulative": CumulativeWriter,
+    "scatter": ScatterWriter, "cumulative": CumulativeWriter, "sort": SortWriter,
 }
 
 __all__ = ["lower", "CompileError", "is_leaf"]

@@ -181,6 +181,8 @@ class _Fusion:
         if kind == "reduction":
             shape, axes = node.inputs[0].shape, node.attrs["axes"]
             group = Group(reduce_kind(shape, axes), shape, axes)
+        elif kind in ("cumulative", "sort"):
+            group = Group(kind, node.shape, (node.attrs["axis"],))
         elif kind in ANCHORS:
             group = Group(kind, node.shape)
         else:

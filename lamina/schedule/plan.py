@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lamina.config import settings
-from lamina.graph.node import CONST, Node, is_leaf
+from lamina.graph.node import CONST, Node, is_leaf, leaf
 from lamina.graph.printer import graph_text
 from lamina.ops.movement import view
 from lamina.schedule.fuse import Group, fuse, storage
+from lamina.schedule.inplace import reusable
 from lamina.schedule.layout import lay_out
-from lamina.schedule.spec import Spec, make_spec
+from lamina.schedule.spec import Spec, make_spec, rename
 from lamina.schedule.split import split_reductions
 from lamina.shapes import Dim
 from lamina.targets import Target
@@ -35,13 +36,15 @@ PASSES: tuple[Pass, ...] = (
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One kernel of the plan: what it reads and writes, in the order of the spec."""
+    """One kernel of the plan: what it reads and writes (its workspaces last), in the order of the
+    spec."""
 
     spec: Spec
     bindings: tuple[Dim, ...]
     reads: tuple[Node, ...]
     writes: tuple[Node, ...]
     level: int
+    reusable: tuple[tuple[int, int], ...]  # (position in reads, position in writes): in place
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +86,15 @@ def _steps(groups: Sequence[Group]) -> list[Step]:
             continue
         group.reads = list(dict.fromkeys(group.reads))
         spec, bindings = make_spec(group)
-        steps.append(Step(spec, bindings, tuple(group.reads), tuple(group.roots), level))
+        writes = (*group.roots, *_workspaces(spec, bindings))
+        steps.append(Step(spec, bindings, tuple(group.reads), writes, level))
     return sorted(steps, key=lambda s: s.level)
+
+
+def _workspaces(spec: Spec, bindings: Sequence[Dim]) -> list[Node]:
+    """Hollow nodes for the memory that a kernel needs beside its results."""
+    names = dict(zip(spec.parameters, bindings, strict=True))
+    return [leaf(None, rename(shape, names), dtype) for shape, dtype in spec.workspaces]
 
 
 def plan_lines(steps: Sequence[Step]) -> list[str]:

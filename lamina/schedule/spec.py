@@ -15,7 +15,9 @@ from typing import Any
 from lamina.dtypes import DType
 from lamina.graph.node import CONST, Node, is_leaf, leaf, topological
 from lamina.graph.printer import graph_text
-from lamina.schedule.fuse import Group
+from lamina.schedule.fuse import Group, reduce_kind
+from lamina.schedule.scatter import cut, scatter_work
+from lamina.schedule.workspace import workspaces
 from lamina.shapes import (
     Dim, Shape, Sym, Var, as_var, linear_factor, product, ravel, reshape_index, substitute,
     variable, variables,
@@ -74,7 +76,19 @@ class Spec:
             return product(kept[:-1]) * ceil_div(kept[-1], COLUMNS) if kept else 1
         if self.kind == "map":
             return product(kept[:-1]) * blocks(kept[-1]) if kept else 1
+        if self.kind == "sort":
+            return product(kept)
+        if self.kind == "cumulative":
+            columns = reduce_kind(self.domain, self.axes) == "column"
+            return product(kept[:-1]) * ceil_div(kept[-1], COLUMNS) if columns else product(kept)
+        if self.kind == "scatter":
+            return cut(self.nodes[0]).chunks
         return 1
+
+    @property
+    def workspaces(self) -> tuple[tuple[Shape, DType], ...]:
+        """Shapes and dtypes of the buffers that follow the outputs and live while it runs."""
+        return workspaces(self.nodes)
 
     @property
     def work(self) -> Dim:
@@ -82,6 +96,10 @@ class Spec:
         if self.kind == "tiled":
             c = tiled_node(self).attrs["contraction"]
             return product(size for _, size in c.out_vars + c.reduce_vars) * 2
+        if self.kind == "scatter":
+            return scatter_work(self.nodes[0])
+        if self.kind == "sort":
+            return product(self.domain) * 64
         cost = sum(max(1, n.op.cost) for n in topological(self.roots) if not is_leaf(n))
         return product(self.domain) * max(1, cost)
 
@@ -219,7 +237,7 @@ def _key(kind: str, roots: Sequence[Node], nodes: Sequence[Node], args: Sequence
 # ---- loops ---------------------------------------------------------------------------------------
 def plan_loops(kind: str, domain: Shape, axes: tuple[int, ...], nodes: Sequence[Node]) -> Loops:
     """One loop for each axis, neighbours merged where every access allows it."""
-    if kind not in ("map", "row", "column"):
+    if kind not in ("map", "row", "column", "cumulative", "sort"):
         return Loops((), (), ())
     index: list[Dim] = [variable(f"i{i}", d) if d != 1 else 0 for i, d in enumerate(domain)]
     offsets = _offsets(nodes, tuple(index), domain, axes)
@@ -267,7 +285,8 @@ def _offsets(nodes: Sequence[Node], index: tuple[Dim, ...], domain: Shape, axes:
                 return None
         else:
             here = index if node.shape == domain else row
-            stack.append((node, here))
+            alone = node.op.kind.name in ("cumulative", "sort")  # rows in, the same rows out
+            stack.append((node.inputs[0] if alone else node, here))
             offsets.append(ravel(here, node.shape))
     while stack:
         node, at = stack.pop()
