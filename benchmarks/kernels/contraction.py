@@ -271,9 +271,9 @@ def conv_peers(which: str, n: int, size: int, ic: int, oc: int, kernel: int, str
         if which == "conv":
             peers[layout] = lambda x=x, w=w: torch.conv2d(x, w, padding=pad, stride=stride)
             continue
-        wanted = (which == "data", which == "weight", False)
-        peers[layout] = lambda x=x, w=w, dy=dy: torch.ops.aten.convolution_backward(
-            dy, x, w, None, (stride, stride), (pad, pad), (1, 1), False, (0, 0), 1, wanted)
+        mask = (which == "data", which == "weight", False)
+        peers[layout] = lambda x=x, w=w, dy=dy, m=mask: torch.ops.aten.convolution_backward(
+            dy, x, w, None, (stride, stride), (pad, pad), (1, 1), False, (0, 0), 1, m)
     return peers
 
 
@@ -286,8 +286,10 @@ CASES = {
 
 # -- timing -----------------------------------------------------------------------------------
 def interleaved(runs: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Median seconds of each, taken in turns of some runs, with a pause in between: the threads of
-    both sides spin for a while after their work, in the way of the other's."""
+    """Median seconds of each, taken in turns of some runs.
+
+    A pause in between: the threads of both sides spin after their work, in the other's way.
+    """
     times: dict[str, list[float]] = {name: [] for name in runs}
     end = time.perf_counter() + ROUND_SECONDS * len(runs)
     while time.perf_counter() < end or len(next(iter(times.values()))) < 5:

@@ -4,8 +4,8 @@ In: a `Pack` request of `schedule.contraction`, and how to read the operand. Out
 `Builder` that write `pack.layout`, zeros beyond the variable's size; chunks 0 <= c < pack_tasks.
 
     source along the lanes:      a vector is read, and written
-    source along the sum:        `lanes` vectors are read along the longest run of memory, transposed
-                                 in registers, and each is written to where its turn belongs
+    source along the sum:        `lanes` vectors are read along the longest run of memory, turned
+                                 in registers, and each is written to where it belongs
     neither:                     gathered
 
 A run is the reduce variables that lie next to one another in the source, in any order and
@@ -16,16 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Optional
 
 from lamina.kernel.loops import Buffer, Builder, Value
 from lamina.schedule.contraction import Pack, ceil_div
 from lamina.shapes import Dim, product
 
-Read = Callable[[Value, int, Optional[Value]], Value]  # offset, lanes, mask -> elements
+Read = Callable[[Value, int, Value | None], Value]  # offset, lanes, mask -> elements
 Resolve = Callable[[Dim], Value]
 
 TASK_ELEMENTS = 16_384
+MOST_LANES = 16  # of a square that is turned in registers: beyond, the code grows too long
 
 
 def emit_pack(b: Builder, pack: Pack, source: Buffer | Read, out: Buffer, lanes: int,
@@ -33,7 +33,7 @@ def emit_pack(b: Builder, pack: Pack, source: Buffer | Read, out: Buffer, lanes:
     """Write the kernel body of a copy. `source`: a buffer, or what computes its elements."""
     read = _loader(b, source) if isinstance(source, Buffer) else source
     with b.loop(b.lo, b.hi) as task:
-        _Packer(b, pack, read, out, lanes, resolve or _known(b)).task(task.var)
+        _Packer(b, pack, read, out, min(lanes, MOST_LANES), resolve or _known(b)).task(task.var)
 
 
 def pack_tasks(pack: Pack) -> Dim:
@@ -75,7 +75,7 @@ def _plan(pack: Pack) -> _Plan:
         run = ((name, size, 1),) if name else ()
     names = {v for v, _, _ in run}
     size = product(n for _, n, _ in run)
-    chunk = max(16, TASK_ELEMENTS // pack.width // 16 * 16)
+    chunk = max(1, TASK_ELEMENTS // pack.width // MOST_LANES) * MOST_LANES
     return _Plan(tuple((v, n) for v, n in axes if v not in names), tuple(run), size, chunk)
 
 
@@ -114,6 +114,7 @@ class _Packer:
         self.lanes = lanes
         self.plan = _plan(pack)
         self.packed = pack.access
+        self.stride = self.value(pack.source.stride(pack.var))
 
     def task(self, number: Value) -> None:
         """One chunk: a place on the outer axes, and a part of the run."""
@@ -147,13 +148,10 @@ class _Packer:
             with b.loop(lo, hi) as turn:
                 self.column(index, first, width, turn.var)
             return
-        full = b.add(lo, b.mul(b.div(b.sub(hi, lo), self.lanes), self.lanes))
-        with b.loop(lo, full, self.lanes) as turn:
-            self.square(index, first, width, turn.var, None)
-        if isinstance(self.plan.run_size, int) and self.plan.run_size % self.lanes == 0:
-            return
-        with b.when(b.compare("lt", full, hi)):
-            self.square(index, first, width, full, b.sub(hi, full))
+        size = self.plan.run_size
+        even = isinstance(size, int) and size % self.lanes == 0
+        with b.loop(lo, hi, self.lanes) as turn:
+            self.square(index, first, width, turn.var, None if even else b.sub(hi, turn.var))
 
     def is_run(self) -> bool:
         """Whether the run lies next to one another in the source."""
@@ -197,7 +195,7 @@ class _Packer:
         """One turn: read along the panel's variable."""
         b, lanes = self.b, self.lanes
         at = {**index, **self.turn_index(turn), self.pack.var: first}
-        size, stride = self.value(self.pack.size), self.value(self.pack.source.stride(self.pack.var))
+        size, stride = self.value(self.pack.size), self.stride
         inside = b.compare("lt", b.iota(lanes), b.splat(b.min(b.sub(size, first), width), lanes))
         if stride.const == 1 or lanes == 1:
             mask = None if size.const is not None and int(size.const) % self.pack.width == 0 \
@@ -219,15 +217,17 @@ class _Packer:
 
     def square(self, index: dict[str, Value], first: Value, width: int, turn: Value,
                left: Value | None) -> None:
-        """`lanes` turns of `width` values: read along the run, turned, written one by one."""
+        """`lanes` turns of `width` values: read along the run, turned, written one by one.
+
+        left: how many turns there are, if that may be fewer.
+        """
         b, lanes = self.b, self.lanes
         at = {**index, **self.turn_index(turn)}
         start = self.source_at(at)
-        size, stride = self.value(self.pack.size), self.value(self.pack.source.stride(self.pack.var))
         rows = []
         for row in range(lanes):
             v = b.add(first, row)
-            rows.append(self.row(b.add(start, b.mul(v, stride)), v, size, row < width, left))
+            rows.append(self.row(b.add(start, b.mul(v, self.stride)), v, row < width, left))
         for n, value in enumerate(transpose(b, rows)):
             here = {**index, **self.turn_index(b.add(turn, n))}
             if left is None:
@@ -236,15 +236,15 @@ class _Packer:
                 with b.when(b.compare("lt", n, left)):
                     self.write(here, first, value, width)
 
-    def row(self, at: Value, v: Value, size: Value, used: bool, left: Value | None) -> Value:
+    def row(self, at: Value, v: Value, used: bool, left: Value | None) -> Value:
         """One vector along the run; zeros beyond the variable's size."""
-        b, lanes = self.b, self.lanes
+        b, lanes, size = self.b, self.lanes, self.value(self.pack.size)
         zero = b.const(0, self.out.dtype.compute, lanes)
         if not used:
             return zero
         known = size.const is not None and int(size.const) % self.pack.width == 0
         if known and left is None:
             return self.read(at, lanes, None)
-        turns = b.index(lanes) if left is None else left
+        turns = b.index(lanes) if left is None else b.min(left, lanes)
         count = turns if known else b.select(b.compare("lt", v, size), turns, b.index(0))
         return self.read(at, lanes, b.compare("lt", b.iota(lanes), b.splat(count, lanes)))

@@ -8,8 +8,8 @@ import pytest
 from lamina import dtypes
 from lamina.codegen.compile import compile_object
 from lamina.codegen.printer import print_kernel
-from lamina.kernel.contraction import fold
 from lamina.kernel.loops import Builder
+from lamina.kernel.register_tile import fold
 from lamina.schedule.contraction import packed
 from lamina.schedule.tiling import choose, split
 from lamina.shapes import variable
