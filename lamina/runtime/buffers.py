@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ class Buffer:
 
     def array(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """A NumPy view of the memory, which it keeps alive."""
-        count = int(np.prod(shape)) if shape else 1
+        count = prod(shape)
         if count == 0:
             return np.empty(shape, dtype)
         view = _View(self, count * dtype.itemsize)

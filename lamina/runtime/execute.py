@@ -79,9 +79,10 @@ def compute(order: Sequence[Node], roots: Sequence[Node]) -> list[Buffer]:
     return run_bound(bound, [n.value for n in order if is_leaf(n)])
 
 
-def run_bound(bound: Bound, leaves: list[Buffer]) -> list[Buffer]:
+def run_bound(bound: Bound, leaves: list[Buffer], donated: Sequence[int | None] | None = None
+              ) -> list[Buffer]:
     """Run a program on the buffers of its graph's leaves; numbers that vary are its own."""
-    return bound.run(leaves + [_NOTHING] * (len(bound.literals) - len(leaves)))
+    return bound.run(leaves + [_NOTHING] * len(bound.literals), donated)
 
 
 def _interpreted(roots: Sequence[Node], order: Sequence[Node]) -> list[Buffer]:

@@ -6,6 +6,7 @@ launch table, one arena with an offset for each intermediate value, and the shap
 
 from __future__ import annotations
 
+import ctypes
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -67,34 +68,38 @@ class Bound:
         self.out_sizes = [max(1, nbytes[n]) for n in outputs]
         self.results = [leaf_slot[r] if r in leaf_slot else out_slot[r] for r in plan.results]
         offsets, self.arena_bytes = _arena(plan, nbytes, out_slot)
-        self.literals = [_literal(node, values[program.literals[node]])
-                         if node in program.literals else None for node in program.leaves]
+        self.literals = [(FIRST + i, _literal(node, values[program.literals[node]]))
+                         for i, node in enumerate(program.leaves) if node in program.literals]
         where = {**{n: (slot, 0) for n, slot in {**leaf_slot, **out_slot}.items()},
                  **{n: (ARENA, offset) for n, offset in offsets.items()}}
         self.slots = first + len(outputs)
         self.table, self._keep = _launch_table(plan.steps, program.addresses, where, values)
         self.address = self.table.ctypes.data if len(self.table) else 0
+        self.count = len(self.table)
+        self.first_output = first
+        self._pointers = ctypes.c_int64 * self.slots
+        self._no_donations: list[int | None] = [None] * len(outputs)
+        self.donations = _donations(plan, leaf_slot, {n: i for i, n in enumerate(outputs)})
         self.peak_bytes = self.arena_bytes + sum(self.out_sizes)
 
-    def run(self, leaves: Sequence[Buffer]) -> list[Buffer]:
-        """Compute the results from the leaves' buffers."""
-        pointers = [0, 0]
-        for buffer, literal in zip(leaves, self.literals, strict=True):
-            pointers.append(buffer.address if literal is None else literal.address)
-        outputs = [Buffer(n) for n in self.out_sizes]
-        pointers += [b.address for b in outputs]
+    def run(self, leaves: Sequence[Buffer], donated: Sequence[int | None] | None = None
+            ) -> list[Buffer]:
+        """Compute the results from the leaves' buffers. donated: for each output the leaf whose
+        memory it takes over, or None."""
+        outputs = [Buffer(n) if d is None else leaves[d]
+                   for n, d in zip(self.out_sizes, donated or self._no_donations, strict=True)]
         arena = Buffer(self.arena_bytes) if self.arena_bytes else None
-        status = np.zeros(1, np.int64)
-        if arena is not None:
-            pointers[ARENA] = arena.address
-        pointers[STATUS] = status.ctypes.data
-        table = np.array(pointers, np.int64)
-        if len(self.table):
+        status = ctypes.c_int64(0)
+        pointers = self._pointers(0 if arena is None else arena.address, ctypes.addressof(status),
+                                  *[b.address for b in leaves], *[b.address for b in outputs])
+        for slot, literal in self.literals:
+            pointers[slot] = literal.address
+        if self.count:
             if settings.debug >= 2:
-                self._profile(table)
+                self._profile(np.frombuffer(pointers, np.int64))
             else:
-                threads.launch(self.address, len(self.table), table.ctypes.data)
-        if status[0]:
+                threads.launch(self.address, self.count, ctypes.addressof(pointers))
+        if status.value:
             raise IndexingError("a computed index", rule="every index lies inside its axis",
                                 hint="LAMINA_CHECK=1 names the operation")
         all_buffers = [None, None, *leaves, *outputs]
@@ -124,6 +129,25 @@ def _arena(plan: Plan, nbytes: Mapping[Node, int], outputs: Mapping[Node, int]
             if node in lifetimes:
                 lifetimes[node] = Lifetime(nbytes[node], lifetimes[node].first, step.level)
     return place(lifetimes)
+
+
+def _donations(plan: Plan, leaves: Mapping[Node, int], outputs: Mapping[Node, int]
+               ) -> dict[int, int]:
+    """Outputs that could take over the memory of a leaf that nobody else needs: output -> leaf."""
+    last: dict[Node, int] = {}
+    readers: dict[tuple[Node, int], int] = {}
+    for step in plan.steps:
+        for node in step.reads:
+            last[node] = step.level
+            readers[node, step.level] = readers.get((node, step.level), 0) + 1
+    found = {}
+    for step in plan.steps:
+        for i, j in step.reusable:
+            leaf, output = step.reads[i], step.writes[j]
+            if (leaf in leaves and output in outputs and last[leaf] == step.level
+                    and readers[leaf, step.level] == 1 and leaf not in plan.results):
+                found[outputs[output]] = leaves[leaf] - FIRST
+    return found
 
 
 def _literal(node: Node, value: Any) -> Buffer:

@@ -9,6 +9,7 @@ call. Python values among the arguments, and shapes and dtypes, select the recor
 from __future__ import annotations
 
 import functools
+import sys
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,13 +26,15 @@ from lamina.tensor.array import Tensor, Trace, traces
 class _Recording:
     """One trace: how to fill the program's leaves and what to do with its results."""
 
-    order: list[Node]
+    order: list[Node]  # these two are dropped after the first call: they hold old values
     roots: list[Node]
+    kinds: list[tuple[Any, Any]]  # shape and dtype of each root
     sources: list[Any]  # for each leaf: the number of an argument, a tensor, or a node
     structure: Any
     results: int  # leading roots that are returned
     changed: list[tuple[Tensor, bool]]  # tensors that take the other roots
     bound: Any = None
+    takers: tuple[tuple[int, int], ...] = ()  # (output, leaf): may be computed in place
 
 
 class Compiled:
@@ -123,7 +126,7 @@ def _record(function: Callable[..., Any], leaves: Sequence[Any], structure: Any)
     order = topological(roots)
     execute.evaluate([t.node for t, _ in trace.assigned.values()])
     sources = [_source(n, numbers) for n in order if is_leaf(n)]
-    return _Recording(order, roots, sources, out_structure, len(outputs),
+    return _Recording(order, roots, [(r.shape, r.dtype) for r in roots], sources, out_structure, len(outputs),
                       [(t, t.requires_grad) for t, _ in changed])
 
 
@@ -137,7 +140,8 @@ def _source(node: Node, numbers: dict[int, int]) -> Any:
 def _replay(recording: _Recording, tensors: Sequence[Tensor]) -> Any:
     if recording.bound is None:
         recording.bound = execute.prepare(recording.order, recording.roots)
-        recording.order = []  # the graph is not needed any more
+        recording.takers = _takers(recording)
+        recording.order, recording.roots = [], []
     buffers = []
     for source in recording.sources:
         node = (tensors[source].node if type(source) is int
@@ -145,9 +149,10 @@ def _replay(recording: _Recording, tensors: Sequence[Tensor]) -> Any:
         if node.value is None:
             execute.evaluate([node])
         buffers.append(node.value)
-    values = execute.run_bound(recording.bound, buffers)
-    results = [Tensor(leaf(v, r.shape, r.dtype)) for v, r in
-               zip(values[:recording.results], recording.roots, strict=False)]
+    donated = _donated(recording, buffers) if recording.takers else None
+    values = execute.run_bound(recording.bound, buffers, donated)
+    results = [Tensor(leaf(v, shape, dtype)) for v, (shape, dtype) in
+               zip(values[:recording.results], recording.kinds, strict=False)]
     for (t, requires_grad), value in zip(recording.changed, values[recording.results:],
                                          strict=True):
         node = leaf(value, t.node.shape, t.node.dtype, requires_grad)
@@ -155,6 +160,35 @@ def _replay(recording: _Recording, tensors: Sequence[Tensor]) -> Any:
         node.owner = weakref.ref(t)
         t.node = node
     return tree.unflatten(recording.structure, results)
+
+
+def _takers(recording: _Recording) -> tuple[tuple[int, int], ...]:
+    """Outputs that may take the memory of the tensor that they are the new value of."""
+    bound = recording.bound
+    takers = []
+    slots = {slot: i for i, slot in enumerate(bound.results)}
+    for output, number in bound.donations.items():
+        source = recording.sources[number] if number < len(recording.sources) else None
+        root = slots.get(bound.first_output + output)
+        if isinstance(source, Tensor) and root is not None and root >= recording.results:
+            if recording.changed[root - recording.results][0] is source:
+                takers.append((output, number))
+    return tuple(takers)
+
+
+# References to a value that only its tensor holds: its node, the list of buffers, the argument.
+_ALONE = 3
+
+
+def _donated(recording: _Recording, buffers: list[Any]) -> list[int | None]:
+    """The leaf whose memory each output takes over: only where nobody else can see the old value."""
+    result: list[int | None] = [None] * len(recording.bound.out_sizes)
+    for output, number in recording.takers:
+        node = recording.sources[number].node
+        if sys.getrefcount(node) <= _ALONE and sys.getrefcount(buffers[number]) <= _ALONE:
+            result[output] = number
+        del node
+    return result
 
 
 __all__ = ["Compiled", "compile", "BUFFER"]
