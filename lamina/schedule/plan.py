@@ -87,7 +87,7 @@ def _steps(groups: Sequence[Group]) -> list[Step]:
         group.reads = list(dict.fromkeys(group.reads))
         spec, bindings = make_spec(group)
         writes = (*group.roots, *_workspaces(spec, bindings))
-        steps.append(Step(spec, bindings, tuple(group.reads), writes, level))
+        steps.append(Step(spec, bindings, tuple(group.reads), writes, level, reusable(spec)))
     return sorted(steps, key=lambda s: s.level)
 
 
