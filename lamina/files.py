@@ -22,9 +22,9 @@ def write_atomically(path: str | os.PathLike[str], chunks: Iterable[Any]) -> Non
     Raises DataError with the reason of the operating system; an older file is then still there.
 
     >>> import tempfile
-    >>> folder = tempfile.TemporaryDirectory()
-    >>> write_atomically(folder.name + "/notes.txt", [b"one ", b"two"])
-    >>> open(folder.name + "/notes.txt").read()
+    >>> path = Path(tempfile.mkdtemp(), "notes.txt")
+    >>> write_atomically(path, [b"one ", b"two"])
+    >>> path.read_text()
     'one two'
     """
     target = Path(os.path.realpath(path))  # through a link, not over it

@@ -28,8 +28,9 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
     Raises DataError if the file cannot be read, FormatError if it is truncated or corrupt.
 
     >>> import tempfile
-    >>> path = tempfile.mkdtemp() + "/labels-idx1-ubyte"
-    >>> open(path, "wb").write(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 1]))
+    >>> from pathlib import Path
+    >>> path = Path(tempfile.mkdtemp(), "labels-idx1-ubyte")
+    >>> path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 1]))
     11
     >>> read_idx(path)
     array([7, 2, 1], dtype=uint8)

@@ -25,8 +25,7 @@ PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 def test_docstrings(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     module = importlib.import_module(name)
     monkeypatch.chdir(tmp_path)
-    with np.printoptions(legacy=False):
-        failed, _ = doctest.testmod(module, extraglobs={"np": np, "lm": lamina})
+    failed, _ = doctest.testmod(module, extraglobs={"np": np, "lm": lamina})
     assert failed == 0
 
 
