@@ -187,7 +187,7 @@ class Inliner:
         self.push(cond)
         value = self.value(x, index)
         self.pop(masked=True)
-        lanes = max(cond.lanes, value.lanes)
+        lanes = max(cond.lanes, value.lanes, fill.lanes)
         return self.b.select(self.b.splat(cond, lanes), self.b.splat(value, lanes),
                              self.b.splat(fill, lanes))
 
