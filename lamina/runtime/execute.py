@@ -11,7 +11,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,9 +21,10 @@ from lamina.errors import CompileError, DeviceError
 from lamina.graph.node import BUFFER, Node, is_leaf, topological
 from lamina.runtime import instance
 from lamina.runtime.buffers import Buffer, from_array
-from lamina.runtime.check import checked
 from lamina.runtime.interpret import interpret
-from lamina.runtime.program import Bound, Program
+
+if TYPE_CHECKING:
+    from lamina.runtime.program import Bound, Program
 
 KEPT = 4096  # bound programs that are remembered
 
@@ -74,7 +75,7 @@ def compute(order: Sequence[Node], roots: Sequence[Node]) -> list[Buffer]:
     if settings.device == "interpret":
         return _interpreted(roots, order)
     if settings.check:
-        return checked(order, roots)
+        return _checker().checked(order, roots)  # type: ignore[no-any-return]
     bound = prepare(order, roots)
     return run_bound(bound, [n.value for n in order if is_leaf(n)])
 
@@ -138,7 +139,21 @@ def _compile(order: Sequence[Node], roots: Sequence[Node], template: instance.Te
     copies, literals = instance.symbolic(order, template)
     number = {id(n): i for i, n in enumerate(order)}
     leaves = [c for n, c in zip(order, copies, strict=True) if is_leaf(n)] + list(literals)
-    return Program([copies[number[id(r)]] for r in roots], leaves, literals)
+    return _compiler().Program([copies[number[id(r)]] for r in roots], leaves, literals)
+
+
+def _compiler() -> Any:
+    """The compiler, loaded with the first program: importing Lamina stays fast."""
+    from lamina.runtime import program
+
+    return program
+
+
+def _checker() -> Any:
+    """What LAMINA_CHECK=1 needs, loaded with the first use."""
+    from lamina.runtime import check
+
+    return check
 
 
 def forget_programs() -> None:

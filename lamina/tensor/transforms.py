@@ -16,6 +16,7 @@ from lamina.errors import ArgumentError, GradientError, ShapeError
 from lamina.graph.node import Node, leaf, tracking
 from lamina.ops.movement import expand, permute
 from lamina.tensor.array import Tensor, detached
+from lamina.tensor.creation import eye
 from lamina.transforms import grad as derive
 from lamina.transforms.batch import batch
 
@@ -161,8 +162,6 @@ def hessian(f: Callable[..., Any]) -> Callable[[Tensor], Tensor]:
 
 
 def _basis(x: Tensor) -> Tensor:
-    from lamina.tensor.creation import eye
-
     return eye(x.size, dtype=x.dtype).reshape(x.size, *x.shape)  # type: ignore[attr-defined,no-any-return]
 
 
