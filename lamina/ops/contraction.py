@@ -11,6 +11,7 @@ of the first `n_out` variables, summed over the others.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,38 +30,43 @@ NUMBERS = (*dtypes.INTEGERS, *dtypes.FLOATS)
 
 # ---- the primitive -------------------------------------------------------------------------------
 def _contracted(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
-    sizes, n_out, maps = attrs["sizes"], attrs["n_out"], attrs["maps"]
+    fault = _fault(tuple(x.shape for x in inputs), **attrs)
+    if fault:
+        raise shape_error(op, inputs, fault[0], rule=fault[1])
+    return tuple(attrs["sizes"][:attrs["n_out"]])
+
+
+@lru_cache(4096)
+def _fault(shapes: tuple[Shape, ...], sizes: Shape, n_out: int, maps: tuple[Map, ...]
+           ) -> tuple[str, str] | None:
+    """What is wrong with the attributes of a contraction, and the rule; None where all is well."""
+    for shape, m in zip(shapes, maps, strict=True):
+        if len(m) != len(shape):
+            return f"{len(m)} axes are mapped", "every axis is mapped"
+        for d, terms in zip(shape, m, strict=True):
+            if len(terms) > 2 or any(c < 1 for _, c in terms):
+                return f"index {terms}", "at most two variables address an axis, by factors above 0"
+            if not _covered(d, terms, sizes):
+                return f"an axis of {d} at {terms} of sizes {list(sizes)}", ""
     listed = [[v for terms in m for v, _ in terms] for m in maps]
-    used = [set(variables) for variables in listed]
-    for x, m in zip(inputs, maps, strict=True):
-        if len(m) != x.ndim:
-            raise shape_error(op, inputs, f"{len(m)} axes are mapped")
-        for d, terms in zip(x.shape, m, strict=True):
-            _check_axis(op, inputs, d, terms, sizes)
-    if [len(u) for u in used] != [len(v) for v in listed]:
-        raise shape_error(op, inputs, "a variable occurs twice",
-                          rule="a variable addresses one axis of an operand")
-    if len(used[0] | used[1]) != len(sizes) or not (
-        set(range(n_out, len(sizes))) <= used[0] & used[1]
-    ):
-        raise shape_error(op, inputs, "a variable is missing",
-                          rule="a summed variable is in both operands, any other in one")
-    return tuple(sizes[:n_out])
+    if any(len(set(variables)) != len(variables) for variables in listed):
+        return "a variable occurs twice", "a variable addresses one axis of an operand"
+    left, right = map(set, listed)
+    if len(left | right) != len(sizes) or not set(range(n_out, len(sizes))) <= left & right:
+        return "a variable is missing", "a summed variable is in both operands, any other in one"
+    return None
 
 
-def _check_axis(op: Op, inputs: Sequence[Node], d: Dim, terms: Terms, sizes: Shape) -> None:
-    if len(terms) > 2 or any(c < 1 for _, c in terms):
-        raise shape_error(op, inputs, f"index {terms}",
-                          rule="at most two variables address an axis, with positive factors")
+def _covered(d: Dim, terms: Terms, sizes: Shape) -> bool:
+    """Whether an axis of size d holds all that is read; one variable alone reads all of it."""
     known = [n for v, _ in terms if isinstance(n := sizes[v], int)]
     if not isinstance(d, int) or len(known) != len(terms):
-        return
-    reach = 1 + sum(c * (n - 1) for (_, c), n in zip(terms, known, strict=True))
+        return True
     plain = len(terms) == 1 and terms[0][1] == 1
     if 0 in known and not plain:
-        return
-    if reach > d or (plain and reach != d) or (not terms and d != 1):
-        raise shape_error(op, inputs, f"an axis of {d} is read up to {reach}")
+        return True
+    reach = 1 + sum(c * (n - 1) for (_, c), n in zip(terms, known, strict=True))
+    return reach == d if plain or not terms else reach <= d
 
 
 def _contract_numpy(a: np.ndarray, b: np.ndarray, sizes: Any, n_out: int, maps: Any) -> np.ndarray:
@@ -172,13 +178,18 @@ def _folded(x: Node, folds: Sequence[tuple[int, Terms]], shape: Sequence[Dim]) -
 def contract_over(out: Sequence[int], a: Node, a_map: Sequence[Terms], b: Node,
                   b_map: Sequence[Terms], sizes: Sequence[Dim]) -> Node:
     """`contract` with variables of any numbers: `out` become the axes, the others are summed."""
-    summed = [v for v in dict.fromkeys(v for m in (a_map, b_map) for terms in m for v, _ in terms)
-              if v not in out]
-    order = [*out, *summed]
+    order, maps = _renumbered(tuple(out), tuple(a_map), tuple(b_map))
+    return contract(a, b, sizes=tuple([sizes[v] for v in order]), n_out=len(out), maps=maps)
+
+
+@lru_cache(4096)
+def _renumbered(out: tuple[int, ...], *maps: Map) -> tuple[tuple[int, ...], tuple[Map, ...]]:
+    """The variables in the order in which `contract` numbers them, and maps with those numbers."""
+    found = dict.fromkeys(v for m in maps for terms in m for v, _ in terms)
+    order = (*out, *(v for v in found if v not in out))
     number = {v: i for i, v in enumerate(order)}
-    maps = tuple(tuple(tuple((number[v], c) for v, c in terms) for terms in m)
-                 for m in (a_map, b_map))
-    return contract(a, b, sizes=tuple(sizes[v] for v in order), n_out=len(out), maps=maps)
+    return order, tuple(tuple(tuple((number[v], c) for v, c in terms) for terms in m)
+                        for m in maps)
 
 
 def _contract_vjp(g: Node, y: Node, a: Node, b: Node, sizes: Shape, n_out: int,
