@@ -217,7 +217,7 @@ class Inliner:
         for terms in a["terms"]:
             total: Dim = 0
             for name, factor in terms:
-                total = total + at[name] * factor
+                total = total + at.get(name, 0) * factor
             position.append(total)
         zero = self.b.const(0, node.dtype.compute)
         return self._guarded(conditions, zero, node.inputs[0], tuple(position))

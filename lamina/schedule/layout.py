@@ -17,6 +17,7 @@ from lamina.graph.rewrite import Rule, rewrite
 from lamina.ops.elementwise import multiply
 from lamina.ops.kinds import first
 from lamina.ops.movement import reshape, view
+from lamina.ops.table import TABLE
 from lamina.schedule import tiling
 from lamina.schedule.contraction import Access, Contraction, Pack
 from lamina.shapes import (
@@ -57,7 +58,12 @@ def _tile(node: Node, target: Target) -> Node | None:
     out = tuple(v for v in names if int(v[0][1:]) < n_out) or (("one", 1),)
     summed = tuple(v for v in names if int(v[0][1:]) >= n_out)
     c = Contraction(out, summed, accesses[0], accesses[1], node.dtype, accumulator(node.dtype))
-    return _with_packs(node, c, tiling.choose(c, target), sources)
+    parts = tiling.split(c, target)
+    if parts is None:
+        return _with_packs(node, node.shape, c, tiling.choose(c, target), sources)
+    shape = (parts.out_vars[0][1], *node.shape)
+    partial = _with_packs(node, shape, parts, tiling.choose(parts, target), sources)
+    return reshape(TABLE["sum"](partial, axes=(0,)), shape=node.shape)
 
 
 def accumulator(dtype: DType) -> DType:
@@ -65,19 +71,31 @@ def accumulator(dtype: DType) -> DType:
     return dtype.compute if dtype.is_float else dtype
 
 
-def _with_packs(node: Node, c: Contraction, tile: tiling.Tile, sources: list[Node]) -> Node:
+def _with_packs(node: Node, shape: Shape, c: Contraction, tile: tiling.Tile, sources: list[Node]
+                ) -> Node:
     accesses = [c.a, c.b]
     for pack in tile.packs:
         i = 0 if pack.operand == "a" else 1
-        sources[i] = _pack(node, i, pack)
+        sources[i] = _pack(node, i, pack, c)
         accesses[i] = pack.access
     packed = Contraction(c.out_vars, c.reduce_vars, accesses[0], accesses[1], c.dtype, c.acc)
-    return TILED(*sources, shape=node.shape, contraction=packed, tile=tile)
+    return TILED(*sources, shape=shape, contraction=packed, tile=tile)
 
 
-def _pack(node: Node, operand: int, pack: Pack) -> Node:
-    terms = tuple(tuple((f"v{v}", factor) for v, factor in axis if node.attrs["sizes"][v] != 1)
-                  for axis in node.attrs["maps"][operand])
+def _pack(node: Node, operand: int, pack: Pack, c: Contraction) -> Node:
+    """The copy that the tile asks for: `terms` gives the operand's index in its variables."""
+    sizes = node.attrs["sizes"]
+    each = dict(c.reduce_vars)
+    collected = []
+    for axis in node.attrs["maps"][operand]:
+        names: list[tuple[str, Dim]] = []
+        for v, factor in axis:
+            if sizes[v] != 1:
+                names.append((f"v{v}", factor))
+                if each.get(f"v{v}", sizes[v]) != sizes[v]:  # summed in parts
+                    names.append(("part", each[f"v{v}"] * factor))
+        collected.append(tuple(names))
+    terms = tuple(collected)
     return PACK(node.inputs[operand], shape=tuple(size for _, size in pack.layout), terms=terms,
                 names=tuple(name for name, _ in pack.layout), var=pack.var, size=pack.size,
                 width=pack.width)
