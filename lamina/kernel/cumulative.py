@@ -49,12 +49,12 @@ class CumulativeWriter(Writer):
         index = self.spec.loops.index
         along = self.spec.loops.reduced
         start = reducers.start(self.b, node, lanes)
-        with self.b.loop(0, self.size(along[0].size if along else 1), carry=start) as turn:
-            with self.block():
-                if along:
-                    self.bind(along[0], turn.var)
-                value = self.b.splat(self.inline.value(node.inputs[0], index), lanes)
-                total = node.op.emit(self.b, turn.carry[0], value)  # type: ignore[misc]
-                self.store(node, index, total, mask)
-                turn.next(total)
+        size = self.size(along[0].size if along else 1)
+        with self.b.loop(0, size, carry=start) as turn, self.block():
+            if along:
+                self.bind(along[0], turn.var)
+            value = self.b.splat(self.inline.value(node.inputs[0], index), lanes)
+            total = node.op.emit(self.b, turn.carry[0], value)  # type: ignore[misc]
+            self.store(node, index, total, mask)
+            turn.next(total)
         self.inline.forget()

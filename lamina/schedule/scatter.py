@@ -11,11 +11,10 @@ vectorised.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lamina.graph.node import Node
-from lamina.shapes import Dim, Shape, product
+from lamina.shapes import Dim, product
 
 RANGES = 16  # parts of the first indexed axis: all of its places are looked at as many times
 WIDE = 16  # columns that make an update dearer than so many looks at its place
@@ -76,11 +75,9 @@ def _ceil(n: Dim, step: Dim) -> Dim:
 
 def scatter_work(node: Node) -> Dim:
     """Instructions, roughly: each result is written, each update is added, places are looked at."""
-    update, indices = parts_of(node)
+    update, _ = parts_of(node)
     how = cut(node)
     places = [d for i, d in enumerate(update.shape)
               if not (how.uniform and i == node.attrs["dims"][how.inner])]
     return product(node.shape) + product(update.shape) * 4 + product(places) * how.ranges * 4
 
-
-__all__: Sequence[str] = ("Cut", "cut", "parts_of", "scatter_work", "Shape")

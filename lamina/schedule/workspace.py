@@ -21,7 +21,7 @@ def workspaces(nodes: Sequence[Node]) -> tuple[tuple[Shape, DType], ...]:
     found: list[tuple[Shape, DType]] = []
     for node in nodes:
         if node.op.kind.name == "sort" and not is_short(node.shape[node.attrs["axis"]]):
-            size = (product(node.shape) * 2,)  # two of each: every pass merges from one to the other
+            size = (product(node.shape) * 2,)  # passes merge from one half into the other
             found += [(size, sort_key(node)), (size, place_dtype(node))]
         if node.op.name == "scatter_add" and node.dtype.compute is not node.dtype:
             found.append((node.shape, node.dtype.compute))  # sums of halves are rounded once
