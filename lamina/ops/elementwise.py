@@ -189,7 +189,7 @@ log: Op = unary("log", "Natural logarithm.", wide(np.log), scalar.log,
                 lambda g, y, x: divide(g, x), domain=(0.1, 4.0), cost=26, ulp=2, onnx="Log")
 log2: Op = unary("log2", "Logarithm to base 2.", wide(np.log2), scalar.log2,
                  lambda g, y, x: divide(g, multiply(x, math.log(2))), domain=(0.1, 4.0), cost=30,
-                 ulp=2)
+                 ulp=3)
 log10: Op = unary("log10", "Logarithm to base 10.", wide(np.log10), scalar.log10,
                   lambda g, y, x: divide(g, multiply(x, math.log(10))), domain=(0.1, 4.0), cost=30,
                   ulp=2)
@@ -223,7 +223,7 @@ cos: Op = unary("cos", "Cosine of an angle in radians.", wide(np.cos), scalar.co
                 lambda g, y, x: negative(multiply(g, sin(x))), cost=80, ulp=2, onnx="Cos")
 tan: Op = unary("tan", "Tangent of an angle in radians.", wide(np.tan), scalar.tan,
                 lambda g, y, x: multiply(g, add(square(y), 1.0)), domain=(-1.2, 1.2), cost=85,
-                ulp=3, onnx="Tan")
+                ulp=4, onnx="Tan")
 asin: Op = unary("asin", "Inverse sine, in radians.", wide(np.arcsin), scalar.asin,
                  lambda g, y, x: multiply(g, rsqrt(subtract(1.0, square(x)))), domain=(-0.9, 0.9),
                  cost=20, ulp=3, onnx="Asin")
@@ -231,13 +231,13 @@ acos: Op = unary("acos", "Inverse cosine, in radians.", wide(np.arccos), scalar.
                  lambda g, y, x: negative(multiply(g, rsqrt(subtract(1.0, square(x))))),
                  domain=(-0.9, 0.9), cost=20, ulp=2, onnx="Acos")
 atan: Op = unary("atan", "Inverse tangent, in radians.", wide(np.arctan), scalar.atan,
-                 lambda g, y, x: divide(g, add(square(x), 1.0)), cost=24, ulp=2, onnx="Atan")
+                 lambda g, y, x: divide(g, add(square(x), 1.0)), cost=24, ulp=3, onnx="Atan")
 atan2: Op = binary("atan2", "The angle of the point (y, x) of the plane: x first in the input is"
                    " its height.", wide(np.arctan2), scalar.atan2,
                    lambda g, out, y, x: (
                        multiply(g, divide(x, add(square(x), square(y)))),
                        negative(multiply(g, divide(y, add(square(x), square(y)))))),
-                   takes=dtypes.FLOATS, domain=(0.5, 2.0), cost=36, ulp=2)
+                   takes=dtypes.FLOATS, domain=(0.5, 2.0), cost=36, ulp=3)
 sinh: Op = unary("sinh", "Hyperbolic sine.", wide(np.sinh), scalar.sinh,
                  lambda g, y, x: multiply(g, cosh(x)), cost=28, ulp=3, onnx="Sinh")
 cosh: Op = unary("cosh", "Hyperbolic cosine.", wide(np.cosh), scalar.cosh,

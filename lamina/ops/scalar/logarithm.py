@@ -6,8 +6,8 @@ subnormal ones included.
 All write x = 2**e m with m in [sqrt(1/2), sqrt(2)) and f = m - 1, which is exact. float32:
 log(1 + f) = f - f**2 / 2 + f**3 Q(f). float64: with s = f / (2 + f), log(1 + f) = 2 s + s**3
 R(s**2), written as f - (f**2 / 2 - s (f**2 / 2 + s**2 R)) so that the leading term is exact. Q
-and R were fitted for Lamina: Remez exchange in 45 digits for the relative error of the logarithm;
-Q of degree 7, error 2**-27; R of degree 6, error 2**-59.
+and R were fitted for Lamina: Remez exchange in 45 digits for the relative error of the logarithm
+(tests/ops/fits.py); Q of degree 7, error 2**-27; R of degree 6, error 2**-59.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def log(b: Scalars, x: Number) -> Number:
 
 
 def log2(b: Scalars, x: Number) -> Number:
-    """Logarithm to base 2; error below 2 ulp, exact for powers of two."""
+    """Logarithm to base 2; error below 2.1 ulp, exact for powers of two."""
     return _logarithm(b, x, _LOG2[x.dtype])
 
 

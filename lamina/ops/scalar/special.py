@@ -1,7 +1,8 @@
 """The error function.
 
 In: a builder and numbers of float32 or float64. Out: the value of the function, for every input.
-The polynomials were fitted for Lamina by Remez exchange in 45 digits; errors stand beside them.
+The polynomials were fitted for Lamina by Remez exchange in 45 digits (tests/ops/fits.py); errors
+stand beside them.
 """
 
 from __future__ import annotations
