@@ -1,4 +1,4 @@
-"""Sine, cosine, tangent and their inverses.
+"""Sine, cosine and tangent.
 
 In: a builder and numbers of float32 or float64. Out: the value of the function over the whole range
 of the type: the angle is reduced by as many digits of pi as the largest number needs (the idea of
