@@ -51,6 +51,7 @@ class Reads:
         strides = {v: model.number(access.stride(v)) for v in model.sizes if access.carries(v)}
         self.strides = {v: abs(s) for v, s in strides.items()}
         self.backward = {v for v, s in strides.items() if s < 0}
+        self.unknown = {v for v in strides if not isinstance(access.stride(v), int)}
         self.item = model.c.dtype.itemsize
         self.sizes = model.sizes
 
@@ -278,11 +279,15 @@ def _tile_cycles(model: Model, shape: _Shape, rows: dict[str, int], columns: int
 
 
 def _loads(operand: Reads, rows: dict[str, int], columns: int) -> float:
-    """Loads of one step; rows in one set of the first-level cache evict each other."""
+    """Loads of one step; rows in one set of the first-level cache evict each other.
+
+    A run-time stride may be that unlucky.
+    """
     loads = float(prod(rows.values()) * columns)
     if operand.panel is not None:
         return loads
-    far = [n for v, n in rows.items() if operand.strides[v] * operand.item % L1_PERIOD == 0]
+    far = [n for v, n in rows.items()
+           if v in operand.unknown or operand.strides[v] * operand.item % L1_PERIOD == 0]
     return loads * CONFLICT if prod(far) > L1_WAYS else loads
 
 

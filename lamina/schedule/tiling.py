@@ -45,7 +45,7 @@ SPLIT_TURNS = 1024  # turns of the reduce loops in a part of a split sum, at lea
 SPLIT_SUMS = 1 << 21  # partial sums in memory, at most
 MIN_PARTS = 4
 UNROLL = (4, 3, 2)  # turns of the innermost reduce loop that may be written out
-UNROLL_FMAS = 64  # multiply-adds in its body, at most
+UNROLL_FMAS = 32  # multiply-adds in its body, at most: large tiles gain nothing, and may spill
 TAILS = (4, 1)  # rows of the tiles that follow where the number of rows is a run-time one
 
 
