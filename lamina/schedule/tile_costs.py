@@ -205,7 +205,8 @@ def _along(operand: Reads, var: str) -> bool:
 
 def _row_blocks(model: Model, column: str, columns: int) -> Iterator[Rows]:
     """Blocks of the other output variables that leave the accumulators in registers."""
-    limit = (model.target.registers - columns - 1) // columns
+    spare = columns + (1 if model.target.has_fma else 2)  # factors, and a product
+    limit = (model.target.registers - spare) // columns
     limit = min(limit, 2) if columns > 4 else min(limit, MAX_ROWS)
     if limit < 1 and columns > 1:
         return
