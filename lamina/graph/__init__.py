@@ -1,0 +1,1 @@
+"""Nodes, and how they are rewritten and printed; knows no operation by name."""

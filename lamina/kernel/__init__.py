@@ -1,0 +1,1 @@
+"""From specs to loops: one writer for each kind of kernel."""

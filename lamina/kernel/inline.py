@@ -15,7 +15,16 @@ from lamina.kernel.index import Index, Indices
 from lamina.kernel.loops import Buffer, Builder, Value
 from lamina.schedule.spec import broadcast_index, view_index
 from lamina.shapes import (
-    Dim, Sym, Var, as_var, divide, provably_below, ravel, remainder, reshape_index, strides_of,
+    Dim,
+    Sym,
+    Var,
+    as_var,
+    divide,
+    provably_below,
+    ravel,
+    remainder,
+    reshape_index,
+    strides_of,
     variable,
 )
 from lamina.targets import Target

@@ -1,0 +1,1 @@
+"""From kernels to values: buffers, threads, programs, the one door `execute`."""

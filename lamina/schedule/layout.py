@@ -21,7 +21,14 @@ from lamina.ops.table import TABLE
 from lamina.schedule import tiling
 from lamina.schedule.contraction import Access, Contraction, Pack
 from lamina.shapes import (
-    Dim, Shape, as_var, linear_factor, ravel, reshape_index, substitute, variable,
+    Dim,
+    Shape,
+    as_var,
+    linear_factor,
+    ravel,
+    reshape_index,
+    substitute,
+    variable,
 )
 from lamina.targets import Target
 

@@ -19,8 +19,18 @@ from lamina.schedule.fuse import Group, reduce_kind
 from lamina.schedule.scatter import cut, scatter_work
 from lamina.schedule.workspace import workspaces
 from lamina.shapes import (
-    Dim, Shape, Sym, Var, as_var, linear_factor, product, ravel, reshape_index, substitute,
-    variable, variables,
+    Dim,
+    Shape,
+    Sym,
+    Var,
+    as_var,
+    linear_factor,
+    product,
+    ravel,
+    reshape_index,
+    substitute,
+    variable,
+    variables,
 )
 
 WHOLE_ROW = 8192  # elements of the innermost loop that one chunk takes on
