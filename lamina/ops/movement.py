@@ -231,7 +231,7 @@ fold: Op = Op(
     "fold", Kind("composite", "the windows cover the given shape", _given_shape, _batch_fold),
     "Windows added back to where they came from: the transpose of `windows`.",
     numpy=_fold_numpy, dtype=first, body=_fold_body,
-    vjp=_fold_vjp, sizes=("shape",),
+    vjp=_fold_vjp, sizes=("shape",), takes=(*dtypes.INTEGERS, *dtypes.FLOATS),
     samples=(Sample((((3, 3, 3), -2, 2),), {"shape": (7, 3), "axes": (0,), "window": (3,),
                                             "stride": (2,), "dilation": (1,)}),),
 )

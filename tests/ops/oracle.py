@@ -59,7 +59,7 @@ def draw(op: Op, sample: Sample, dtype: DType) -> list[tuple[Node, np.ndarray]]:
         name = sample.dtypes[i] if i < len(sample.dtypes) else ""
         own = dtypes.BY_NAME[name] if name else dtype
         if own.kind == "u":
-            low = max(low, 0)
+            low, high = max(low, 0), max(high, 1)
         values = rng.uniform(low, high, shape)
         if own.kind == "b":
             values = rng.integers(0, 2, shape)
