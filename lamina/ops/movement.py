@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina import dtypes
 from lamina.dtypes import DType
 from lamina.graph.node import Attrs, Kind, Node, Op, Sample
 from lamina.ops.broadcasting import (
