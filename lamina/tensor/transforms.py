@@ -6,9 +6,8 @@ out, so they nest: `grad(grad(f))`, `vmap(grad(f))`, `compile(vmap(grad(f)))`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from collections.abc import Iterator
 from typing import Any
 
 from lamina import tree
@@ -53,10 +52,10 @@ def _variable(x: Any) -> Any:
     """A stand-in that gradients flow to, connected to x if x has a history of its own."""
     if not isinstance(x, Tensor):
         return x
-    if x.node.tracked and not x.node.variable:
+    if x.node.tracked:
         return x
     node = detached(x.node)
-    node.tracked = x.dtype.is_float
+    node.tracked = node.variable = x.dtype.is_float
     return Tensor(node)
 
 
