@@ -14,7 +14,7 @@ from lamina import dtypes
 from lamina.config import settings
 from lamina.dtypes import DType
 from lamina.errors import DTypeError, user_frame
-from lamina.shapes import Shape, Sym
+from lamina.shapes import Dim, Shape, Sym
 
 Attrs = Mapping[str, Any]
 
@@ -53,6 +53,8 @@ class Op:
     reduction, how two values combine. body: for composites, the same thing in other ops.
     sizes: attributes that hold sizes, so may differ between calls without another compile.
     cost: arithmetic instructions of one element, for the fusion's choices.
+    places: (node) -> (input, size) for each input that holds indices; such a node can fail at run
+    time, so it keeps the user's line.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Op:
     sizes: tuple[str, ...] = ()
     identity: Any = None
     cost: int = 1
+    places: Callable[[Node], Sequence[tuple[int, Dim]]] | None = None
     onnx: str = ""
     samples: tuple[Sample, ...] = ()
     takes: tuple[DType, ...] = dtypes.ALL  # dtypes that tests use for the inputs
@@ -131,9 +134,11 @@ class Node:
 
 
 class _Mode:
-    """Whether new nodes record that a gradient may flow through them."""
+    """Whether new nodes record that a gradient may flow through them; and, while the body of a
+    control operation is recorded, the nodes that it makes, by id."""
 
     tracking = True
+    created: dict[int, Node] | None = None
 
 
 mode = _Mode()
@@ -147,6 +152,13 @@ def tracking(on: bool) -> Iterator[None]:
         yield
     finally:
         mode.tracking = old
+
+
+def note(node: Node) -> Node:
+    """The node itself, seen to be made by the body that is being recorded, if any is."""
+    if mode.created is not None:
+        mode.created[id(node)] = node
+    return node
 
 
 _NO_ATTRS: dict[str, Any] = {}
@@ -168,7 +180,7 @@ def build(op: Op, inputs: Sequence[Any], attrs: Attrs) -> Node:
                 tracked = True
                 break
     node = Node(op, nodes, attrs or _NO_ATTRS, shape, dtype, None, tracked)
-    if settings.check or settings.debug:
+    if op.places is not None or settings.check or settings.debug:
         node.where = user_frame()
     return node
 

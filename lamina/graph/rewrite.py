@@ -41,13 +41,15 @@ def rewrite(roots: Sequence[Node], rules: Sequence[Rule], limit: int = 50) -> li
             if id(new) in done:
                 return done[id(new)]
             keep.append(new)
-            node = visit_fresh(new)
+            node = visit_fresh(new, node.where)
         return node
 
-    def visit_fresh(node: Node) -> Node:
+    def visit_fresh(node: Node, where: tuple[str, int] | None) -> Node:
+        node.where = where  # the user's line of what it stands for
         for inner in topological([node], stop=lambda n: is_leaf(n) or id(n) in done):
             if inner is not node and id(inner) not in done:
                 keep.append(inner)
+                inner.where = where
                 done[id(inner)] = settle(rebuilt(inner))
         return rebuilt(node)
 

@@ -36,6 +36,7 @@ from lamina.ops.indexing import check_range
 from lamina.ops.kinds import COMPOSITE, element_count, first, shape_error
 from lamina.ops.movement import expand, iota, permute, reshape, unbroadcast
 from lamina.ops.reduction import max_, sum_
+from lamina.shapes import Dim
 
 Axes = tuple[int, ...]
 
@@ -43,10 +44,11 @@ Axes = tuple[int, ...]
 def composite(name: str, doc: str, numpy: Callable[..., Any], body: Callable[..., Node],
               vjp: Callable[..., Sequence[Node | None]] | None = None, *,
               samples: Sequence[Sample], ulp: float = 8.0, onnx: str = "",
-              names: Sequence[str] = ("x",)) -> Op:
+              names: Sequence[str] = ("x",),
+              places: Callable[[Node], Sequence[tuple[int, Dim]]] | None = None) -> Op:
     """A row for a composite of floats."""
     return Op(name, COMPOSITE, doc, numpy, first, vjp, body=body, takes=dtypes.FLOATS, ulp=ulp,
-              onnx=onnx, samples=tuple(samples), extra={"names": tuple(names)})
+              onnx=onnx, samples=tuple(samples), extra={"names": tuple(names)}, places=places)
 
 
 def along(*attrs: dict[str, Any]) -> tuple[Sample, ...]:
@@ -162,7 +164,7 @@ def _cross_entropy_numpy(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
 cross_entropy = composite(
     "cross_entropy", "-log softmax(logits [..., classes]) at the labels [...]: a loss for each.",
     _cross_entropy_numpy, _cross_entropy_body, _cross_entropy_vjp, names=("logits", "labels"),
-    onnx="SoftmaxCrossEntropyLoss",
+    places=lambda node: [(1, node.inputs[0].shape[-1])], onnx="SoftmaxCrossEntropyLoss",
     samples=(Sample((((4, 5), -2, 2), ((4,), 0, 4.99)), dtypes=("", "int64")),
              Sample((((2, 3, 5), -2, 2), ((2, 3), 0, 4.99)), dtypes=("", "uint8")),
              Sample((((5,), -2, 2), ((), 0, 4.99)), dtypes=("", "int32"))))

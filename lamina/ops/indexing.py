@@ -8,7 +8,7 @@ dims[d] (-1 for the indexed ones). Places count from 0; a place outside is an In
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,13 @@ def _places(shape: Tuple, inner: Sequence[int], indices: Sequence[np.ndarray], a
     return tuple(np.broadcast_to(p, shape) for p in places)
 
 
+def _indexed(of: Callable[[Node], Shape], first_index: int
+             ) -> Callable[[Node], list[tuple[int, Dim]]]:
+    """`Op.places`: the indices are the inputs from `first_index` on; `of` gives what they go into."""
+    return lambda node: [(first_index + k, of(node)[axis])
+                         for k, axis in enumerate(node.attrs["axes"])]
+
+
 # ---- batching ------------------------------------------------------------------------------------
 def _lead(node: Node, batched: bool) -> Node:
     return node if batched else reshape(node, shape=(1, *node.shape))
@@ -126,6 +133,7 @@ gather = Op(
     numpy=lambda x, *indices, axes, dims, shape: x[_places(shape, x.shape, indices, axes, dims)]
     if x.ndim else np.broadcast_to(x, shape),
     dtype=first, vjp=_gather_vjp, sizes=("shape",), cost=2, onnx="Gather",
+    places=_indexed(lambda node: node.inputs[0].shape, 1),
     extra={"names": ("x", "index", "index", "index")},
     samples=(Sample((((5, 3), -2, 2), ((4, 1), 0, 4.99)),
                     {"axes": (0,), "dims": (-1, 1), "shape": (4, 3)}, ("", "int64")),
@@ -156,6 +164,7 @@ scatter_add = Op(
                         _scatter_added, _batch_scatter_add),
     "Zeros, to which the values are added at computed places, in the order of the values.",
     numpy=_scatter_add_numpy, dtype=first, vjp=_scatter_add_vjp, sizes=("shape",), cost=2, ulp=4,
+    places=_indexed(lambda node: node.shape, 1),
     takes=(*dtypes.INTEGERS, *dtypes.FLOATS),
     extra={"names": ("values", "index", "index", "index")},
     samples=(Sample((((4, 3), -2, 2), ((4, 1), 0, 4.99)),
@@ -194,6 +203,7 @@ scatter = Op(
                     _batch_scatter),
     "x with values set at computed places; of several for one place the last counts.",
     numpy=_scatter_numpy, dtype=first, vjp=_scatter_vjp, cost=2, onnx="ScatterND",
+    places=_indexed(lambda node: node.inputs[0].shape, 2),
     extra={"names": ("x", "values", "index", "index")},
     samples=(Sample((((5, 3), -2, 2), ((4, 3), -2, 2), ((4, 1), 0, 4.99)),
                     {"axes": (0,), "dims": (-1, 1)}, ("", "", "int64")),
@@ -211,6 +221,7 @@ def _check_range_numpy(x: np.ndarray, size: int) -> np.ndarray:
 check_range = Op(
     "check_range", ELEMENTWISE, "x itself, once every element was seen to be in 0..size-1.",
     numpy=_check_range_numpy, dtype=first, sizes=("size",), takes=dtypes.INTEGERS,
+    places=lambda node: [(0, node.attrs["size"])], extra={"names": ("labels",), "called": "one_hot"},
     samples=(Sample((((3, 4), 0, 4.99),), {"size": 5}),),
 )
 

@@ -17,10 +17,11 @@ import numpy as np
 
 from lamina.config import settings
 from lamina.dtypes import DType
-from lamina.errors import CompileError, DeviceError
+from lamina.errors import CompileError, DeviceError, IndexingError
 from lamina.graph.node import BUFFER, Node, is_leaf, topological
 from lamina.runtime import instance
 from lamina.runtime.buffers import Buffer, from_array
+from lamina.runtime.culprit import outside
 from lamina.runtime.interpret import interpret
 
 if TYPE_CHECKING:
@@ -33,7 +34,11 @@ _families: dict[Any, list[tuple[instance.Template, Program]]] = {}
 _samples: dict[Any, list[tuple[Any, ...]]] = {}
 _lock = threading.RLock()
 
+Journal = dict[int, tuple[weakref.ref[Any], Any]]
 pending: dict[int, weakref.ref[Any]] = {}  # tensors whose value is not known yet, by id
+# Tensors that were given a new node, or gradient, since the last program; and the old one.
+assigned: Journal = {}
+accumulated: Journal = {}
 
 
 def evaluate(wanted: Sequence[Node]) -> None:
@@ -46,7 +51,35 @@ def evaluate(wanted: Sequence[Node]) -> None:
         if tensor is not None and tensor.node.value is None and tensor.node.op is not BUFFER:
             roots[id(tensor.node)] = tensor.node
     pending.clear()
-    run(list(roots.values()))
+    try:
+        run(list(roots.values()))
+    except BaseException:
+        undo()
+        raise
+    assigned.clear()
+    accumulated.clear()
+
+
+def remember(journal: Journal, tensor: Any, old: Any) -> None:
+    """Note what a tensor had before its first change since the last program."""
+    entry = journal.get(id(tensor))
+    if entry is None or entry[0]() is not tensor:
+        journal[id(tensor)] = weakref.ref(tensor), old
+
+
+def undo() -> None:
+    """After a failed program: what was assigned since the last one has its old value again."""
+    for reference, node in assigned.values():
+        tensor = reference()
+        if tensor is not None:
+            tensor.node = node
+            node.owner = reference
+    for reference, gradient in accumulated.values():
+        tensor = reference()
+        if tensor is not None:
+            tensor._grad = gradient
+    assigned.clear()
+    accumulated.clear()
 
 
 def run(roots: list[Node]) -> None:
@@ -77,7 +110,11 @@ def compute(order: Sequence[Node], roots: Sequence[Node]) -> list[Buffer]:
     if settings.check:
         return _checker().checked(order, roots)  # type: ignore[no-any-return]
     bound = prepare(order, roots)
-    return run_bound(bound, [n.value for n in order if is_leaf(n)])
+    leaves = [n.value for n in order if is_leaf(n)]
+    try:
+        return run_bound(bound, leaves)
+    except IndexingError:
+        raise outside(order, leaves) from None
 
 
 def run_bound(bound: Bound, leaves: list[Buffer], donated: Sequence[int | None] | None = None
@@ -88,7 +125,10 @@ def run_bound(bound: Bound, leaves: list[Buffer], donated: Sequence[int | None] 
 
 def _interpreted(roots: Sequence[Node], order: Sequence[Node]) -> list[Buffer]:
     leaves = {n: array_of(n) for n in order if is_leaf(n)}
-    return [from_array(a) for a in interpret(roots, leaves)]
+    try:
+        return [from_array(a) for a in interpret(roots, leaves)]
+    except IndexingError:
+        raise outside(order, [n.value for n in order if is_leaf(n)]) from None
 
 
 def array_of(node: Node) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 from lamina import dtypes
 from lamina.dtypes import DType, narrow_bfloat16, widen_bfloat16
 from lamina.graph.node import CONST, Node, is_leaf, topological
+from lamina.runtime.places import check_places
 
 
 def interpret(roots: Sequence[Node], leaves: Mapping[Node, np.ndarray]) -> list[np.ndarray]:
@@ -29,6 +30,8 @@ def compute(node: Node, inputs: Sequence[np.ndarray]) -> np.ndarray:
     """One node from the values of its inputs, in the compute dtype."""
     if node.op is CONST:
         return np.asarray(node.attrs["value"], node.dtype.compute.storage)
+    for i, size in node.op.places(node) if node.op.places is not None else ():
+        check_places(node, i, inputs[i], size)  # type: ignore[arg-type]
     attrs = {k: _computed(v) for k, v in node.attrs.items()}
     with np.errstate(all="ignore"):
         result = node.op.numpy(*inputs, **attrs)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from lamina.codegen.cache import counts, get_by_keys
-from lamina.codegen.driver import CALL, LAST, SERIAL
+from lamina.codegen.driver import CALL, COND, LAST, SERIAL
 from lamina.codegen.host import host_target
 from lamina.config import settings
 from lamina.errors import IndexingError
@@ -24,7 +24,7 @@ from lamina.kernel.lower import lower
 from lamina.runtime import threads
 from lamina.runtime.buffers import Buffer
 from lamina.schedule.memory import Lifetime, place
-from lamina.schedule.plan import Plan, Step, make_plan
+from lamina.schedule.plan import Plan, Step, checked_after, make_plan
 from lamina.shapes import Var, evaluate, product
 
 SMALL = 40_000  # instructions below which a group of kernels is not worth waking the threads
@@ -133,7 +133,8 @@ def _arena(plan: Plan, nbytes: Mapping[Node, int], outputs: Mapping[Node, int]
 
 def _donations(plan: Plan, leaves: Mapping[Node, int], outputs: Mapping[Node, int]
                ) -> dict[int, int]:
-    """Outputs that could take over the memory of a leaf that nobody else needs: output -> leaf."""
+    """Outputs that could take over the memory of a leaf that nobody else needs: output -> leaf.
+    None before all indices are checked: after an error the old values must be there."""
     last: dict[Node, int] = {}
     readers: dict[tuple[Node, int], int] = {}
     for step in plan.steps:
@@ -141,8 +142,9 @@ def _donations(plan: Plan, leaves: Mapping[Node, int], outputs: Mapping[Node, in
             last[node] = step.level
             readers[node, step.level] = readers.get((node, step.level), 0) + 1
     found = {}
+    checked = checked_after(plan.steps)
     for step in plan.steps:
-        for i, j in step.reusable:
+        for i, j in step.reusable if step.level > checked else ():
             leaf, output = step.reads[i], step.writes[j]
             if (leaf in leaves and output in outputs and last[leaf] == step.level
                     and readers[leaf, step.level] == 1 and leaf not in plan.results):
@@ -174,8 +176,18 @@ def _launch_table(steps: Sequence[Step], addresses: Sequence[int],
         flags = (LAST if last else 0)
         records.append([CALL, function, array.ctypes.data, chunks, 0, flags, i, work])
     _mark_serial(records)
-    table = np.array([r[:7] + [0] for r in records], np.int64).reshape(-1, 8)
-    return table, keep
+    checked = checked_after(steps)
+    count = sum(step.level <= checked for step in steps)
+    table, rest = _as_table(records[:count]), _as_table(records[count:])
+    if not count or not len(rest):
+        return (table if count else rest), keep
+    keep.append(rest)  # it runs only if no index was outside
+    stop = np.array([[COND, STATUS, 0, 0, 0, rest.ctypes.data, len(rest), 0]], np.int64)
+    return np.concatenate([table, stop]), keep
+
+
+def _as_table(records: Sequence[Sequence[int]]) -> np.ndarray:
+    return np.array([[*r[:7], 0] for r in records], np.int64).reshape(-1, 8)
 
 
 def _mark_serial(records: list[list[int]]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lamina.config import settings
-from lamina.graph.node import CONST, Node, is_leaf, leaf
+from lamina.graph.node import CONST, Node, is_leaf, leaf, topological
 from lamina.graph.printer import graph_text
 from lamina.ops.movement import view
 from lamina.schedule.fuse import Group, fuse, storage
@@ -45,6 +45,7 @@ class Step:
     writes: tuple[Node, ...]
     level: int
     reusable: tuple[tuple[int, int], ...]  # (position in reads, position in writes): in place
+    checks: frozenset[tuple[Node, Dim]]  # indices that it compares with the size of their axis
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +88,33 @@ def _steps(groups: Sequence[Group]) -> list[Step]:
         group.reads = list(dict.fromkeys(group.reads))
         spec, bindings = make_spec(group)
         writes = (*group.roots, *_workspaces(spec, bindings))
-        steps.append(Step(spec, bindings, tuple(group.reads), writes, level, reusable(spec)))
+        steps.append(Step(spec, bindings, tuple(group.reads), writes, level, reusable(spec),
+                          _checks(group)))
     return sorted(steps, key=lambda s: s.level)
+
+
+def _checks(group: Group) -> frozenset[tuple[Node, Dim]]:
+    """What holds the indices that the kernel checks, and the sizes of their axes."""
+    reads = set(group.reads)
+    inside = topological(group.nodes, stop=lambda n: is_leaf(n) or n in reads)
+    return frozenset((_index_source(node.inputs[i]), size) for node in inside
+                     if not is_leaf(node) and node not in reads and node.op.places is not None
+                     for i, size in node.op.places(node))
+
+
+def _index_source(node: Node) -> Node:
+    while not is_leaf(node) and node.op.name in ("view", "reshape", "cast", "check_range"):
+        node = node.inputs[0]
+    return node
+
+
+def checked_after(steps: Sequence[Step]) -> int:
+    """The last level in which an index is checked that no earlier level has checked; -1 if none."""
+    first: dict[tuple[Node, Dim], int] = {}
+    for step in steps:
+        for check in step.checks:
+            first.setdefault(check, step.level)
+    return max(first.values(), default=-1)
 
 
 def _workspaces(spec: Spec, bindings: Sequence[Dim]) -> list[Node]:

@@ -113,6 +113,10 @@ class Tensor:
     def grad(self, value: Tensor | None) -> None:
         if traces:
             traces[-1].grads.setdefault(id(self), (self, self._grad))
+        elif value is None:
+            execute.accumulated.pop(id(self), None)
+        elif value.node.value is None:
+            execute.remember(execute.accumulated, self, self._grad)
         self._grad = value
 
     def __len__(self) -> int:
@@ -235,10 +239,13 @@ class Tensor:
     def _set(self, node: Node) -> None:
         if self._requires_grad:
             node.tracked = node.variable = True
-        self.node = node
+        old, self.node = self.node, node
         node.owner = reference = weakref.ref(self)
         if node.value is None and not traces:
             execute.pending[id(self)] = reference
+            execute.remember(execute.assigned, self, old)
+        elif not traces:
+            execute.assigned.pop(id(self), None)
 
 
 def detached(node: Node) -> Node:

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from lamina import tree
-from lamina.errors import GradientError
+from lamina.errors import GradientError, IndexingError
 from lamina.graph.node import BUFFER, Node, is_leaf, leaf, topological
 from lamina.runtime import execute
+from lamina.runtime.culprit import hollow, outside
 from lamina.tensor.array import Tensor, Trace, traces
 
 
@@ -26,8 +27,8 @@ from lamina.tensor.array import Tensor, Trace, traces
 class _Recording:
     """One trace: how to fill the program's leaves and what to do with its results."""
 
-    order: list[Node]  # these two are dropped after the first call: they hold old values
-    roots: list[Node]
+    order: list[Node]  # after the first call without values, for errors
+    roots: list[Node]  # dropped after the first call
     kinds: list[tuple[Any, Any]]  # shape and dtype of each root
     sources: list[Any]  # for each leaf: the number of an argument, a tensor, or a node
     structure: Any
@@ -141,7 +142,7 @@ def _replay(recording: _Recording, tensors: Sequence[Tensor]) -> Any:
     if recording.bound is None:
         recording.bound = execute.prepare(recording.order, recording.roots)
         recording.takers = _takers(recording)
-        recording.order, recording.roots = [], []
+        recording.order, recording.roots = hollow(recording.order), []
     buffers = []
     for source in recording.sources:
         node = (tensors[source].node if type(source) is int
@@ -150,7 +151,10 @@ def _replay(recording: _Recording, tensors: Sequence[Tensor]) -> Any:
             execute.evaluate([node])
         buffers.append(node.value)
     donated = _donated(recording, buffers) if recording.takers else None
-    values = execute.run_bound(recording.bound, buffers, donated)
+    try:
+        values = execute.run_bound(recording.bound, buffers, donated)
+    except IndexingError:
+        raise outside(recording.order, buffers) from None
     results = [Tensor(leaf(v, shape, dtype)) for v, (shape, dtype) in
                zip(values[:recording.results], recording.kinds, strict=False)]
     for (t, requires_grad), value in zip(recording.changed, values[recording.results:],

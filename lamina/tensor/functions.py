@@ -7,6 +7,7 @@ and defaults; everything else about an operation stands in its row of the table.
 from __future__ import annotations
 
 import operator
+from math import prod as prod_of
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -455,17 +456,26 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     if axis is None and node.ndim != 1:
         raise ArgumentError("take", operands=[("x", str(list(node.shape)))],
                             rule="the axis is given for more than one axis", hint="axis=0")
-    _check_known(places, node.shape[axis or 0], "take")
-    return Tensor(indexing.take(node, places, one_axis(node.ndim, axis or 0, "take", node)))
+    at = one_axis(node.ndim, axis or 0, "take", node)
+    _check_known("take", node, places, node.shape[at])
+    return Tensor(indexing.take(node, places, at))
 
 
-def _check_known(places: Node, size: Any, name: str) -> None:
+def _check_known(name: str, x: Node, places: Node, size: Any, wraps: bool = True) -> None:
     """Indices whose values are there already are checked at the call."""
-    if places.value is not None and places.dtype.is_integer and 0 < int(np.prod(places.shape)) <= 4096:
-        array = places.value.array(places.shape, places.dtype.storage)
-        if int(array.max()) >= size or int(array.min()) < -size:
-            raise IndexingError(name, operands=[("indices", f"{array.min()} .. {array.max()}")],
-                                rule=f"indices lie in {-size}..{size - 1}")
+    if places.value is None or not places.dtype.is_integer or not 0 < prod_of(places.shape) <= 4096:
+        return
+    array = places.value.array(places.shape, places.dtype.storage)
+    least, most = int(array.min()), int(array.max())
+    if most >= size or least < (-size if wraps else 0):
+        labels = name == "cross_entropy"
+        raise IndexingError(
+            name, operands=[("logits" if labels else "x", f"{x.dtype.name} {list(x.shape)}"),
+                            ("labels" if labels else "indices", f"{places.dtype.name} "
+                             f"{list(places.shape)}, {least} .. {most}")],
+            rule=(f"every label lies in 0 .. {size - 1}: there are {size} classes" if labels else
+                  f"every index lies in {-size} .. {size - 1}: the axis has {size} places"),
+            expected=(-size if wraps else 0, size - 1), got=(least, most))
 
 
 def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Tensor:
@@ -585,7 +595,7 @@ def cross_entropy(logits: Any, labels: Any) -> Tensor:
     """-log softmax(logits) at the labels, one loss for each."""
     scores, classes = node_of(logits), node_of(labels)
     if classes.dtype.is_integer and scores.ndim:
-        _check_known(classes, scores.shape[-1], "cross_entropy")
+        _check_known("cross_entropy", scores, classes, scores.shape[-1], wraps=False)
     return Tensor(TABLE["cross_entropy"](scores, classes))
 
 
