@@ -301,11 +301,14 @@ def fold(b: Builder, vectors: Sequence[Value]) -> Value:
     count, lanes = len(vectors), vectors[0].lanes
     vectors = list(vectors)
     group = 1
-    while len(vectors) > 1:
+    while len(vectors) > 1 and group < lanes:
         low, high = _interleaved(lanes, group)
         vectors = [b.add(b.shuffle(x, y, low), b.shuffle(x, y, high))
                    for x, y in zip(vectors[::2], vectors[1::2], strict=True)]
         group *= 2
+    while len(vectors) > 1:  # more vectors than lanes: their sums side by side
+        vectors = [b.shuffle(x, y, range(2 * x.lanes))
+                   for x, y in zip(vectors[::2], vectors[1::2], strict=True)]
     value = vectors[0]
     while value.lanes > count:
         half = value.lanes // 2

@@ -1,0 +1,22 @@
+"""Sums of the lanes of several vectors: fewer vectors than lanes, as many, and more."""
+
+import numpy as np
+import pytest
+
+from lamina import dtypes
+from lamina.kernel.loops import Builder
+from lamina.kernel.register_tile import fold
+from tests.codegen.harness import NATIVE, run
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 4, 8])
+@pytest.mark.parametrize("count", [1, 2, 4, 8])
+def test_each_vector_becomes_its_sum(count: int, lanes: int):
+    b = Builder("fold", NATIVE)
+    x, y = b.buffer("x", dtypes.float64), b.buffer("y", dtypes.float64, written=True)
+    with b.loop(b.lo, b.hi):
+        b.store(y, 0, fold(b, [b.load(x, i * lanes, lanes) for i in range(count)]))
+    values = np.random.default_rng(0).integers(-9, 9, (count, lanes)).astype(np.float64)
+    found = np.zeros(count)
+    run(b.finish(), [values, found], [], 1)
+    np.testing.assert_array_equal(found, values.sum(1))
