@@ -1,7 +1,8 @@
 """The Tensor: a handle on a node of the graph.
 
 In: values, and operations on tensors. Out: tensors; nothing runs until a value is asked for.
-Functions and methods come from `tensor/functions.py`; here is what makes a tensor a tensor.
+Functions stand in `tensor/functions`, the table of methods in `tensor/methods.py`; here is what
+makes a tensor a tensor.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from lamina.graph.node import Node, is_leaf, leaf, topological, tracking
 from lamina.ops.movement import view
 from lamina.runtime import execute
 from lamina.runtime.buffers import from_array
+from lamina.tensor.attached import Attached
 from lamina.transforms.grad import filled, pull
 
 Scalar = (bool, int, float)
@@ -37,7 +39,7 @@ class Trace:
 traces: list[Trace] = []  # the ones that are running, innermost last
 
 
-class Tensor:
+class Tensor(Attached):
     """An n-dimensional array that is computed when its value is needed.
 
     Made by `lamina.tensor(...)`, creation functions and operations. Values never change under

@@ -1,0 +1,5 @@
+"""Functions on tensors: the array API's names over the table of operations.
+
+In: tensors, arrays and Python numbers. Out: lazy tensors. Here are dtype promotion, negative axes
+and defaults; everything else about an operation stands in its row of the table.
+"""

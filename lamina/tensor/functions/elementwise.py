@@ -1,0 +1,50 @@
+"""Functions of one element at a time, one for each elementwise row of the table.
+
+In: the table. Out: a public function by each name. Type checkers and editors read the generated
+`elementwise.pyi`; `python -m tests.tensor.stubs` writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import Parameter, Signature
+from typing import Any
+
+from lamina.graph.node import Op, as_nodes
+from lamina.ops.promotion import prepare
+from lamina.ops.rules import NAMES
+from lamina.ops.table import TABLE
+from lamina.tensor.array import Tensor
+from lamina.tensor.functions.plumbing import as_input
+
+# Rows whose function is written by hand, and those that only other operations use.
+ELSEWHERE = ("where", "clip", "cast", "check_range", "threefry", "bits_to_unit")
+
+
+def function_of(op: Op) -> Callable[..., Tensor]:
+    """The public function of an elementwise op: promotes, broadcasts, records."""
+
+    def function(*inputs: Any, **attrs: Any) -> Tensor:
+        nodes = as_nodes(op, [as_input(x) for x in inputs])
+        return Tensor(op(*prepare(op, nodes), **attrs))
+
+    function.__name__ = function.__qualname__ = op.name
+    function.__doc__ = op.doc
+    function.__signature__ = signature_of(op)  # type: ignore[attr-defined]
+    return function
+
+
+def signature_of(op: Op) -> Signature:
+    """What help() shows: as many inputs as the op's samples have, attributes by keyword."""
+    sample = op.samples[0]
+    inputs = [Parameter(name, Parameter.POSITIONAL_ONLY, annotation="Any")
+              for name in NAMES[:len(sample.inputs)]]
+    attrs = [Parameter(name, Parameter.KEYWORD_ONLY, annotation=type(value).__name__)
+             for name, value in sample.attrs.items()]
+    return Signature([*inputs, *attrs], return_annotation="Tensor")
+
+
+BY_NAME: dict[str, Callable[..., Tensor]] = {
+    name: function_of(op) for name, op in TABLE.items()
+    if op.kind.name == "elementwise" and name not in ELSEWHERE}
+globals().update(BY_NAME)

@@ -1,0 +1,115 @@
+"""Elements at computed places, and in order: x[key], take, one_hot, sort, topk.
+
+In: tensors and indices. Out: tensors. Indices whose values are known are checked at the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from lamina import dtypes
+from lamina.dtypes import as_dtype
+from lamina.errors import ArgumentError, IndexingError
+from lamina.graph.node import Node
+from lamina.ops import indexing, ordering, subscript
+from lamina.ops.table import TABLE
+from lamina.tensor.array import Tensor, tensor
+from lamina.tensor.functions.plumbing import as_input, node_of, one_axis, sizes
+
+
+def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
+    """Slices of x at the given places along an axis."""
+    node, places = node_of(x), node_of(indices)
+    if axis is None and node.ndim != 1:
+        raise ArgumentError("take", operands=[("x", str(list(node.shape)))],
+                            rule="the axis is given for more than one axis", hint="axis=0")
+    at = one_axis(node.ndim, axis or 0, "take", node)
+    check_known("take", node, places, sizes(node)[at])
+    return Tensor(indexing.take(node, places, at))
+
+
+def check_known(name: str, x: Node, places: Node, size: int, wraps: bool = True) -> None:
+    """Indices whose values are there already are checked at the call."""
+    if places.value is None or not places.dtype.is_integer or not 0 < prod(sizes(places)) <= 4096:
+        return
+    array = places.value.array(places.shape, places.dtype.storage)
+    least, most = int(array.min()), int(array.max())
+    if most >= size or least < (-size if wraps else 0):
+        labels = name == "cross_entropy"
+        raise IndexingError(
+            name, operands=[("logits" if labels else "x", f"{x.dtype.name} {list(x.shape)}"),
+                            ("labels" if labels else "indices", f"{places.dtype.name} "
+                             f"{list(places.shape)}, {least} .. {most}")],
+            rule=(f"every label lies in 0 .. {size - 1}: there are {size} classes" if labels else
+                  f"every index lies in {-size} .. {size - 1}: the axis has {size} places"),
+            expected=(-size if wraps else 0, size - 1), got=(least, most))
+
+
+def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Tensor:
+    """For each place of `indices`, the element of x at that index along the axis."""
+    node = node_of(x)
+    return Tensor(indexing.take_along_axis(node, node_of(indices),
+                                           one_axis(node.ndim, axis, "take_along_axis", node)))
+
+
+def one_hot(labels: Any, num_classes: int, dtype: Any = None) -> Tensor:
+    """Rows with a one at the label."""
+    return Tensor(indexing.one_hot(node_of(labels), num_classes, as_dtype(dtype or dtypes.float32)))
+
+
+def _nonzero_places(mask: Node) -> Sequence[Node]:
+    return [tensor(a).node for a in np.nonzero(Tensor(mask).numpy())]
+
+
+def nonzero(x: Any) -> tuple[Tensor, ...]:
+    """Indices of the elements that are not zero, one tensor for each axis."""
+    return tuple(tensor(a) for a in np.nonzero(np.asarray(x)))
+
+
+def _key(key: Any) -> Any:
+    parts = key if isinstance(key, tuple) else (key,)
+    return tuple(p.node if isinstance(p, Tensor) else tensor(p).node
+                 if isinstance(p, (list, np.ndarray)) else p for p in parts)
+
+
+def getitem(x: Tensor, key: Any) -> Tensor:
+    """x[key], as in NumPy: integers, slices, None, ..., integer arrays, boolean masks."""
+    return Tensor(subscript.index(x.node, _key(key), _nonzero_places))
+
+
+def setitem(x: Tensor, key: Any, value: Any) -> None:
+    """x[key] = value: x takes a new value."""
+    new = as_input(value)
+    node = new if isinstance(new, Node) else tensor(value, dtype=x.dtype).node
+    if node.dtype is not x.dtype:
+        node = TABLE["cast"](node, dtype=x.dtype)
+    changed = subscript.index_set(x.node, _key(key), node, _nonzero_places)
+    if x.requires_grad:
+        x.assign(Tensor(changed))
+    else:
+        x._set(changed)
+
+
+def argsort(x: Any, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
+    """The order that sorts x along an axis."""
+    node = node_of(x)
+    return Tensor(TABLE["argsort"](node, axis=one_axis(node.ndim, axis, "argsort", node),
+                                   descending=descending))
+
+
+def sort(x: Any, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
+    """x in order along an axis."""
+    node = node_of(x)
+    return Tensor(TABLE["sort"](node, axis=one_axis(node.ndim, axis, "sort", node),
+                                descending=descending))
+
+
+def topk(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Tensor, Tensor]:
+    """The k largest elements in order, and their indices."""
+    node = node_of(x)
+    values, places = ordering.topk(node, k, one_axis(node.ndim, axis, "topk", node), largest)
+    return Tensor(values), Tensor(places)

@@ -1,0 +1,75 @@
+"""What the public functions share: inputs as nodes, axes, sizes.
+
+In: whatever the user passed. Out: nodes, non-negative axes, shapes; or the error that says why not.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from lamina.errors import ArgumentError, ShapeError
+from lamina.graph.node import Node
+from lamina.ops import movement as moves
+from lamina.tensor.array import Tensor, tensor
+
+Axis = int | Sequence[int] | None
+NUMBER = (bool, int, float)
+
+
+
+def as_input(x: Any) -> Any:
+    """What an op takes: nodes of tensors, plain numbers as they are, arrays as new leaves."""
+    if isinstance(x, Tensor):
+        return x.node
+    if type(x) in NUMBER:
+        return x
+    if isinstance(x, Node):
+        return x
+    return tensor(x).node
+
+
+def node_of(x: Any) -> Node:
+    """A node, whatever comes in."""
+    return x.node if isinstance(x, Tensor) else tensor(x).node
+
+
+def axes_of(x: Node, axis: Axis, name: str) -> tuple[int, ...]:
+    """Sorted non-negative axes; None means all of them."""
+    if axis is None:
+        return tuple(range(x.ndim))
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    return tuple(sorted(one_axis(x.ndim, a, name, x) for a in axes))
+
+
+def one_axis(rank: int, axis: int, name: str, x: Node | None = None) -> int:
+    """A non-negative axis; raises ShapeError outside -rank..rank-1."""
+    try:
+        axis = operator.index(axis)
+    except TypeError:
+        raise ArgumentError(name, operands=[("axis", repr(axis))], rule="an axis is an integer"
+                            ) from None
+    if not -rank <= axis < rank:
+        operands = [("x", f"{x.dtype.name} {list(x.shape)}")] if x is not None else []
+        raise ShapeError(name, operands=[*operands, ("axis", str(axis))],
+                         rule=f"axes run from {-rank} to {rank - 1}")
+    return axis % rank
+
+
+def dropped(node: Node, axes: Sequence[int], keepdims: bool) -> Node:
+    """Without the axes, which have size 1 here, unless they are kept."""
+    if keepdims or not axes:
+        return node
+    return moves.reshape(node, shape=tuple(d for i, d in enumerate(node.shape) if i not in axes))
+
+
+def sizes(x: Node) -> tuple[int, ...]:
+    """The shape of a tensor's node: numbers, since symbols are only inside the compiler."""
+    return x.shape  # type: ignore[return-value]
+
+
+def flat(x: Node) -> Node:
+    """All elements along one axis."""
+    return moves.reshape(x, shape=(prod(sizes(x)),))

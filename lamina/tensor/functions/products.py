@@ -1,0 +1,51 @@
+"""Sums of products: matmul, linear, einsum and their relatives.
+
+In: tensors. Out: tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lamina.ops import einsum as products
+from lamina.ops.promotion import prepare
+from lamina.ops.table import TABLE
+from lamina.tensor.array import Tensor
+from lamina.tensor.functions.elementwise import multiply
+from lamina.tensor.functions.movement import expand_dims
+from lamina.tensor.functions.plumbing import node_of
+from lamina.tensor.functions.reductions import sum
+
+
+def matmul(x: Any, y: Any) -> Tensor:
+    """Matrix product of the last two axes; the others broadcast."""
+    op = TABLE["matmul"]
+    return Tensor(op(*prepare(op, [node_of(x), node_of(y)])))
+
+
+def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
+    """x @ weight.T + bias, for weight [out, in]."""
+    inputs = [node_of(v) for v in (x, weight, bias) if v is not None]
+    op = TABLE["linear"]
+    return Tensor(op(*prepare(op, inputs)))
+
+
+def einsum(spec: str, *operands: Any) -> Tensor:
+    """Sums of products by index letters."""
+    return Tensor(products.einsum(spec, *(node_of(x) for x in operands)))
+
+
+def tensordot(x: Any, y: Any, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Tensor:
+    """Sums of products over pairs of axes."""
+    return Tensor(products.tensordot(node_of(x), node_of(y), axes))
+
+
+def vecdot(x: Any, y: Any, axis: int = -1) -> Tensor:
+    """Dot products along an axis."""
+    return sum(multiply(x, y), axis=axis)
+
+
+def outer(x: Any, y: Any) -> Tensor:
+    """All products of two vectors."""
+    return multiply(expand_dims(x, 1), expand_dims(y, 0))

@@ -1,0 +1,48 @@
+"""Choosing and converting elements: where, clip, astype.
+
+In: tensors or numbers. Out: tensors; these need more care with types than the table's elementwise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina import dtypes
+from lamina.dtypes import as_dtype
+from lamina.graph.node import as_nodes
+from lamina.ops.promotion import prepare
+from lamina.ops.table import TABLE
+from lamina.tensor.array import Tensor, tensor
+from lamina.tensor.functions.elementwise import maximum, minimum
+from lamina.tensor.functions.plumbing import NUMBER, as_input, node_of
+
+
+def where(condition: Any, x: Any, y: Any) -> Tensor:
+    """x where the condition holds, else y."""
+    op = TABLE["where"]
+    cond = node_of(condition)
+    if cond.dtype.kind != "b":
+        cond = TABLE["cast"](cond, dtype=dtypes.bool_)
+    if type(x) in NUMBER and type(y) in NUMBER:
+        x = tensor(x)
+    nodes = as_nodes(op, [as_input(x), as_input(y)])
+    return Tensor(op(cond, *prepare(op, nodes)))
+
+
+def astype(x: Tensor, dtype: Any, copy: bool = True) -> Tensor:
+    """The values in another dtype."""
+    wanted = as_dtype(dtype)
+    return x if wanted is x.dtype else Tensor(TABLE["cast"](x.node, dtype=wanted))
+
+
+def clip(x: Any, min: Any = None, max: Any = None) -> Tensor:
+    """Values below `min` become `min`, those above `max` become `max`."""
+    result = x if isinstance(x, Tensor) else tensor(x)
+    if min is not None:
+        result = maximum(result, min)
+    return result if max is None else minimum(result, max)
+
+
+def to(x: Tensor, target: Any) -> Tensor:
+    """x on a device, or in a dtype."""
+    return x if isinstance(target, str) and target in ("cpu", "interpret") else astype(x, target)
