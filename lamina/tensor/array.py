@@ -156,7 +156,7 @@ class Tensor(Attached):
         if self.size != 1:
             raise ShapeError("item", operands=[("x", f"{self.dtype.name} {list(self.shape)}")],
                              rule="the tensor has one element", hint="x.numpy()")
-        return self.numpy().item()  # type: ignore[no-any-return]
+        return self.numpy().item()
 
     def tolist(self) -> Any:
         """The values as nested lists."""
@@ -221,7 +221,7 @@ class Tensor(Attached):
 
     def _accumulate(self, g: Node) -> None:
         fresh = Tensor(g)
-        self.grad = fresh if self._grad is None else self._grad + fresh  # type: ignore[operator]
+        self.grad = fresh if self._grad is None else self._grad + fresh
 
     # -- new values ----------------------------------------------------------------------------
     def assign(self, value: Any) -> Tensor:
@@ -276,7 +276,7 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     if isinstance(data, Tensor):
         if dtype is None or as_dtype(dtype) is data.dtype:
             return Tensor(detached(data.node), requires_grad)
-        return Tensor(detached(data.astype(dtype).node), requires_grad)  # type: ignore[attr-defined]
+        return Tensor(detached(data.astype(dtype).node), requires_grad)
     wanted = None if dtype is None else as_dtype(dtype)
     array = _as_array(data)
     if wanted is None:

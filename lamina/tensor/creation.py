@@ -39,7 +39,7 @@ def full(shape: Shape, fill_value: Any, dtype: Any = None, device: str | None = 
     [7, 7]
     """
     if isinstance(fill_value, Tensor):
-        wanted = fill_value if dtype is None else fill_value.astype(dtype)  # type: ignore[attr-defined]
+        wanted = fill_value if dtype is None else fill_value.astype(dtype)
         return Tensor(expand(wanted.node, shape=shape_of(shape)))
     if not isinstance(fill_value, (bool, int, float, np.number)):
         raise ArgumentError("full", operands=[("fill_value", repr(fill_value))],
@@ -104,8 +104,8 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
         return tensor(np.arange(count, dtype=np.float64) * step + start, dtype=wanted)
     numbers = Tensor(iota(shape=(count,), axis=0, dtype=wanted))
     if step != 1:
-        numbers = numbers * int(step)  # type: ignore[operator]
-    return numbers if start == 0 else numbers + int(start)  # type: ignore[operator]
+        numbers = numbers * int(step)
+    return numbers if start == 0 else numbers + int(start)
 
 
 def linspace(start: float, stop: float, num: int, dtype: Any = None, device: str | None = None,
@@ -121,7 +121,7 @@ def eye(n_rows: int, n_cols: int | None = None, k: int = 0, dtype: Any = None,
     cols = n_rows if n_cols is None else n_cols
     row = Tensor(iota(shape=(n_rows, cols), axis=0, dtype=dtypes.int64))
     col = Tensor(iota(shape=(n_rows, cols), axis=1, dtype=dtypes.int64))
-    return (col - row == k).astype(dtype or dtypes.float32)  # type: ignore[operator,attr-defined]
+    return (col - row == k).astype(dtype or dtypes.float32)
 
 
 def asarray(obj: Any, dtype: Any = None, device: str | None = None, copy: bool | None = None
@@ -160,7 +160,7 @@ class Generator:
         """A key that no other draw has."""
         key = Tensor(self.state.node)
         step = tensor(np.array([0, 1], np.uint32))
-        self.state.assign(self.state + step)  # type: ignore[operator]
+        self.state.assign(self.state + step)
         return key
 
 

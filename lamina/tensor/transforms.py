@@ -127,7 +127,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
         with tracking(True):
             for y, seed in zip(outputs, seeds, strict=True):
                 for i, g in enumerate(derive.gradients(y.node, [x.node for x in leaves], seed.node)):
-                    total[i] = Tensor(g) if total[i] is None else total[i] + Tensor(g)  # type: ignore[operator]
+                    total[i] = Tensor(g) if total[i] is None else total[i] + Tensor(g)
         return tuple(tree.unflatten(structure, total))
 
     return value, pull
@@ -155,13 +155,13 @@ def hessian(f: Callable[..., Any]) -> Callable[[Tensor], Tensor]:
         from_basis = _basis(x)
         _, pull = vjp(first, x)
         rows = vmap(lambda v: pull(v)[0])(from_basis)
-        return rows.reshape(*x.shape, *x.shape)  # type: ignore[no-any-return,attr-defined]
+        return rows.reshape(*x.shape, *x.shape)
 
     return function
 
 
 def _basis(x: Tensor) -> Tensor:
-    return eye(x.size, dtype=x.dtype).reshape(x.size, *x.shape)  # type: ignore[attr-defined,no-any-return]
+    return eye(x.size, dtype=x.dtype).reshape(x.size, *x.shape)
 
 
 def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: int = 0) -> Callable[..., Any]:

@@ -1,0 +1,291 @@
+"""What Tensor has from the tables of `lamina.tensor.methods`.
+
+Written by `python -m tests.tensor.stubs`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from lamina.tensor.array import Tensor
+from lamina.tensor.functions.plumbing import Axis
+
+class Attached:
+    def add(self, y: Any, /) -> Tensor:
+        """x + y."""
+    def subtract(self, y: Any, /) -> Tensor:
+        """x - y."""
+    def multiply(self, y: Any, /) -> Tensor:
+        """x * y."""
+    def divide(self, y: Any, /) -> Tensor:
+        """x / y in floating point."""
+    def negative(self) -> Tensor:
+        """-x."""
+    def positive(self) -> Tensor:
+        """x."""
+    def abs(self) -> Tensor:
+        """Absolute value; the most negative integer stays."""
+    def sign(self) -> Tensor:
+        """-1, 0 or 1; NaN stays."""
+    def square(self) -> Tensor:
+        """x * x."""
+    def reciprocal(self) -> Tensor:
+        """1 / x."""
+    def floor_divide(self, y: Any, /) -> Tensor:
+        """x / y rounded down; integers give 0 for y = 0."""
+    def remainder(self, y: Any, /) -> Tensor:
+        """x - floor_divide(x, y) * y, with the sign of y; integers give 0 for y = 0."""
+    def equal(self, y: Any, /) -> Tensor:
+        """x == y."""
+    def not_equal(self, y: Any, /) -> Tensor:
+        """x != y."""
+    def less(self, y: Any, /) -> Tensor:
+        """x < y."""
+    def less_equal(self, y: Any, /) -> Tensor:
+        """x <= y."""
+    def greater(self, y: Any, /) -> Tensor:
+        """x > y."""
+    def greater_equal(self, y: Any, /) -> Tensor:
+        """x >= y."""
+    def isnan(self) -> Tensor:
+        """Whether x is NaN."""
+    def isinf(self) -> Tensor:
+        """Whether x is infinite."""
+    def isfinite(self) -> Tensor:
+        """Whether x is neither infinite nor NaN."""
+    def signbit(self) -> Tensor:
+        """Whether the sign bit is set."""
+    def maximum(self, y: Any, /) -> Tensor:
+        """The larger of x and y; NaN if either is."""
+    def minimum(self, y: Any, /) -> Tensor:
+        """The smaller of x and y; NaN if either is."""
+    def copysign(self, y: Any, /) -> Tensor:
+        """|x| with the sign of y."""
+    def nextafter(self, y: Any, /) -> Tensor:
+        """The number next to x on the way to y."""
+    def floor(self) -> Tensor:
+        """The largest integer not above x."""
+    def ceil(self) -> Tensor:
+        """The smallest integer not below x."""
+    def trunc(self) -> Tensor:
+        """x without its fraction."""
+    def round(self) -> Tensor:
+        """The nearest integer; halves to the even one."""
+    def logical_and(self, y: Any, /) -> Tensor:
+        """Both x and y."""
+    def logical_or(self, y: Any, /) -> Tensor:
+        """x or y."""
+    def logical_xor(self, y: Any, /) -> Tensor:
+        """Either x or y."""
+    def logical_not(self) -> Tensor:
+        """Not x."""
+    def bitwise_and(self, y: Any, /) -> Tensor:
+        """x & y."""
+    def bitwise_or(self, y: Any, /) -> Tensor:
+        """x | y."""
+    def bitwise_xor(self, y: Any, /) -> Tensor:
+        """x ^ y."""
+    def bitwise_invert(self) -> Tensor:
+        """Every bit of x flipped."""
+    def bitwise_left_shift(self, y: Any, /) -> Tensor:
+        """x << y; 0 for counts of the width or more."""
+    def bitwise_right_shift(self, y: Any, /) -> Tensor:
+        """x >> y; only the sign is left for counts of the width or more."""
+    def exp(self) -> Tensor:
+        """e to the power x."""
+    def exp2(self) -> Tensor:
+        """2 to the power x."""
+    def expm1(self) -> Tensor:
+        """exp(x) - 1, exact to the last digits where x is small."""
+    def log(self) -> Tensor:
+        """Natural logarithm."""
+    def log2(self) -> Tensor:
+        """Logarithm to base 2."""
+    def log10(self) -> Tensor:
+        """Logarithm to base 10."""
+    def log1p(self) -> Tensor:
+        """log(1 + x), exact to the last digits where x is small."""
+    def logaddexp(self, y: Any, /) -> Tensor:
+        """log(exp(x) + exp(y)) without overflow."""
+    def sqrt(self) -> Tensor:
+        """Square root, correctly rounded."""
+    def rsqrt(self) -> Tensor:
+        """1 / sqrt(x)."""
+    def pow(self, y: Any, /) -> Tensor:
+        """x to the power y; integers wrap."""
+    def hypot(self, y: Any, /) -> Tensor:
+        """sqrt(x * x + y * y) without overflow."""
+    def sin(self) -> Tensor:
+        """Sine of an angle in radians."""
+    def cos(self) -> Tensor:
+        """Cosine of an angle in radians."""
+    def tan(self) -> Tensor:
+        """Tangent of an angle in radians."""
+    def asin(self) -> Tensor:
+        """Inverse sine, in radians."""
+    def acos(self) -> Tensor:
+        """Inverse cosine, in radians."""
+    def atan(self) -> Tensor:
+        """Inverse tangent, in radians."""
+    def atan2(self, y: Any, /) -> Tensor:
+        """The angle of the point (y, x) of the plane: x first in the input is its height."""
+    def sinh(self) -> Tensor:
+        """Hyperbolic sine."""
+    def cosh(self) -> Tensor:
+        """Hyperbolic cosine."""
+    def tanh(self) -> Tensor:
+        """Hyperbolic tangent."""
+    def asinh(self) -> Tensor:
+        """Inverse hyperbolic sine."""
+    def acosh(self) -> Tensor:
+        """Inverse hyperbolic cosine."""
+    def atanh(self) -> Tensor:
+        """Inverse hyperbolic tangent."""
+    def erf(self) -> Tensor:
+        """The error function."""
+    def erfinv(self) -> Tensor:
+        """The number whose error function is x."""
+    def sigmoid(self) -> Tensor:
+        """1 / (1 + exp(-x))."""
+    def relu(self) -> Tensor:
+        """x where it is positive, else 0."""
+    def relu6(self) -> Tensor:
+        """x kept between 0 and 6."""
+    def leaky_relu(self, *, slope: float) -> Tensor:
+        """x where it is positive, else slope * x."""
+    def elu(self, *, alpha: float) -> Tensor:
+        """x where it is positive, else alpha * (exp(x) - 1)."""
+    def softplus(self) -> Tensor:
+        """log(1 + exp(x)) without overflow."""
+    def softsign(self) -> Tensor:
+        """x / (1 + |x|)."""
+    def hardtanh(self, *, low: float, high: float) -> Tensor:
+        """x kept between low and high."""
+    def hardsigmoid(self) -> Tensor:
+        """(x + 3) / 6 kept between 0 and 1."""
+    def hardswish(self) -> Tensor:
+        """x times (x + 3) / 6 kept between 0 and 1."""
+    def astype(self, dtype: Any, copy: bool = True) -> Tensor:
+        """The values in another dtype."""
+    def clip(self, min: Any = None, max: Any = None) -> Tensor:
+        """Values below `min` become `min`, those above `max` become `max`."""
+    def to(self, target: Any) -> Tensor:
+        """x on a device, or in a dtype."""
+    def sum(self, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Tensor:
+        """The sum over some axes, or all; integers add up in 64 bits."""
+    def prod(self, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Tensor:
+        """The product over some axes, or all."""
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """The largest element over some axes, or all."""
+    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """The smallest element over some axes, or all."""
+    def any(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Whether any element is true."""
+    def all(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Whether every element is true."""
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """The mean over some axes, or all."""
+    def var(self, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
+        """The mean square distance from the mean; the divisor is n - correction."""
+    def std(self, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
+        """The square root of `var`."""
+    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
+        """The index of the first largest element."""
+    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
+        """The index of the first smallest element."""
+    def cumsum(self, axis: int | None = None, dtype: Any = None) -> Tensor:
+        """The sum up to each element; integers add up in 64 bits."""
+    def cumprod(self, axis: int | None = None, dtype: Any = None) -> Tensor:
+        """The product up to each element."""
+    def logsumexp(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """log of the sum of exp(x), without overflow."""
+    def reshape(self, *shape: Any, copy: bool | None = None) -> Tensor:
+        """The same elements in another shape; one size may be -1."""
+    def transpose(self, *axes: Any) -> Tensor:
+        """Axes reversed, or two axes exchanged, or axes in the given order."""
+    def permute_dims(self, axes: Sequence[int]) -> Tensor:
+        """Axes in another order."""
+    def squeeze(self, axis: Axis = None) -> Tensor:
+        """Axes of size 1 removed."""
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+        """Axes from start_dim to end_dim as one."""
+    def flip(self, axis: Axis = None) -> Tensor:
+        """Elements in reverse order along some axes, or all."""
+    def roll(self, shift: int | Sequence[int], axis: Axis = None) -> Tensor:
+        """Elements shifted along axes; those that fall off come in at the other end."""
+    def repeat(self, repeats: int, axis: int | None = None) -> Tensor:
+        """Each element `repeats` times along an axis."""
+    def tile(self, repetitions: Sequence[int]) -> Tensor:
+        """The whole tensor repeated along each axis."""
+    def broadcast_to(self, shape: Sequence[int]) -> Tensor:
+        """Axes of size 1 repeated without a copy."""
+    def tril(self, k: int = 0) -> Tensor:
+        """Zeros above the k-th diagonal."""
+    def triu(self, k: int = 0) -> Tensor:
+        """Zeros below the k-th diagonal."""
+    def split(self, size: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
+        """Pieces of `size` along an axis, the last one smaller if need be; or of the given
+        sizes."""
+    def sort(self, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
+        """x in order along an axis."""
+    def argsort(self, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
+        """The order that sorts x along an axis."""
+    def topk(self, k: int, axis: int = -1, largest: bool = True) -> tuple[Tensor, Tensor]:
+        """The k largest elements in order, and their indices."""
+    def take(self, indices: Any, axis: int | None = None) -> Tensor:
+        """Slices of x at the given places along an axis."""
+    def matmul(self, y: Any) -> Tensor:
+        """Matrix product of the last two axes; the others broadcast."""
+    def softmax(self, axis: int = -1) -> Tensor:
+        """exp(x) divided by its sum along an axis."""
+    def log_softmax(self, axis: int = -1) -> Tensor:
+        """log(softmax(x)), without underflow."""
+    def gelu(self, approximate: str = 'none') -> Tensor:
+        """x times the normal distribution function of x."""
+    def silu(self) -> Tensor:
+        """x sigmoid(x)."""
+    def permute(self, *axes: Any) -> Tensor:
+        """Axes reversed, or two axes exchanged, or axes in the given order."""
+    @property
+    def T(self) -> Tensor:
+        """Axes reversed, or two axes exchanged, or axes in the given order."""
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes exchanged."""
+    def __add__(self, other: Any) -> Tensor: ...
+    def __radd__(self, other: Any) -> Tensor: ...
+    def __sub__(self, other: Any) -> Tensor: ...
+    def __rsub__(self, other: Any) -> Tensor: ...
+    def __mul__(self, other: Any) -> Tensor: ...
+    def __rmul__(self, other: Any) -> Tensor: ...
+    def __truediv__(self, other: Any) -> Tensor: ...
+    def __rtruediv__(self, other: Any) -> Tensor: ...
+    def __floordiv__(self, other: Any) -> Tensor: ...
+    def __rfloordiv__(self, other: Any) -> Tensor: ...
+    def __mod__(self, other: Any) -> Tensor: ...
+    def __rmod__(self, other: Any) -> Tensor: ...
+    def __pow__(self, other: Any) -> Tensor: ...
+    def __rpow__(self, other: Any) -> Tensor: ...
+    def __matmul__(self, other: Any) -> Tensor: ...
+    def __rmatmul__(self, other: Any) -> Tensor: ...
+    def __and__(self, other: Any) -> Tensor: ...
+    def __rand__(self, other: Any) -> Tensor: ...
+    def __or__(self, other: Any) -> Tensor: ...
+    def __ror__(self, other: Any) -> Tensor: ...
+    def __xor__(self, other: Any) -> Tensor: ...
+    def __rxor__(self, other: Any) -> Tensor: ...
+    def __lshift__(self, other: Any) -> Tensor: ...
+    def __rlshift__(self, other: Any) -> Tensor: ...
+    def __rshift__(self, other: Any) -> Tensor: ...
+    def __rrshift__(self, other: Any) -> Tensor: ...
+    def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]
+    def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]
+    def __lt__(self, other: Any) -> Tensor: ...
+    def __le__(self, other: Any) -> Tensor: ...
+    def __gt__(self, other: Any) -> Tensor: ...
+    def __ge__(self, other: Any) -> Tensor: ...
+    def __neg__(self) -> Tensor: ...
+    def __pos__(self) -> Tensor: ...
+    def __abs__(self) -> Tensor: ...
+    def __invert__(self) -> Tensor: ...
+    def __getitem__(self, key: Any) -> Tensor: ...
+    def __setitem__(self, key: Any, value: Any) -> None: ...
