@@ -1,6 +1,6 @@
-"""Every operation of the table, by its own samples, on this machine's kernels: values of every dtype
-against the oracle, first and second gradients against numeric slopes, vmap against a loop; and for
-every target, kernels of every dtype that its compiler accepts."""
+"""Every operation of the table, by its own samples, on the kernels of this machine: values of each
+dtype against the oracle, first and second gradients against numeric slopes, vmap against a loop;
+and for every target, kernels of each dtype that its compiler accepts."""
 
 from __future__ import annotations
 
