@@ -47,8 +47,8 @@ class DType:
     def __repr__(self) -> str:
         return f"lamina.{self.name}"
 
-    def __reduce__(self) -> str:
-        return self.name
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return as_dtype, (self.name,)
 
 
 def _numeric(name: str) -> DType:

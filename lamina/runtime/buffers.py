@@ -53,6 +53,14 @@ class Buffer:
         view = _View(self, count * dtype.itemsize)
         return np.asarray(view).view(dtype).reshape(shape)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Buffer:
+        new = Buffer(self.nbytes)
+        ctypes.memmove(new.address, self.address, self.nbytes)
+        return new
+
+    def __reduce__(self) -> str:
+        raise TypeError("a buffer is memory of this process; pickle the tensor")
+
     def __del__(self) -> None:
         if self._size and _kept + self._size <= KEPT_BYTES:
             try:

@@ -7,6 +7,7 @@ makes a tensor a tensor.
 
 from __future__ import annotations
 
+import copy
 import weakref
 from collections.abc import Iterator, Sequence
 from math import prod
@@ -173,7 +174,8 @@ class Tensor(Attached):
 
     def __index__(self) -> int:
         if not self.dtype.is_integer:
-            raise DTypeError("index", operands=[("x", self.dtype.name)], rule="indices are integers")
+            raise DTypeError("index", operands=[("x", self.dtype.name)],
+                             rule="indices are integers")
         return int(self.item())
 
     def __dlpack__(self, **options: Any) -> Any:
@@ -194,15 +196,16 @@ class Tensor(Attached):
         Raises GradientError if nothing requires a gradient or the history is gone.
         """
         root = self.node
+        described = [("x", f"{self.dtype.name} {list(self.shape)}")]
         if gradient is None and self.size != 1:
-            raise GradientError("backward", operands=[("x", f"{self.dtype.name} {list(self.shape)}")],
+            raise GradientError("backward", operands=described,
                                 rule="only a single number has a gradient without a cotangent",
                                 hint="x.sum().backward(), or x.backward(gradient)")
         order = topological([root], stop=lambda n: n.variable or not n.inputs)
         leaves = [n for n in order if n.variable and n.tracked]
         if not leaves:
             gone = root.consumed
-            raise GradientError("backward", operands=[("x", f"{self.dtype.name} {list(self.shape)}")],
+            raise GradientError("backward", operands=described,
                                 rule="the history is there: backward drops it after use" if gone
                                 else "something that x depends on requires a gradient",
                                 hint="retain_graph=True in the first backward" if gone
@@ -238,6 +241,21 @@ class Tensor(Attached):
         self._set(detached(new.node))
         return self
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        """A tensor of the same class with its own memory and no history."""
+        execute.evaluate([self.node])
+        new = _rebuilt(type(self), execute.array_of(self.node), self.dtype.name,
+                       self._requires_grad)
+        memo[id(self)] = new
+        new._grad = copy.deepcopy(self._grad, memo)
+        new.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return new
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        execute.evaluate([self.node])
+        stored = execute.array_of(self.node).copy()
+        return _rebuilt, (type(self), stored, self.dtype.name, self._requires_grad)
+
     def _set(self, node: Node) -> None:
         if self._requires_grad:
             node.tracked = node.variable = True
@@ -250,9 +268,18 @@ class Tensor(Attached):
             execute.assigned.pop(id(self), None)
 
 
+def _rebuilt(kind: type[Tensor], stored: np.ndarray, dtype: str, requires_grad: bool) -> Tensor:
+    """A tensor of a class from stored elements: what copies and pickles are made by."""
+    new = kind.__new__(kind)
+    Tensor.__init__(new, leaf(from_array(stored), stored.shape, as_dtype(dtype)), requires_grad)
+    return new
+
+
 def detached(node: Node) -> Node:
-    """A node of the same value without a history, never the same object. Inside `compile` it
-    refers to the node itself, whose value the next call may have changed."""
+    """A node of the same value without a history, never the same object.
+
+    Inside `compile` it refers to the node itself, whose value the next call may have changed.
+    """
     if node.value is not None and not traces:
         return leaf(node.value, node.shape, node.dtype)
     index = tuple((0, ((i, 1),)) for i in range(node.ndim))
