@@ -6,6 +6,7 @@ itself, so that draws inside a compiled function are new at each call and repeat
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from lamina import dtypes
 from lamina.dtypes import as_dtype
-from lamina.errors import ArgumentError, ShapeError
+from lamina.errors import ArgumentError, DTypeError, ShapeError
 from lamina.graph.node import constant
 from lamina.ops import random as draws
 from lamina.ops.movement import expand, iota
@@ -24,11 +25,33 @@ Shape = int | Sequence[int]
 
 def shape_of(shape: Shape) -> tuple[int, ...]:
     """A shape argument as a tuple of ints."""
-    result = (shape,) if isinstance(shape, int) else tuple(int(d) for d in shape)
+    sizes = shape if isinstance(shape, (list, tuple)) else (shape,)
+    result = tuple(_whole("creation", "shape", d) for d in sizes)
     if any(d < 0 for d in result):
         raise ShapeError("creation", operands=[("shape", str(list(result)))],
                          rule="sizes are not negative")
     return result
+
+
+def _whole(name: str, argument: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ArgumentError(name, operands=[(argument, repr(value)[:60])],
+                            rule=f"{argument} is made of integers", got=value) from None
+
+
+def _numbers(name: str, **arguments: Any) -> None:
+    for argument, value in arguments.items():
+        if not isinstance(value, (int, float, np.number)) or not np.isfinite(value):
+            raise ArgumentError(name, operands=[(argument, repr(value)[:60])], got=value,
+                                rule=f"{argument} is a finite number")
+
+
+def _like(name: str, x: Any) -> Tensor:
+    if not isinstance(x, Tensor):
+        raise DTypeError(name, operands=[("x", repr(x)[:60])], rule="x is a tensor")
+    return x
 
 
 def full(shape: Shape, fill_value: Any, dtype: Any = None, device: str | None = None) -> Tensor:
@@ -66,17 +89,17 @@ def empty(shape: Shape, dtype: Any = None, device: str | None = None) -> Tensor:
 
 def zeros_like(x: Tensor, dtype: Any = None, device: str | None = None) -> Tensor:
     """Zeros of the shape and dtype of x."""
-    return zeros(x.shape, dtype or x.dtype)
+    return zeros(_like("zeros_like", x).shape, dtype or x.dtype)
 
 
 def ones_like(x: Tensor, dtype: Any = None, device: str | None = None) -> Tensor:
     """Ones of the shape and dtype of x."""
-    return ones(x.shape, dtype or x.dtype)
+    return ones(_like("ones_like", x).shape, dtype or x.dtype)
 
 
 def full_like(x: Tensor, fill_value: Any, dtype: Any = None, device: str | None = None) -> Tensor:
     """One value in the shape and dtype of x."""
-    return full(x.shape, fill_value, dtype or x.dtype)
+    return full(_like("full_like", x).shape, fill_value, dtype or x.dtype)
 
 
 def empty_like(x: Tensor, dtype: Any = None, device: str | None = None) -> Tensor:
@@ -94,6 +117,7 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
     """
     if stop is None:
         start, stop = 0, start
+    _numbers("arange", start=start, stop=stop, step=step)
     if step == 0:
         raise ArgumentError("arange", operands=[("step", "0")], rule="the step is not zero")
     count = max(0, int(np.ceil((stop - start) / step)))
@@ -111,6 +135,10 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
 def linspace(start: float, stop: float, num: int, dtype: Any = None, device: str | None = None,
              endpoint: bool = True) -> Tensor:
     """`num` evenly spaced numbers."""
+    _numbers("linspace", start=start, stop=stop)
+    num = _whole("linspace", "num", num)
+    if num < 0:
+        raise ArgumentError("linspace", operands=[("num", str(num))], rule="num is not negative")
     values = np.linspace(start, stop, num, endpoint=endpoint)
     return tensor(values, dtype=dtype or dtypes.float32)
 
@@ -118,7 +146,8 @@ def linspace(start: float, stop: float, num: int, dtype: Any = None, device: str
 def eye(n_rows: int, n_cols: int | None = None, k: int = 0, dtype: Any = None,
         device: str | None = None) -> Tensor:
     """Ones on the k-th diagonal."""
-    cols = n_rows if n_cols is None else n_cols
+    n_rows, cols = shape_of((n_rows, n_rows if n_cols is None else n_cols))
+    k = _whole("eye", "k", k)
     row = Tensor(iota(shape=(n_rows, cols), axis=0, dtype=dtypes.int64))
     col = Tensor(iota(shape=(n_rows, cols), axis=1, dtype=dtypes.int64))
     return (col - row == k).astype(dtype or dtypes.float32)
@@ -169,26 +198,30 @@ generator = Generator()
 
 def seed(value: int) -> None:
     """Start the global stream of random numbers anew: same seed, same numbers, on every device."""
-    generator.seed(int(value))
+    generator.seed(_whole("seed", "value", value))
 
 
 def uniform(shape: Shape, low: float = 0.0, high: float = 1.0, dtype: Any = None) -> Tensor:
     """Uniform draws from [low, high)."""
+    _numbers("uniform", low=low, high=high)
     return Tensor(draws.uniform(generator.key().node, shape_of(shape), low, high,
                                 as_dtype(dtype or dtypes.float32)))
 
 
 def normal(shape: Shape, mean: float = 0.0, std: float = 1.0, dtype: Any = None) -> Tensor:
     """Normal draws."""
+    _numbers("normal", mean=mean, std=std)
     return Tensor(draws.normal(generator.key().node, shape_of(shape), mean, std,
                                as_dtype(dtype or dtypes.float32)))
 
 
 def bernoulli(p: float, shape: Shape) -> Tensor:
     """True with probability p."""
+    _numbers("bernoulli", p=p)
     return Tensor(draws.bernoulli(generator.key().node, p, shape_of(shape)))
 
 
 def permutation(n: int) -> Tensor:
     """The numbers 0..n-1 in random order."""
+    n, = shape_of((n,))
     return Tensor(draws.permutation(generator.key().node, n))

@@ -7,69 +7,129 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from lamina.errors import ArgumentError
+from lamina.graph.node import Node, Op
 from lamina.ops import movement as moves
 from lamina.ops.promotion import prepare
+from lamina.ops.rules import shape_error
 from lamina.ops.table import TABLE
 from lamina.tensor.array import Tensor, tensor
 from lamina.tensor.creation import generator
 from lamina.tensor.functions.indexing import check_known
-from lamina.tensor.functions.plumbing import Axis, axes_of, node_of, one_axis, sizes
+from lamina.tensor.functions.plumbing import (
+    Axis,
+    axes_of,
+    node_of,
+    one_axis,
+    short,
+    sizes,
+    tensor_of,
+    whole,
+)
 
 
 def softmax(x: Any, axis: int = -1) -> Tensor:
     """exp(x) divided by its sum along an axis."""
-    node = node_of(x)
-    return Tensor(TABLE["softmax"](node, axis=one_axis(node.ndim, axis, "softmax", node)))
+    op = TABLE["softmax"]
+    node, = prepare(op, [node_of(x)])
+    return Tensor(op(node, axis=one_axis(node.ndim, axis, "softmax", node)))
 
 
 def log_softmax(x: Any, axis: int = -1) -> Tensor:
     """log(softmax(x)), without underflow."""
-    node = node_of(x)
-    return Tensor(TABLE["log_softmax"](node, axis=one_axis(node.ndim, axis, "log_softmax", node)))
+    op = TABLE["log_softmax"]
+    node, = prepare(op, [node_of(x)])
+    return Tensor(op(node, axis=one_axis(node.ndim, axis, "log_softmax", node)))
 
 
 def cross_entropy(logits: Any, labels: Any) -> Tensor:
     """-log softmax(logits) at the labels, one loss for each."""
-    scores, classes = node_of(logits), node_of(labels)
+    op = TABLE["cross_entropy"]
+    (scores,), classes = prepare(op, [node_of(logits)]), node_of(labels)
     if classes.dtype.is_integer and scores.ndim:
         check_known("cross_entropy", scores, classes, sizes(scores)[-1], wraps=False)
-    return Tensor(TABLE["cross_entropy"](scores, classes))
+    return Tensor(op(scores, classes))
 
 
 def layer_norm(x: Any, weight: Any = None, bias: Any = None, axes: Axis = -1, eps: float = 1e-5
                ) -> Tensor:
     """(x - mean) / sqrt(var + eps) over some axes, times weight, plus bias."""
-    node = node_of(x)
-    extra = [node_of(v) for v in (weight, bias) if v is not None]
-    over = axes_of(node, axes, "layer_norm")
-    return Tensor(TABLE["layer_norm"](node, *extra, axes=over, eps=eps))
+    op = TABLE["layer_norm"]
+    if weight is None and bias is not None:
+        raise ArgumentError("layer_norm", operands=[("weight", "None"), ("bias", short(bias))],
+                            rule="a bias needs a weight", hint="weight=lm.ones_like(bias)")
+    nodes = prepare(op, [node_of(v) for v in (x, weight, bias) if v is not None])
+    over = axes_of(nodes[0], axes, "layer_norm")
+    return Tensor(op(*nodes, axes=over, eps=_number("layer_norm", "eps", eps)))
 
 
 def attention(q: Any, k: Any, v: Any, mask: Any = None, causal: bool = False,
               scale: float | None = None) -> Tensor:
     """softmax(q k^T scale + mask) v over the last two axes."""
-    nodes = [node_of(x) for x in (q, k, v, mask) if x is not None]
-    scale = sizes(nodes[0])[-1] ** -0.5 if scale is None else scale
+    op = TABLE["attention"]
+    nodes = prepare(op, [node_of(x) for x in (q, k, v)])
+    if min(n.ndim for n in nodes) < 2:
+        raise shape_error(op, nodes, rule="query, key and value have at least two axes")
+    if scale is None:
+        scale = max(1, sizes(nodes[0])[-1]) ** -0.5
+    if mask is not None:
+        nodes.append(node_of(mask))
     if mask is not None and nodes[3].dtype.kind == "b":
         nodes[3] = TABLE["where"](nodes[3], moves.expand(
             tensor(0.0, dtype=nodes[0].dtype).node, shape=nodes[3].shape), float("-inf"))
-    return Tensor(TABLE["attention"](*nodes, causal=causal, scale=scale))
+    if mask is not None:
+        nodes = prepare(op, nodes)
+    return Tensor(op(*nodes, causal=bool(causal), scale=_number("attention", "scale", scale)))
 
 
 def dropout(x: Tensor, p: float = 0.5) -> Tensor:
     """Elements zeroed with probability p, the others scaled by 1 / (1 - p)."""
-    if p == 0:
-        return x
-    return Tensor(TABLE["dropout"](x.node, generator.key().node, p=float(p)))
+    rate = _number("dropout", "p", p)
+    if not 0 <= rate < 1:
+        raise ArgumentError("dropout", operands=[("p", short(p))], got=p,
+                            rule="p is a probability below 1")
+    if rate == 0:
+        return tensor_of("dropout", x)
+    op = TABLE["dropout"]
+    node, = prepare(op, [node_of(x)], slice(0, 1))
+    return Tensor(op(node, generator.key().node, p=rate))
 
 
-def _spatial(value: Any, rank: int) -> tuple[int, ...]:
-    return (value,) * rank if isinstance(value, int) else tuple(value)
+def _number(name: str, argument: str, value: Any) -> float:
+    if not isinstance(value, (int, float, np.number)) or isinstance(value, bool):
+        raise ArgumentError(name, operands=[(argument, short(value))], got=value,
+                            rule=f"{argument} is a number")
+    return float(value)
 
 
-def _pairs(padding: Any, rank: int) -> tuple[tuple[int, int], ...]:
-    items = _spatial(padding, rank)
-    return tuple((p, p) if isinstance(p, int) else (int(p[0]), int(p[1])) for p in items)
+def _spatial(name: str, argument: str, value: Any, rank: int, least: int = 1) -> tuple[int, ...]:
+    """One integer for each of `rank` axes; a single one counts for all."""
+    items = tuple(value) if isinstance(value, (list, tuple)) else (value,) * rank
+    if len(items) != rank:
+        raise ArgumentError(name, operands=[(argument, short(value))], got=value,
+                            rule=f"{argument} is an integer, or one for each of {rank} axes")
+    return tuple(whole(name, argument, v, least) for v in items)
+
+
+def _pairs(name: str, padding: Any, rank: int) -> tuple[tuple[int, int], ...]:
+    """(low, high) for each axis."""
+    items = padding if isinstance(padding, (list, tuple)) else (padding,) * rank
+    pairs = [tuple(p) if isinstance(p, (list, tuple)) else (p, p) for p in items]
+    if len(pairs) != rank or any(len(p) != 2 for p in pairs):
+        raise ArgumentError(name, operands=[("padding", short(padding))], got=padding,
+                            rule=f"padding is an integer, or an integer or pair (low, high) for "
+                            f"each of {rank} axes")
+    return tuple((whole(name, "padding", a, 0), whole(name, "padding", b, 0)) for a, b in pairs)
+
+
+def _spaces(op: Op, x: Node, *others: Node) -> int:
+    """How many axes lie between batch and channels; raises ShapeError if the inputs differ."""
+    if x.ndim < 3 or any(other.ndim != x.ndim for other in others):
+        raise shape_error(op, [x, *others], rule="x is [batch, *space, channels]" + (
+            ", the weight has as many axes" if others else ""))
+    return x.ndim - 2
 
 
 def conv(x: Any, w: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
@@ -77,9 +137,11 @@ def conv(x: Any, w: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, g
     """Convolution of x [batch, *space, channels] with w [out, channels / groups, *kernel]."""
     op = TABLE["conv"]
     nodes = prepare(op, [node_of(x), node_of(w)])
-    rank = nodes[1].ndim - 2
-    return Tensor(op(*nodes, stride=_spatial(stride, rank), padding=_pairs(padding, rank),
-                     dilation=_spatial(dilation, rank), groups=groups))
+    rank = _spaces(op, *nodes)
+    return Tensor(op(*nodes, stride=_spatial("conv", "stride", stride, rank),
+                     padding=_pairs("conv", padding, rank),
+                     dilation=_spatial("conv", "dilation", dilation, rank),
+                     groups=whole("conv", "groups", groups, 1)))
 
 
 def conv_transpose(x: Any, w: Any, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
@@ -87,19 +149,25 @@ def conv_transpose(x: Any, w: Any, stride: Any = 1, padding: Any = 0, output_pad
     """Transposed convolution of x [batch, *space, channels] with w [channels, out / groups, *k]."""
     op = TABLE["conv_transpose"]
     nodes = prepare(op, [node_of(x), node_of(w)])
-    rank = nodes[1].ndim - 2
-    return Tensor(op(*nodes, stride=_spatial(stride, rank), padding=_pairs(padding, rank),
-                     output_padding=_spatial(output_padding, rank),
-                     dilation=_spatial(dilation, rank), groups=groups))
+    rank = _spaces(op, *nodes)
+    name = "conv_transpose"
+    return Tensor(op(*nodes, stride=_spatial(name, "stride", stride, rank),
+                     padding=_pairs(name, padding, rank),
+                     output_padding=_spatial(name, "output_padding", output_padding, rank, 0),
+                     dilation=_spatial(name, "dilation", dilation, rank),
+                     groups=whole(name, "groups", groups, 1)))
 
 
 def _pool(name: str, x: Any, window: Any, stride: Any, padding: Any, dilation: Any) -> Tensor:
-    node = node_of(x)
-    rank = node.ndim - 2
-    sizes = _spatial(window, rank)
-    return Tensor(TABLE[name](
-        node, window=sizes, stride=sizes if stride is None else _spatial(stride, rank),
-        padding=_pairs(padding, rank), dilation=_spatial(dilation, rank)))
+    op = TABLE[name]
+    node, = prepare(op, [node_of(x)])
+    rank = _spaces(op, node)
+    window = _spatial(name, "window", window, rank)
+    return Tensor(op(
+        node, window=window,
+        stride=window if stride is None else _spatial(name, "stride", stride, rank),
+        padding=_pairs(name, padding, rank),
+        dilation=_spatial(name, "dilation", dilation, rank)))
 
 
 def max_pool(x: Any, window: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1
@@ -116,9 +184,14 @@ def avg_pool(x: Any, window: Any, stride: Any = None, padding: Any = 0, dilation
 
 def gelu(x: Any, approximate: str = "none") -> Tensor:
     """x times the normal distribution function of x."""
-    return Tensor(TABLE["gelu_tanh" if approximate == "tanh" else "gelu"](node_of(x)))
+    if approximate not in ("none", "tanh"):
+        raise ArgumentError("gelu", operands=[("approximate", short(approximate))],
+                            rule='approximate is "none" or "tanh"', got=approximate)
+    op = TABLE["gelu_tanh" if approximate == "tanh" else "gelu"]
+    return Tensor(op(*prepare(op, [node_of(x)])))
 
 
 def silu(x: Any) -> Tensor:
     """x sigmoid(x)."""
-    return Tensor(TABLE["silu"](node_of(x)))
+    op = TABLE["silu"]
+    return Tensor(op(*prepare(op, [node_of(x)])))

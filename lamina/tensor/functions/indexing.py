@@ -13,12 +13,12 @@ import numpy as np
 
 from lamina import dtypes
 from lamina.dtypes import as_dtype
-from lamina.errors import ArgumentError, IndexingError
+from lamina.errors import ArgumentError, DTypeError, IndexingError
 from lamina.graph.node import Node
 from lamina.ops import indexing, ordering, subscript
 from lamina.ops.table import TABLE
 from lamina.tensor.array import Tensor, tensor
-from lamina.tensor.functions.plumbing import as_input, node_of, one_axis, sizes
+from lamina.tensor.functions.plumbing import as_input, node_of, one_axis, short, sizes, whole
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
@@ -58,7 +58,11 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Tensor:
 
 def one_hot(labels: Any, num_classes: int, dtype: Any = None) -> Tensor:
     """Rows with a one at the label."""
-    return Tensor(indexing.one_hot(node_of(labels), num_classes, as_dtype(dtype or dtypes.float32)))
+    node, n = node_of(labels), whole("one_hot", "num_classes", num_classes, 1)
+    if not node.dtype.is_integer:
+        raise DTypeError("one_hot", operands=[("labels", f"{node.dtype.name} {list(node.shape)}")],
+                         rule="labels are integers", hint="labels.astype(lm.int64)")
+    return Tensor(indexing.one_hot(node, n, as_dtype(dtype or dtypes.float32)))
 
 
 def _nonzero_places(mask: Node) -> Sequence[Node]:
@@ -98,18 +102,23 @@ def argsort(x: Any, axis: int = -1, descending: bool = False, stable: bool = Tru
     """The order that sorts x along an axis."""
     node = node_of(x)
     return Tensor(TABLE["argsort"](node, axis=one_axis(node.ndim, axis, "argsort", node),
-                                   descending=descending))
+                                   descending=bool(descending)))
 
 
 def sort(x: Any, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
     """x in order along an axis."""
     node = node_of(x)
     return Tensor(TABLE["sort"](node, axis=one_axis(node.ndim, axis, "sort", node),
-                                descending=descending))
+                                descending=bool(descending)))
 
 
 def topk(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Tensor, Tensor]:
     """The k largest elements in order, and their indices."""
     node = node_of(x)
-    values, places = ordering.topk(node, k, one_axis(node.ndim, axis, "topk", node), largest)
+    at = one_axis(node.ndim, axis, "topk", node)
+    k = whole("topk", "k", k, 0)
+    if k > sizes(node)[at]:
+        raise ArgumentError("topk", operands=[("x", short(Tensor(node))), ("k", str(k))], got=k,
+                            rule=f"k is at most {sizes(node)[at]}, the size of axis {at}")
+    values, places = ordering.topk(node, k, at, bool(largest))
     return Tensor(values), Tensor(places)

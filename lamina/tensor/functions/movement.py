@@ -5,7 +5,8 @@ In: tensors. Out: the same elements in other places; nothing is computed from th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from builtins import sum as sum_of
+from collections.abc import Callable, Iterable, Sequence
 from math import prod
 from typing import Any
 
@@ -24,14 +25,18 @@ from lamina.tensor.functions.plumbing import (
     flat,
     node_of,
     one_axis,
+    sequence_of,
+    short,
     sizes,
+    whole,
 )
 
 
 def reshape(x: Any, *shape: Any, copy: bool | None = None) -> Tensor:
     """The same elements in another shape; one size may be -1."""
     node = node_of(x)
-    wanted = list(shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
+    wanted = [whole("reshape", "shape", d, -1)
+              for d in (sequence_of(shape[0]) if len(shape) == 1 else shape)]
     if wanted.count(-1) == 1:
         known = prod(d for d in wanted if d != -1)
         total = prod(sizes(node))
@@ -47,7 +52,7 @@ def permute_dims(x: Any, axes: Sequence[int]) -> Tensor:
     """Axes in another order."""
     node = node_of(x)
     return Tensor(moves.permute(node, axes=tuple(one_axis(node.ndim, a, "permute_dims", node)
-                                                 for a in axes)))
+                                                 for a in sequence_of(axes))))
 
 
 def matrix_transpose(x: Any) -> Tensor:
@@ -124,12 +129,14 @@ def roll(x: Any, shift: int | Sequence[int], axis: Axis = None) -> Tensor:
     """Elements shifted along axes; those that fall off come in at the other end."""
     node = node_of(x)
     if axis is None:
-        return Tensor(moves.reshape(_rolled(flat(node), int(shift), 0),  # type: ignore[arg-type]
-                                    shape=node.shape))
-    shifts = (shift,) if isinstance(shift, int) else tuple(shift)
-    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+        by = whole("roll", "shift", shift)
+        return Tensor(moves.reshape(_rolled(flat(node), by, 0), shape=node.shape))
+    shifts, axes = sequence_of(shift), sequence_of(axis)
+    if len(shifts) != len(axes):
+        raise ArgumentError("roll", operands=[("shift", short(shift)), ("axis", short(axis))],
+                            rule="one shift for each axis")
     for s, a in zip(shifts, axes, strict=True):
-        node = _rolled(node, s, one_axis(node.ndim, a, "roll", node))
+        node = _rolled(node, whole("roll", "shift", s), one_axis(node.ndim, a, "roll", node))
     return Tensor(node)
 
 
@@ -144,9 +151,7 @@ def _rolled(x: Node, shift: int, axis: int) -> Node:
 
 def concat(tensors: Sequence[Any], axis: int | None = 0) -> Tensor:
     """Tensors joined along an axis."""
-    nodes = [node_of(x) for x in tensors]
-    if not nodes:
-        raise ArgumentError("concat", rule="there is at least one tensor")
+    nodes = [node_of(x) for x in _several("concat", tensors)]
     if axis is None:
         nodes, axis = [flat(n) for n in nodes], 0
     op = TABLE["concat"]
@@ -154,9 +159,19 @@ def concat(tensors: Sequence[Any], axis: int | None = 0) -> Tensor:
     return Tensor(op(*prepare(op, nodes), axis=at))
 
 
+def _several(name: str, tensors: Any) -> Sequence[Any]:
+    """The argument itself, a sequence of at least one tensor."""
+    many = list(tensors) if isinstance(tensors, Iterable) else []
+    if not many or isinstance(tensors, (str, bytes)):
+        raise ArgumentError(name, operands=[("tensors", short(tensors))],
+                            rule="a sequence of at least one tensor",
+                            hint=f"{name}([x, y])" if isinstance(tensors, Tensor) else "")
+    return many
+
+
 def stack(tensors: Sequence[Any], axis: int = 0) -> Tensor:
     """Tensors of one shape along a new axis."""
-    return concat([expand_dims(x, axis) for x in tensors], axis)
+    return concat([expand_dims(x, axis) for x in _several("stack", tensors)], axis)
 
 
 def unstack(x: Any, axis: int = 0) -> tuple[Tensor, ...]:
@@ -172,8 +187,15 @@ def split(x: Any, size: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...
     node = node_of(x)
     at = one_axis(node.ndim, axis, "split", node)
     n = sizes(node)[at]
-    lengths = ([min(size, n - i) for i in range(0, n, size)] if isinstance(size, int)
-               else size)
+    if isinstance(size, (list, tuple)):
+        lengths = [whole("split", "size", s, 0) for s in size]
+        if sum_of(lengths) != n:
+            raise ShapeError("split", operands=[("x", f"{node.dtype.name} {list(node.shape)}"),
+                                                ("size", str(lengths))],
+                             rule=f"the sizes add up to {n}, the size of axis {at}")
+    else:
+        step = whole("split", "size", size, 1)
+        lengths = [min(step, n - i) for i in range(0, n, step)]
     pieces, start = [], 0
     for s in lengths:
         pieces.append(Tensor(moves.narrow(node, at, start, s)))
@@ -186,6 +208,7 @@ def repeat(x: Any, repeats: int, axis: int | None = None) -> Tensor:
     node = node_of(x)
     if axis is None:
         node, axis = flat(node), 0
+    repeats = whole("repeat", "repeats", repeats, 0)
     at = one_axis(node.ndim, axis, "repeat", node)
     wide = moves.reshape(node, shape=(*node.shape[:at + 1], 1, *node.shape[at + 1:]))
     grown = moves.expand(wide, shape=(*node.shape[:at + 1], repeats, *node.shape[at + 1:]))
@@ -196,7 +219,7 @@ def repeat(x: Any, repeats: int, axis: int | None = None) -> Tensor:
 def tile(x: Any, repetitions: Sequence[int]) -> Tensor:
     """The whole tensor repeated along each axis."""
     node = node_of(x)
-    reps = tuple(repetitions)
+    reps = tuple(whole("tile", "repetitions", r, 0) for r in sequence_of(repetitions))
     rank = node.ndim if node.ndim > len(reps) else len(reps)
     reps = (1,) * (rank - len(reps)) + reps
     shape: tuple[Any, ...] = (1,) * (rank - node.ndim) + tuple(node.shape)
@@ -210,26 +233,33 @@ def tile(x: Any, repetitions: Sequence[int]) -> Tensor:
 def pad(x: Any, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Tensor:
     """A border of (low, high) elements for each axis, of one value."""
     node = node_of(x)
-    if len(widths) != node.ndim:
-        raise ShapeError("pad", operands=[("x", str(list(node.shape))), ("widths", str(widths))],
+    pairs = [tuple(sequence_of(w)) for w in sequence_of(widths)]
+    if len(pairs) != node.ndim or any(len(w) != 2 for w in pairs):
+        raise ShapeError("pad", operands=[("x", str(list(node.shape))), ("widths", short(widths))],
                          rule="one (low, high) for each axis")
-    return Tensor(moves.pad(node, low=tuple(int(w[0]) for w in widths),
-                            high=tuple(int(w[1]) for w in widths),
-                            interior=(0,) * node.ndim, value=value))
+    if not isinstance(value, (bool, int, float)):
+        raise ArgumentError("pad", operands=[("value", short(value))], rule="value is a number")
+    low, high = (tuple(whole("pad", "widths", w[i], 0) for w in pairs) for i in (0, 1))
+    return Tensor(moves.pad(node, low=low, high=high, interior=(0,) * node.ndim, value=value))
 
 
 def tril(x: Any, k: int = 0) -> Tensor:
     """Zeros above the k-th diagonal."""
+    k = whole("tril", "k", k)
     return _triangle(x, lambda row, col: TABLE["less_equal"](col, TABLE["add"](row, k)))
 
 
 def triu(x: Any, k: int = 0) -> Tensor:
     """Zeros below the k-th diagonal."""
+    k = whole("triu", "k", k)
     return _triangle(x, lambda row, col: TABLE["greater_equal"](col, TABLE["add"](row, k)))
 
 
 def _triangle(x: Any, keep: Callable[[Node, Node], Node]) -> Tensor:
     node = node_of(x)
+    if node.ndim < 2:
+        raise ShapeError("triangle", operands=[("x", f"{node.dtype.name} {list(node.shape)}")],
+                         rule="x has at least two axes")
     shape = node.shape[-2:]
     row, col = (moves.iota(shape=shape, axis=a, dtype=dtypes.int64) for a in (0, 1))
     return Tensor(TABLE["where"](keep(row, col), node, 0.0))

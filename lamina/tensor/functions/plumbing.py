@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from lamina.errors import ArgumentError, ShapeError
+from lamina.errors import ArgumentError, DTypeError, ShapeError
 from lamina.graph.node import Node
 from lamina.ops import movement as moves
 from lamina.tensor.array import Tensor, tensor
@@ -36,12 +36,48 @@ def node_of(x: Any) -> Node:
     return x.node if isinstance(x, Tensor) else tensor(x).node
 
 
+def tensor_of(name: str, x: Any) -> Tensor:
+    """x itself, a tensor; raises DTypeError for anything else."""
+    if not isinstance(x, Tensor):
+        raise DTypeError(name, operands=[("x", short(x))], rule="x is a tensor",
+                         hint="lm.tensor(x)" if isinstance(x, (int, float, list)) else "")
+    return x
+
+
 def axes_of(x: Node, axis: Axis, name: str) -> tuple[int, ...]:
     """Sorted non-negative axes; None means all of them."""
     if axis is None:
         return tuple(range(x.ndim))
-    axes = (axis,) if isinstance(axis, int) else tuple(axis)
-    return tuple(sorted(one_axis(x.ndim, a, name, x) for a in axes))
+    axes = tuple(sorted(one_axis(x.ndim, a, name, x) for a in sequence_of(axis)))
+    if len(set(axes)) != len(axes):
+        raise ArgumentError(name, operands=[("axis", repr(axis))], rule="each axis is named once")
+    return axes
+
+
+def sequence_of(value: Any) -> Sequence[Any]:
+    """A sequence as it is, anything else as a sequence of one."""
+    return value if isinstance(value, (list, tuple, range)) else (value,)
+
+
+def whole(name: str, argument: str, value: Any, least: int | None = None) -> int:
+    """An integer argument, at least `least`; raises ArgumentError."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool) or (least is not None and number < least):
+        more = "" if least is None else f" of at least {least}"
+        raise ArgumentError(name, operands=[(argument, short(value))], got=value,
+                            rule=f"{argument} is an integer{more}")
+    return number
+
+
+def short(value: Any) -> str:
+    """A value as it reads in an error."""
+    if isinstance(value, Tensor):
+        return f"{value.dtype.name} {list(value.shape)}"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{type(value).__name__} {text[:50]}..."
 
 
 def one_axis(rank: int, axis: int, name: str, x: Node | None = None) -> int:

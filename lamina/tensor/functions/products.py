@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from lamina.errors import ArgumentError
 from lamina.ops import einsum as products
 from lamina.ops.promotion import prepare
 from lamina.ops.table import TABLE
 from lamina.tensor.array import Tensor
 from lamina.tensor.functions.elementwise import multiply
 from lamina.tensor.functions.movement import expand_dims
-from lamina.tensor.functions.plumbing import node_of
+from lamina.tensor.functions.plumbing import node_of, sequence_of, short, whole
 from lamina.tensor.functions.reductions import sum
 
 
@@ -33,11 +34,20 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
 
 def einsum(spec: str, *operands: Any) -> Tensor:
     """Sums of products by index letters."""
+    if not isinstance(spec, str):
+        raise ArgumentError("einsum", operands=[("spec", short(spec))],
+                            rule="the first argument is the text of index letters",
+                            hint='einsum("ij,jk->ik", x, y)')
     return Tensor(products.einsum(spec, *(node_of(x) for x in operands)))
 
 
 def tensordot(x: Any, y: Any, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Tensor:
     """Sums of products over pairs of axes."""
+    pair = sequence_of(axes)
+    if len(pair) == 2:
+        axes = (tuple(sequence_of(pair[0])), tuple(sequence_of(pair[1])))
+    else:
+        axes = whole("tensordot", "axes", axes, 0)
     return Tensor(products.tensordot(node_of(x), node_of(y), axes))
 
 

@@ -9,10 +9,19 @@ from typing import Any
 
 from lamina import dtypes
 from lamina.dtypes import DType, as_dtype
+from lamina.errors import ArgumentError
 from lamina.ops.table import TABLE
 from lamina.tensor.array import Tensor
 from lamina.tensor.functions.elementwise import sqrt
-from lamina.tensor.functions.plumbing import Axis, axes_of, dropped, flat, node_of, one_axis
+from lamina.tensor.functions.plumbing import (
+    Axis,
+    axes_of,
+    dropped,
+    flat,
+    node_of,
+    one_axis,
+    short,
+)
 
 
 def _reduced(name: str, x: Any, axis: Axis, keepdims: bool, to: DType | None = None) -> Tensor:
@@ -77,6 +86,9 @@ def var(x: Any, axis: Axis = None, correction: float = 0.0, keepdims: bool = Fal
     if not node.dtype.is_float:
         node = TABLE["cast"](node, dtype=dtypes.float32)
     axes = axes_of(node, axis, "var")
+    if not isinstance(correction, (int, float)):
+        raise ArgumentError("var", operands=[("correction", short(correction))],
+                            rule="correction is a number")
     result = TABLE["var"](node, axes=axes, correction=float(correction))
     return Tensor(dropped(result, axes, keepdims))
 
@@ -96,6 +108,8 @@ def _located(name: str, x: Any, axis: int | None, keepdims: bool) -> Tensor:
     if axis is None and not keepdims:
         node = flat(node)
         axis = 0
+    if axis is not None:
+        axis = one_axis(node.ndim, axis, name, node)
     axes = axes_of(node, axis, name)
     result = dropped(TABLE[name](node, axes=axes), axes, keepdims)
     return Tensor(TABLE["cast"](result, dtype=dtypes.int64))

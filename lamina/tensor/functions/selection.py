@@ -14,7 +14,7 @@ from lamina.ops.promotion import prepare
 from lamina.ops.table import TABLE
 from lamina.tensor.array import Tensor, tensor
 from lamina.tensor.functions.elementwise import maximum, minimum
-from lamina.tensor.functions.plumbing import NUMBER, as_input, node_of
+from lamina.tensor.functions.plumbing import NUMBER, as_input, node_of, tensor_of
 
 
 def where(condition: Any, x: Any, y: Any) -> Tensor:
@@ -32,6 +32,7 @@ def where(condition: Any, x: Any, y: Any) -> Tensor:
 def astype(x: Tensor, dtype: Any, copy: bool = True) -> Tensor:
     """The values in another dtype."""
     wanted = as_dtype(dtype)
+    x = tensor_of("astype", x)
     return x if wanted is x.dtype else Tensor(TABLE["cast"](x.node, dtype=wanted))
 
 
