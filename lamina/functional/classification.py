@@ -10,10 +10,9 @@ from __future__ import annotations
 from lamina.errors import ArgumentError, DTypeError, ShapeError
 from lamina.functional.operands import check_float, check_same_shape, describe
 from lamina.functional.regression import reduce_loss
-from lamina.tensor import Tensor, exp, log1p, maximum, take, take_along_axis, where
+from lamina.tensor import Tensor, exp, log1p, log_softmax, maximum, take, take_along_axis, where
 from lamina.tensor import abs as absolute
 from lamina.tensor import cross_entropy as losses_of_labels
-from lamina.tensor import log_softmax
 
 
 def cross_entropy(
@@ -41,6 +40,7 @@ def cross_entropy(
     check_float("cross_entropy", input=input)
     _check_smoothing(label_smoothing)
     if target.dtype.is_float and target.shape == input.shape:
+        check_float("cross_entropy", input=input, target=target)
         return _of_probabilities(input, target, weight, reduction, label_smoothing)
     _check_labels("cross_entropy", input, target)
     if weight is None and ignore_index is None and not label_smoothing:

@@ -8,7 +8,7 @@ Weights: `[out, in / groups, *kernel]`, transposed `[in, out / groups, *kernel]`
 from __future__ import annotations
 
 from lamina.errors import ArgumentError, ShapeError
-from lamina.functional.operands import CHANNELS_FIRST, CHANNELS_LAST, describe
+from lamina.functional.operands import CHANNELS_FIRST, CHANNELS_LAST, check_float, describe
 from lamina.functional.windows import (
     SPACE,
     Size,
@@ -108,6 +108,7 @@ def _conv(
     channels = weight.shape[1] * groups
     image = to_channels_last(op, input, rank, data_format, channels)
     _check_channels(op, input, image.shape[-1], weight, channels, data_format)
+    check_float(op, input=input, weight=weight)
     strides = per_axis("stride", stride, rank, least=1)
     dilations = per_axis("dilation", dilation, rank, least=1)
     if isinstance(padding, str):
@@ -126,6 +127,7 @@ def _conv_transpose(
     channels = weight.shape[0]
     image = to_channels_last(op, input, rank, data_format, channels)
     _check_channels(op, input, image.shape[-1], weight, channels, data_format)
+    check_float(op, input=input, weight=weight)
     result = conv_transpose(
         image, weight,
         stride=per_axis("stride", stride, rank, least=1),

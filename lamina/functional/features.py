@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from lamina.errors import ArgumentError, DTypeError, ShapeError
-from lamina.functional.operands import describe
+from lamina.functional.operands import check_float, describe
 from lamina.tensor import Tensor, matmul, reshape, take, where
 from lamina.tensor import dropout as drop
 from lamina.tensor import one_hot as one_hot_of
@@ -20,6 +20,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """
     if input.ndim == 0 or input.shape[-1] != weight.shape[-1]:
         raise _features_differ(input, weight)
+    check_float("linear", input=input, weight=weight)
     product = matmul(input, weight.T)
     return product if bias is None else product + bias
 

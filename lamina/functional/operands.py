@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lamina.dtypes import float64
 from lamina.errors import ArgumentError, DTypeError, ShapeError
 from lamina.tensor import Tensor
 
@@ -60,13 +61,27 @@ def _same_shape_hint(input: tuple[int, ...], target: tuple[int, ...]) -> str:
 
 
 def check_float(op: str, **operands: Tensor) -> None:
-    """Every operand is a float."""
+    """Every operand is a float, and none is a float64 beside a smaller one.
+
+    NumPy's own default is float64: without the second rule one forgotten conversion would make
+    every later operation double work.
+    """
+    smallest = min((value.dtype for value in operands.values()), key=lambda dtype: dtype.bits)
     for name, value in operands.items():
         if not value.dtype.is_float:
-            raise DTypeError(
-                op,
-                operands=[(key, describe(operand)) for key, operand in operands.items()],
-                rule=f"{name} is a float",
-                hint=f"{name}.astype(lm.float32)",
-                got=value.dtype,
-            )
+            raise _wrong_dtype(op, operands, name, f"{name} is a float", "float32")
+        if value.dtype is float64 and smallest is not float64:
+            rule = "float64 is not mixed with a smaller float"
+            raise _wrong_dtype(op, operands, name, rule, smallest.name)
+
+
+def _wrong_dtype(
+    op: str, operands: dict[str, Tensor], name: str, rule: str, wanted: str
+) -> DTypeError:
+    return DTypeError(
+        op,
+        operands=[(key, describe(operand)) for key, operand in operands.items()],
+        rule=rule,
+        hint=f"{name}.astype(lm.{wanted})",
+        got=operands[name].dtype,
+    )

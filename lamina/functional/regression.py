@@ -69,5 +69,5 @@ def smooth_l1_loss(
 
 def _difference(op: str, input: Tensor, target: Tensor) -> Tensor:
     check_same_shape(op, input, target)
-    check_float(op, input=input)
+    check_float(op, input=input, target=target)
     return input - target

@@ -7,7 +7,7 @@ the learning rate is a tensor, so that a compiled step reads its value and not a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from lamina.dtypes import float32
 from lamina.errors import ArgumentError
@@ -27,10 +27,9 @@ class ParameterGroup:
     def __init__(self, params: list[Tensor], lr: Rate, options: dict[str, Any]) -> None:
         self.params = params
         self.options = options
-        self.schedule: Schedule | None = lr if _is_schedule(lr) else None
+        self.schedule: Schedule | None = None
         self.lr = tensor(0.0, dtype=float32)
-        if self.schedule is None:
-            self["lr"] = lr
+        self["lr"] = lr
 
     def __getitem__(self, name: str) -> Any:
         if name in ("params", "lr"):
@@ -73,7 +72,7 @@ def make_groups(
     optimizer: str, params: Iterable[Any], lr: Rate, defaults: Mapping[str, Any]
 ) -> list[ParameterGroup]:
     """Groups from parameters, `(name, parameter)` pairs, or dicts with `params` and options."""
-    items = [params] if isinstance(params, (Tensor, dict)) else list(params)
+    items: list[Any] = [params] if isinstance(params, (Tensor, dict)) else list(params)
     if not items:
         raise _no_parameters(optimizer)
     if not isinstance(items[0], dict):
@@ -123,7 +122,7 @@ def check_number(name: str, value: Any, below: float = float("inf")) -> None:
         )
 
 
-def _is_schedule(lr: Any) -> bool:
+def _is_schedule(lr: Any) -> TypeGuard[Schedule]:
     return callable(lr) and not isinstance(lr, Tensor)
 
 

@@ -34,7 +34,7 @@ class Optimizer:
         ]
         for group in self.param_groups:
             group.follow_schedule(self.step_count)
-        evaluate(*self._parameters(), *self._state_tensors().values())
+        evaluate(*self._parameters(), *self.state_tensors().values())
 
     # For subclasses
 
@@ -97,16 +97,25 @@ class Optimizer:
         for p in self._parameters():
             p.grad = None
 
+    def state_tensors(self) -> dict[str, Tensor]:
+        """What a step changes besides the parameters, by the names in `state_dict()`."""
+        named = {"step": self.step_count}
+        for g, (group, states) in enumerate(zip(self.param_groups, self.state, strict=True)):
+            named[f"{g}.lr"] = group.lr
+            for i, state in enumerate(states):
+                named |= {f"{g}.{i}.{name}": value for name, value in state.items()}
+        return named
+
     def state_dict(self) -> dict[str, Tensor]:
         """Step, learning rates and moments by name, such as `0.3.exp_avg`: group, parameter, name.
 
         Options other than the learning rate are not in it: they are arguments.
         """
-        return {name: value.detach() for name, value in self._state_tensors().items()}
+        return {name: value.detach() for name, value in self.state_tensors().items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take the values of `state_dict()`; after an error nothing is changed."""
-        assign_all(f"load_state_dict of {type(self).__name__}", self._state_tensors(), state)
+        assign_all(f"load_state_dict of {type(self).__name__}", self.state_tensors(), state)
 
     def _start(self, p: Tensor, group: ParameterGroup) -> Moments:
         """Zeros; float32 for the half types, whose own range a second moment leaves."""
@@ -115,14 +124,6 @@ class Optimizer:
 
     def _parameters(self) -> list[Tensor]:
         return [p for group in self.param_groups for p in group.params]
-
-    def _state_tensors(self) -> dict[str, Tensor]:
-        named = {"step": self.step_count}
-        for g, (group, states) in enumerate(zip(self.param_groups, self.state, strict=True)):
-            named[f"{g}.lr"] = group.lr
-            for i, state in enumerate(states):
-                named |= {f"{g}.{i}.{name}": value for name, value in state.items()}
-        return named
 
     def _no_gradients(self) -> GradientError:
         frozen = not any(p.requires_grad for p in self._parameters())

@@ -6,9 +6,9 @@ means by name for every epoch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from lamina.errors import NumericError, ShapeError
 from lamina.functional.operands import describe
 from lamina.nn import Module
 from lamina.optim import Optimizer
-from lamina.tensor import Tensor, no_grad
+from lamina.tensor import Tensor, isfinite, no_grad
 from lamina.tensor import compile as compiled
 from lamina.train.batches import (
     Batches,
@@ -28,6 +28,7 @@ from lamina.train.batches import (
     number_of_batches,
     with_weight,
 )
+from lamina.train.guard import Guard
 from lamina.train.interrupt import DeferredInterrupt
 from lamina.train.metrics import Metric, named_metrics
 from lamina.train.totals import Totals
@@ -90,7 +91,8 @@ class Trainer:
 
         train, valid: a Loader, any iterable of batches that can be iterated anew for each epoch, or
         a Dataset or tuple of arrays, which is loaded in batches of `batch_size` (train shuffled).
-        Raises NumericError when the loss is no longer a number. Ctrl-C waits for the end of the
+        Raises NumericError when the loss is not a number; the model is then as it was before that
+        step. Ctrl-C waits for the end of the
         step, calls `on_interrupt` of the callbacks, and is then raised.
         """
         train = as_batches(train, batch_size, shuffle=True)
@@ -148,17 +150,24 @@ class Trainer:
     def _train_step(self, weight: Tensor, *batch: Tensor) -> Tensor:
         """Forward, backward, update and totals of one batch: traced once, then one program."""
         *inputs, target = batch
+        guard = Guard(self._changing())
         prediction = self.model(*inputs)
         loss = _scalar(self.loss(prediction, target))
         loss.backward()
         self.optimizer.step()
         self.optimizer.zero_grad()
+        guard.undo_unless(isfinite(loss))
         self._add(self._trained, loss, prediction, target, weight)
         return loss.detach()
 
+    def _changing(self) -> list[Tensor]:
+        """What a step may change."""
+        state = self.optimizer.state_tensors().values()
+        return [*self.model.parameters(), *self.model.buffers(), *state]
+
     def _read_means(self, batches: Batches) -> None:
         self.logs = self._trained.means()
-        if not isfinite(self.logs["loss"]):
+        if not math.isfinite(self.logs["loss"]):
             raise self._not_finite(getattr(batches, "dataset", None))
 
     # Evaluation

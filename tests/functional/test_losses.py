@@ -170,5 +170,7 @@ def test_wrong_options():
         F.mse_loss(lm.tensor(A), lm.tensor(B), "average")
     with pytest.raises(ArgumentError, match="between 0 and 1"):
         F.cross_entropy(lm.tensor(SCORES), lm.tensor(LABELS), label_smoothing=2)
+    with pytest.raises(DTypeError, match=r"target\.astype\(lm\.float32\)"):
+        F.mse_loss(lm.tensor(A), lm.tensor(B.astype(np.float64)))
     with pytest.raises(DTypeError, match=r"input\.astype"):
         F.cross_entropy(lm.tensor(np.zeros((6, 4), int)), lm.tensor(LABELS))

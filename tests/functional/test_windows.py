@@ -7,7 +7,7 @@ import pytest
 
 import lamina as lm
 from lamina import functional as F
-from lamina.errors import ArgumentError, ShapeError
+from lamina.errors import ArgumentError, DTypeError, ShapeError
 
 CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 CONV_TRANSPOSE = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
@@ -119,6 +119,8 @@ def test_errors_of_conv():
         F.conv2d(lm.zeros((2, 16, 16)), lm.zeros((8, 1, 3, 3)))
     with pytest.raises(ShapeError):
         F.conv2d(lm.zeros((2, 2, 2, 3)), w).numpy()
+    with pytest.raises(DTypeError, match=r"input is a float\n  try: input\.astype"):
+        F.conv2d(lm.tensor(np.zeros((2, 16, 16, 3), np.uint8)), w)
     with pytest.raises(ArgumentError, match="stride"):
         F.conv2d(lm.zeros((2, 16, 16, 3)), w, stride=0)
     with pytest.raises(ArgumentError, match="padding"):

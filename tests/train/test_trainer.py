@@ -210,6 +210,21 @@ def test_a_loss_that_is_no_number_names_the_row():
         trainer.fit((X, Y), epochs=5)
 
 
+def test_a_step_with_a_loss_that_is_no_number_changes_nothing():
+    good, bad = (X[:10], Y[:10]), (X[10:20] * np.float32(np.nan), Y[10:20])
+    states = []
+    for batches in ([good, bad, good], [good, good]):
+        model = make_model([lm.nn.BatchNorm1d(16)])
+        trainer = make_trainer(model)
+        try:
+            trainer.fit(batches)
+        except NumericError:
+            assert len(batches) == 3
+        states.append(model.state_dict() | trainer.optimizer.state_dict())
+    for name, value in states[0].items():
+        np.testing.assert_array_equal(value.numpy(), states[1][name].numpy())
+
+
 def squares(prediction, target):
     return (prediction * prediction).mean()
 
