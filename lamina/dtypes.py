@@ -84,10 +84,10 @@ def as_dtype(value: object) -> DType:
         return bfloat16
     try:
         return _BY_STORAGE[np.dtype(value).newbyteorder("=")]  # type: ignore[call-overload]
-    except (TypeError, KeyError):
+    except (TypeError, KeyError, ValueError):
         raise DTypeError(
             "dtype",
-            operands=[("dtype", repr(value))],
+            operands=[("dtype", f"{value!r:.60}")],
             rule="one of " + ", ".join(BY_NAME),
         ) from None
 

@@ -201,6 +201,8 @@ class Tensor(Attached):
             raise GradientError("backward", operands=described,
                                 rule="only a single number has a gradient without a cotangent",
                                 hint="x.sum().backward(), or x.backward(gradient)")
+        if gradient is not None:
+            self._check_cotangent(gradient)
         order = topological([root], stop=lambda n: n.variable or not n.inputs)
         leaves = [n for n in order if n.variable and n.tracked]
         if not leaves:
@@ -221,6 +223,17 @@ class Tensor(Attached):
             for node in order:
                 if not node.variable:
                     node.consumed = True
+
+    def _check_cotangent(self, gradient: Any) -> None:
+        if not isinstance(gradient, Tensor):
+            raise DTypeError("backward", operands=[("gradient", f"{gradient!r:.60}")],
+                             rule="the gradient is a tensor", hint="lm.tensor(gradient)")
+        if gradient.shape != self.shape or gradient.dtype is not self.dtype:
+            raise (ShapeError if gradient.shape != self.shape else DTypeError)(
+                "backward",
+                operands=[("x", f"{self.dtype.name} {list(self.shape)}"),
+                          ("gradient", f"{gradient.dtype.name} {list(gradient.shape)}")],
+                rule="the gradient has the shape and dtype of x")
 
     def _accumulate(self, g: Node) -> None:
         fresh = Tensor(g)
@@ -308,9 +321,22 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     array = _as_array(data)
     if wanted is None:
         wanted = _natural_dtype(data, array)
-    stored = (dtypes.narrow_bfloat16(array) if wanted is dtypes.bfloat16
-              else array.astype(wanted.storage, copy=False))
-    return Tensor(leaf(from_array(stored), array.shape, wanted), requires_grad)
+    if requires_grad and not wanted.is_float:
+        raise DTypeError("tensor", operands=[("data", f"{wanted.name} {list(array.shape)}")],
+                         rule="only floats have gradients", hint="dtype=lm.float32")
+    return Tensor(leaf(from_array(_stored(array, wanted)), array.shape, wanted), requires_grad)
+
+
+def _stored(array: np.ndarray, dtype: DType) -> np.ndarray:
+    """The elements as memory holds them."""
+    if dtype is dtypes.bfloat16:
+        return dtypes.narrow_bfloat16(array)
+    if dtype.is_integer and array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise DTypeError("tensor", operands=[("data", f"{array.dtype} {list(array.shape)}"),
+                                             ("dtype", dtype.name)],
+                         rule="NaN and infinity are no integers")
+    with np.errstate(over="ignore"):  # a float16 may become infinite
+        return array.astype(dtype.storage, copy=False)
 
 
 def _as_array(data: Any) -> np.ndarray:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lamina import tree
-from lamina.errors import ArgumentError, GradientError, ShapeError
+from lamina.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from lamina.graph.node import Node, leaf, tracking
 from lamina.ops.movement import expand, permute
 from lamina.tensor.array import Tensor, detached
@@ -42,6 +42,8 @@ def gradients(y: Tensor, xs: Sequence[Tensor] | Tensor, cotangent: Tensor | None
         if not x.node.tracked:
             raise GradientError("gradients", operands=[("x", f"{x.dtype.name} {list(x.shape)}")],
                                 rule="x requires a gradient", hint="requires_grad=True")
+    if cotangent is not None:
+        _check_alike("gradients", ("y", [y]), ("cotangent", [cotangent]))
     found = derive.gradients(y.node, [x.node for x in wanted],
                              None if cotangent is None else cotangent.node)
     results = [Tensor(g) for g in found]
@@ -59,10 +61,34 @@ def _variable(x: Any) -> Any:
     return Tensor(node)
 
 
+def _tensors(op: str, what: str, value: Any) -> tuple[list[Tensor], Any]:
+    """The leaves of a nesting, all of which are tensors, and its structure."""
+    leaves, structure = tree.flatten(value)
+    for x in leaves:
+        if not isinstance(x, Tensor):
+            raise DTypeError(op, operands=[(what, f"{type(x).__name__} {x!r:.60}")],
+                             rule=f"every {what} is a tensor, in any nesting")
+    return leaves, structure
+
+
+def _check_alike(op: str, one: tuple[str, list[Tensor]], other: tuple[str, list[Tensor]]) -> None:
+    """As many of the one as of the other, pair by pair of one shape and dtype."""
+    (name, xs), (name2, ys) = one, other
+    if [x.shape for x in xs] != [y.shape for y in ys]:
+        raise ShapeError(op, operands=[(name, ", ".join(str(list(x.shape)) for x in xs)),
+                                       (name2, ", ".join(str(list(y.shape)) for y in ys))],
+                         rule=f"every {name2} has the shape of its {name}")
+    for x, y in zip(xs, ys, strict=True):
+        if x.dtype is not y.dtype:
+            raise DTypeError(op, operands=[(name, x.dtype.name), (name2, y.dtype.name)],
+                             rule=f"every {name2} has the dtype of its {name}",
+                             hint=f"{name2}.astype(lm.{x.dtype.name})")
+
+
 def _numbers(argnums: int | Sequence[int], count: int) -> tuple[int, ...]:
     numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     for n in numbers:
-        if not -count <= n < count:
+        if not isinstance(n, int) or not -count <= n < count:
             raise ArgumentError("grad", operands=[("argnums", str(argnums))],
                                 rule=f"the function was called with {count} arguments")
     return tuple(n % count for n in numbers)
@@ -85,9 +111,10 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0,
         with tracking(True):
             result = f(*inner, **kwargs)
             value = result[0] if has_aux else result
-            leaves, structure = tree.flatten([inner[n] for n in numbers])
+            leaves, structure = _tensors("grad", "argument", [inner[n] for n in numbers])
             if not isinstance(value, Tensor) or value.size != 1:
-                raise GradientError("grad", operands=[("value", repr(getattr(value, "shape", value)))],
+                got = repr(getattr(value, "shape", value))
+                raise GradientError("grad", operands=[("value", got)],
                                     rule="the function returns a single number")
             found = derive.gradients(value.node, [x.node for x in leaves])
         results = tree.unflatten(structure, [Tensor(g) for g in found])
@@ -118,15 +145,17 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     inner = [tree.map_leaves(_variable, p) for p in primals]
     with tracking(True):
         value = f(*inner)
-    outputs, _ = tree.flatten(value)
-    leaves, structure = tree.flatten(inner)
+    outputs, _ = _tensors("vjp", "result", value)
+    leaves, structure = _tensors("vjp", "primal", inner)
 
     def pull(cotangent: Any) -> tuple[Any, ...]:
-        seeds, _ = tree.flatten(cotangent)
+        seeds, _ = _tensors("vjp", "cotangent", cotangent)
+        _check_alike("vjp", ("result", outputs), ("cotangent", seeds))
         total: list[Tensor | None] = [None] * len(leaves)
         with tracking(True):
             for y, seed in zip(outputs, seeds, strict=True):
-                for i, g in enumerate(derive.gradients(y.node, [x.node for x in leaves], seed.node)):
+                found = derive.gradients(y.node, [x.node for x in leaves], seed.node)
+                for i, g in enumerate(found):
                     total[i] = Tensor(g) if total[i] is None else total[i] + Tensor(g)
         return tuple(tree.unflatten(structure, total))
 
@@ -136,22 +165,23 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
 def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """f(*primals), and its change when the primals move along the tangents."""
     inner = [tree.map_leaves(_variable, p) for p in primals]
-    leaves, _ = tree.flatten(inner)
-    moves, _ = tree.flatten(list(tangents))
+    leaves, _ = _tensors("jvp", "primal", inner)
+    moves, _ = _tensors("jvp", "tangent", list(tangents))
+    _check_alike("jvp", ("primal", leaves), ("tangent", moves))
     with tracking(True):
         value = f(*inner)
-        outputs, structure = tree.flatten(value)
+        outputs, structure = _tensors("jvp", "result", value)
         found = derive.push([y.node for y in outputs], [x.node for x in leaves],
                             [t.node for t in moves])
     return value, tree.unflatten(structure, [Tensor(n) for n in found])
 
 
 def hessian(f: Callable[..., Any]) -> Callable[[Tensor], Tensor]:
-    """A function that returns the matrix of second derivatives of f of one tensor,
-    [*shape, *shape]."""
+    """A function that returns all second derivatives of f of one tensor, [*shape, *shape]."""
     first = grad(f)
 
     def function(x: Tensor) -> Tensor:
+        _tensors("hessian", "argument", x)
         from_basis = _basis(x)
         _, pull = vjp(first, x)
         rows = vmap(lambda v: pull(v)[0])(from_basis)
@@ -178,6 +208,9 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: int = 0) -> Callable
         batched: dict[Node, Node] = {}
         sizes: set[int] = set()
         inner = []
+        if len(axes) != len(args):
+            raise ArgumentError("vmap", operands=[("in_axes", repr(in_axes))],
+                                rule=f"the function was called with {len(args)} arguments")
         for arg, axis in zip(args, axes, strict=True):
             inner.append(tree.map_leaves(
                 lambda x, a=axis: _one(x, a, batched, sizes), arg))
@@ -185,7 +218,7 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: int = 0) -> Callable
             raise ShapeError("vmap", operands=[("sizes", str(sorted(sizes)))],
                              rule="all mapped axes have one size")
         n = sizes.pop()
-        outputs, structure = tree.flatten(f(*inner))
+        outputs, structure = _tensors("vmap", "result", f(*inner))
         results = []
         for node, is_batched in batch([y.node for y in outputs], batched):
             if not is_batched:
