@@ -17,6 +17,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from types import FrameType
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
@@ -50,11 +51,11 @@ def current_place() -> str:
 
 def user_frame() -> tuple[str, int] | None:
     """File and line of the nearest frame outside Lamina, or None."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if not frame.f_code.co_filename.startswith(_PACKAGE):
             return frame.f_code.co_filename, frame.f_lineno
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return None
 
 
@@ -135,6 +136,10 @@ class DeviceError(LaminaError, RuntimeError):
 
 class NumericError(LaminaError, ArithmeticError):
     """A NaN or infinity where a check was asked for."""
+
+
+class CapacityError(LaminaError, MemoryError):
+    """A value that does not fit into the memory that there is."""
 
 
 class CompileError(LaminaError, RuntimeError):

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from lamina.runtime.capacity import LARGE, check_fits
+
 ALIGNMENT = 64
 KEPT_BYTES = 1 << 30  # memory that may wait on the free lists
 
@@ -40,8 +42,11 @@ class Buffer:
                 found = blocks.pop()
                 _take(-self._size)
         if found is None:
+            if self._size >= LARGE:
+                self._block = None  # should there be no memory
+                check_fits(self._size)
             raw = np.empty(self._size + ALIGNMENT, np.uint8)
-            start = ctypes.addressof(ctypes.c_char.from_buffer(raw))
+            start = ctypes.addressof(ctypes.c_char.from_buffer(raw.data))
             found = raw, (start + ALIGNMENT - 1) & -ALIGNMENT
         self._block, self.address = found
 
@@ -62,10 +67,11 @@ class Buffer:
         raise TypeError("a buffer is memory of this process; pickle the tensor")
 
     def __del__(self) -> None:
-        if self._size and _kept + self._size <= KEPT_BYTES:
+        block = self._block
+        if block is not None and _kept + self._size <= KEPT_BYTES:
             try:
                 with _lock:
-                    _free.setdefault(self._size, []).append((self._block, self.address))
+                    _free.setdefault(self._size, []).append((block, self.address))
                     _take(self._size)
             except TypeError:  # the interpreter is going down
                 pass
