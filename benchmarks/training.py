@@ -6,6 +6,7 @@ In: nothing; weights and batches are the same for all. Out: `Workload`s whose ca
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,19 +18,20 @@ Weights = list[np.ndarray]
 
 
 def steps() -> Iterator[Workload]:
-    """`mlp` (784-512-512-10, Adam, batch 128) and `lenet` (convolutions of 32 and 64, batch 128)."""
+    """`mlp` (784-512-512-10, Adam) and `lenet` (convolutions of 32 and 64), batch 128."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 10, 128)
     images = rng.standard_normal((128, 784)).astype(np.float32)
     yield _workload("mlp", _linear_weights(rng, (784, 512, 512, 10)), images, labels,
                     _mlp(lm.functional.relu), _torch_mlp, _jax_mlp)
     pictures = images.reshape(128, 28, 28, 1)
-    yield _workload("lenet", _lenet_weights(rng), pictures, labels, _lenet, _torch_lenet, _jax_lenet)
+    yield _workload("lenet", _lenet_weights(rng), pictures, labels,
+                    _lenet, _torch_lenet, _jax_lenet)
 
 
 def _linear_weights(rng: np.random.Generator, sizes: tuple[int, ...]) -> Weights:
     weights = []
-    for i, o in zip(sizes, sizes[1:], strict=False):
+    for i, o in pairwise(sizes):
         weights += [(rng.standard_normal((o, i)) / np.sqrt(i)).astype(np.float32),
                     np.zeros(o, np.float32)]
     return weights
@@ -167,5 +169,6 @@ def _workload(name: str, weights: Weights, x: np.ndarray, y: np.ndarray,
         calls["torch.compile"] = _torch_step(weights, x, y, torchs, True)
     if jax is not None:
         calls["jax"] = _jax_step(weights, x, y, jaxs)
-    first = {k: (lambda call=call: np.array([call() for _ in range(3)])) for k, call in calls.items()}
+    first = {k: (lambda call=call: np.array([call() for _ in range(3)]))
+             for k, call in calls.items()}
     return Workload("training", name, calls, target=1.0, results=first)

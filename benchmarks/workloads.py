@@ -47,7 +47,8 @@ def _random(rng: np.random.Generator, *shape: int) -> np.ndarray:
 def matmuls() -> Iterator[Workload]:
     """Square products in the three forms that training needs, and batched ones."""
     rng = np.random.default_rng(0)
-    forms = {"AB": (lambda a, b: a @ b), "AtB": (lambda a, b: a.T @ b), "ABt": (lambda a, b: a @ b.T)}
+    forms = {"AB": (lambda a, b: a @ b), "AtB": (lambda a, b: a.T @ b),
+             "ABt": (lambda a, b: a @ b.T)}
     for n in (256, 512, 1024, 2048):
         a, b = _random(rng, n, n), _random(rng, n, n)
         for form, f in forms.items():
@@ -90,7 +91,8 @@ def convolutions() -> Iterator[Workload]:
         g = _random(rng, n, out, out, oc)
         for what in ("forward", "data", "weight"):
             name = f"{n}x{side}x{side}x{ic} -> {oc}, {k}x{k}/{stride}, {what}"
-            yield _convolution(name, what, x, w, g, stride, pad, 2.0 * n * out * out * oc * ic * k * k)
+            flops = 2.0 * n * out * out * oc * ic * k * k
+            yield _convolution(name, what, x, w, g, stride, pad, flops)
 
 
 def _convolution(name: str, what: str, x: np.ndarray, w: np.ndarray, g: np.ndarray, stride: int,
@@ -137,7 +139,8 @@ def bandwidth() -> Iterator[Workload]:
     target = np.empty_like(x)
     moved = 2.0 * x.nbytes
     lx, ly = lm.tensor(x), lm.tensor(y)
-    yield Workload("bandwidth", "copy (NumPy)", {"numpy": lambda: np.copyto(target, x)}, moved=moved)
+    yield Workload("bandwidth", "copy (NumPy)", {"numpy": lambda: np.copyto(target, x)},
+                   moved=moved)
     if torch is not None:
         tx, ty = torch.from_numpy(x), torch.from_numpy(y)
     cases: dict[str, tuple[Callable[..., Any], Callable[..., Any], float]] = {

@@ -9,9 +9,9 @@ sizes (`s0`, at least 2) or loop indices (from 0 to below their size).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Union
+from typing import Any, TypeAlias
 
-Dim = Union[int, "Sym"]
+Dim: TypeAlias = "int | Sym"
 Shape = tuple[Dim, ...]
 
 
@@ -48,12 +48,12 @@ class Quotient:
         return f"({self.left!r}){self.op}({self.right!r})"
 
 
-Atom = Union[Var, Quotient]
+Atom = Var | Quotient
 Monomial = tuple[Atom, ...]
 
 
 class Sym:
-    """A polynomial: {product of atoms: integer factor}. Build it with operators on `variable(...)`."""
+    """A polynomial: {product of atoms: integer factor}, built with operators on variables."""
 
     __slots__ = ("terms", "_hash")
 
@@ -90,7 +90,7 @@ class Sym:
         return self + (-other)
 
     def __rsub__(self, other: Dim) -> Dim:
-        return -self + other  # type: ignore[operator]
+        return -self + other
 
     def __mul__(self, other: Dim) -> Dim:
         terms: dict[Monomial, int] = {}
@@ -368,7 +368,8 @@ def ravel(index: Sequence[Dim], shape: Sequence[Dim]) -> Dim:
     return flat
 
 
-def reshape_index(index: Sequence[Dim], shape: Sequence[Dim], old: Sequence[Dim]) -> tuple[Dim, ...]:
+def reshape_index(index: Sequence[Dim], shape: Sequence[Dim], old: Sequence[Dim]
+                  ) -> tuple[Dim, ...]:
     """Where the element at `index` of `shape` lies in `old`, a shape of as many elements.
 
     Runs of axes with equal products are matched first, so most axes pass through untouched."""

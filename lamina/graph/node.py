@@ -40,7 +40,7 @@ class Sample:
 
     inputs: tuple[tuple[tuple[int, ...], float, float], ...]
     attrs: dict[str, Any] = field(default_factory=dict)
-    dtypes: tuple[str, ...] = ()  # for inputs that are not of the tested dtype; "" for those that are
+    dtypes: tuple[str, ...] = ()  # of each input; "" for those of the tested dtype
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +90,8 @@ class Node:
     `consumed`: backward has passed, so the history is dropped as soon as the value is known.
     """
 
-    __slots__ = ("op", "inputs", "attrs", "shape", "dtype", "value", "tracked", "variable", "consumed",
-                 "owner", "where", "__weakref__")
+    __slots__ = ("op", "inputs", "attrs", "shape", "dtype", "value", "tracked", "variable",
+                 "consumed", "owner", "where", "__weakref__")
 
     def __init__(self, op: Op, inputs: tuple[Node, ...], attrs: Attrs, shape: Shape, dtype: DType,
                  value: Any = None, tracked: bool = False) -> None:
@@ -186,8 +186,10 @@ def build(op: Op, inputs: Sequence[Any], attrs: Attrs) -> Node:
 
 
 def as_nodes(op: Op, inputs: Sequence[Any]) -> tuple[Node, ...]:
-    """Inputs as nodes: Python numbers become constants with the dtype of the last array (the first
-    may be a condition)."""
+    """Inputs as nodes: Python numbers become constants with the dtype of the last array.
+
+    Not of the first one, which may be a condition.
+    """
     array = next((x for x in reversed(inputs) if isinstance(x, Node)), None)
     nodes = []
     for x in inputs:
@@ -225,12 +227,13 @@ def constant(value: bool | int | float | Sym, dtype: DType) -> Node:
 
 def _wrapped(value: int, dtype: DType) -> int:
     low = -(1 << (dtype.bits - 1)) if dtype.kind == "i" else 0
-    return value if low <= value < low + (1 << dtype.bits) else (value - low) % (1 << dtype.bits) + low
+    count = 1 << dtype.bits
+    return value if low <= value < low + count else (value - low) % count + low
 
 
 def leaf(value: Any, shape: Shape, dtype: DType, tracked: bool = False) -> Node:
     """A node that holds a buffer."""
-    return Node(BUFFER, (), _NO_ATTRS, shape, dtype, value, tracked)
+    return note(Node(BUFFER, (), _NO_ATTRS, shape, dtype, value, tracked))
 
 
 def is_leaf(node: Node) -> bool:

@@ -87,7 +87,8 @@ class Inliner:
         key = (node, index, tuple(m.id for m in self._masks))
         for layer in reversed(self._memo):
             if key in layer:
-                return layer[key]
+                known: Value = layer[key]
+                return known
         result = self._compute(node, index)
         self._memo[-1][key] = result
         return result

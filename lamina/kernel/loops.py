@@ -23,13 +23,13 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import Any
 
 from lamina import dtypes
 from lamina.dtypes import DType
 from lamina.errors import CompileError
 
-Number = Union[int, float, bool]
+Number = int | float | bool
 INDEX = dtypes.int64
 
 BINARY = frozenset("add sub mul div rem min max and or xor shl shr".split())
@@ -118,7 +118,7 @@ class Value:
         return self.builder.compare("ge", self, other)
 
 
-Operand = Union[Value, int, float, bool]
+Operand = Value | int | float | bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +174,7 @@ class When:
     body: list[Stmt] = field(default_factory=list)
 
 
-Stmt = Union[Instr, Loop, When]
+Stmt = Instr | Loop | When
 
 
 @dataclass(eq=False)
@@ -377,8 +377,10 @@ class Builder:
         return self._emit("select", args, a.dtype, lanes)
 
     def cast(self, x: Value, dtype: DType) -> Value:
-        """The value in another dtype: floats to integers truncate and saturate, NaN to 0;
-        anything to bool is `x != 0`."""
+        """The value in another dtype.
+
+        Floats to integers truncate and saturate, NaN to 0; anything to bool is `x != 0`.
+        """
         if x.dtype is dtype:
             return x
         if x.const is not None:
@@ -434,8 +436,11 @@ class Builder:
     # -- memory --------------------------------------------------------------------------------
     def load(self, buffer: Buffer, offset: Operand, lanes: int = 1, mask: Value | None = None,
              align: int = 0) -> Value:
-        """`lanes` neighbouring elements from `offset` (counted in elements). Lanes that are off in
-        `mask` are not touched and read as zero. `align`: bytes known, 0 for the element's own."""
+        """`lanes` neighbouring elements from `offset` (counted in elements).
+
+        Lanes that are off in `mask` are not touched and read as zero. `align`: bytes known, 0 for
+        the element's own.
+        """
         dtype = buffer.dtype.compute
         args = (buffer, self._offset(offset), mask)
         return self._emit("load", args, dtype, lanes, align)
@@ -466,8 +471,11 @@ class Builder:
     @contextmanager
     def loop(self, lo: Operand, hi: Operand, step: int = 1, carry: Sequence[Value] = ()
              ) -> Iterator[Loop]:
-        """`with b.loop(0, n, carry=[acc]) as turn:` use turn.var and turn.carry inside, end the
-        block with turn.next(...), and find the last values in turn.results afterwards."""
+        """`with b.loop(0, n, carry=[acc]) as turn:` is a loop over turn.var.
+
+        Use turn.var and turn.carry inside, end the block with turn.next(...), and find the last
+        values in turn.results afterwards.
+        """
         loop = Loop(self._value(INDEX, 1), self._offset(lo), self._offset(hi), step, list(carry),
                     [self._value(v.dtype, v.lanes) for v in carry])
         self._block.append(loop)
@@ -525,13 +533,20 @@ def _fold_index(op: str, a: Value, b: Value) -> Value | int | None:
     if x is not None and y is not None:
         x, y = int(x), int(y)
         match op:
-            case "add": return x + y
-            case "sub": return x - y
-            case "mul": return x * y
-            case "div" if y > 0 and x >= 0: return x // y
-            case "rem" if y > 0 and x >= 0: return x % y
-            case "min": return min(x, y)
-            case "max": return max(x, y)
+            case "add":
+                return x + y
+            case "sub":
+                return x - y
+            case "mul":
+                return x * y
+            case "div" if y > 0 and x >= 0:
+                return x // y
+            case "rem" if y > 0 and x >= 0:
+                return x % y
+            case "min":
+                return min(x, y)
+            case "max":
+                return max(x, y)
         return None
     if op in ("add", "sub") and y == 0 or op in ("mul", "div") and y == 1:
         return a

@@ -1,6 +1,6 @@
-"""How reductions carry their partial results: one value, or for argmax and argmin a value and the
-index that it stands at.
+"""How reductions carry their partial results.
 
+One value, or for argmax and argmin a value and the index that it stands at.
 In: a reduction node. Out: values to start from, a step, and the final scalar.
 """
 
@@ -23,7 +23,7 @@ def width(node: Node) -> int:
 
 def identity(node: Node, dtype: DType) -> float | int | bool:
     """The value that changes nothing."""
-    value = node.op.extra["arg"] if "arg" in node.op.extra else node.op.identity
+    value = node.op.extra.get("arg", node.op.identity)
     if value in ("lowest", "max"):
         if dtype.kind == "b":
             return False

@@ -115,8 +115,10 @@ class Writer:
         return values
 
     def store_all(self, index: Position, mask: Value | None) -> None:
-        """Every node of the kernel at an index. All are read before any is written: a result may
-        lie in the memory of an argument."""
+        """Every node of the kernel at an index.
+
+        All are read before any is written: a result may lie in the memory of an argument.
+        """
         values = [(n, self.inline.value(n, index)) for n in self.spec.nodes]
         for node, value in values:
             if node in self.outputs:

@@ -76,7 +76,7 @@ def _places(shape: Tuple, inner: Sequence[int], indices: Sequence[np.ndarray], a
 
 def _indexed(of: Callable[[Node], Shape], first_index: int
              ) -> Callable[[Node], list[tuple[int, Dim]]]:
-    """`Op.places`: the indices are the inputs from `first_index` on; `of` gives what they go into."""
+    """`Op.places`: the inputs from `first_index` on are indices; `of` gives what they go into."""
     return lambda node: [(first_index + k, of(node)[axis])
                          for k, axis in enumerate(node.attrs["axes"])]
 
@@ -221,7 +221,8 @@ def _check_range_numpy(x: np.ndarray, size: int) -> np.ndarray:
 check_range = Op(
     "check_range", ELEMENTWISE, "x itself, once every element was seen to be in 0..size-1.",
     numpy=_check_range_numpy, dtype=first, sizes=("size",), takes=dtypes.INTEGERS,
-    places=lambda node: [(0, node.attrs["size"])], extra={"names": ("labels",), "called": "one_hot"},
+    places=lambda node: [(0, node.attrs["size"])],
+    extra={"names": ("labels",), "called": "one_hot"},
     samples=(Sample((((3, 4), 0, 4.99),), {"size": 5}),),
 )
 

@@ -179,7 +179,9 @@ def _compile(order: Sequence[Node], roots: Sequence[Node], template: instance.Te
     copies, literals = instance.symbolic(order, template)
     number = {id(n): i for i, n in enumerate(order)}
     leaves = [c for n, c in zip(order, copies, strict=True) if is_leaf(n)] + list(literals)
-    return _compiler().Program([copies[number[id(r)]] for r in roots], leaves, literals)
+    results = [copies[number[id(r)]] for r in roots]
+    program: Program = _compiler().Program(results, leaves, literals)
+    return program
 
 
 def _compiler() -> Any:

@@ -1,8 +1,8 @@
 """In-place: which results of a kernel may take the memory of an argument.
 
-In: a spec. Out: pairs (argument, root). An argument is fit if every element of it is read only where
-the same element of the root is computed; the kernel reads before it writes. Whether the argument's
-old value is dead is for the caller to say.
+In: a spec. Out: pairs (argument, root). An argument is fit if every element of it is read only
+where the same element of the root is computed; the kernel reads before it writes. Whether the
+argument's old value is dead is for the caller to say.
 """
 
 from __future__ import annotations

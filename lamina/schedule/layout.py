@@ -1,8 +1,8 @@
 """Contractions get their tiles, and operands that must be packed their packing copies.
 
-In: a simplified graph with `contract` nodes, a target. Out: the same graph with `tiled` nodes, whose
-operands are read through linear accesses, and `pack` nodes, which are ordinary data movement: what
-is computed to produce an operand can be fused into its copy.
+In: a simplified graph with `contract` nodes, a target. Out: the same graph with `tiled` nodes,
+whose operands are read through linear accesses, and `pack` nodes, which are ordinary data movement:
+what is computed to produce an operand can be fused into its copy.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lamina.ops.kinds import first
 from lamina.ops.movement import reshape, view
 from lamina.ops.table import TABLE
 from lamina.schedule import tiling
-from lamina.schedule.contraction import Access, Contraction, Pack
+from lamina.schedule.contraction import Access, Contraction, Pack, Tile
 from lamina.shapes import (
     Dim,
     Shape,
@@ -78,7 +78,7 @@ def accumulator(dtype: DType) -> DType:
     return dtype.compute if dtype.is_float else dtype
 
 
-def _with_packs(node: Node, shape: Shape, c: Contraction, tile: tiling.Tile, sources: list[Node]
+def _with_packs(node: Node, shape: Shape, c: Contraction, tile: Tile, sources: list[Node]
                 ) -> Node:
     accesses = [c.a, c.b]
     for pack in tile.packs:

@@ -15,6 +15,7 @@ from typing import Any
 from lamina.dtypes import DType
 from lamina.graph.node import CONST, Node, is_leaf, leaf, topological
 from lamina.graph.printer import graph_text
+from lamina.schedule.contraction import Tile
 from lamina.schedule.fuse import Group, reduce_kind
 from lamina.schedule.scatter import cut, scatter_work
 from lamina.schedule.workspace import workspaces
@@ -39,8 +40,11 @@ BLOCK = 4096  # and the elements of a chunk where there are more
 
 @dataclass(frozen=True, eq=False)
 class Loops:
-    """The iteration space: kept loops, reduced loops (each with the last one innermost), and the
-    index of the domain's axes in terms of their variables."""
+    """The iteration space.
+
+    Kept loops, reduced loops (each with the last one innermost), and the index of the domain's axes
+    in terms of their variables.
+    """
 
     kept: tuple[Var, ...]
     reduced: tuple[Var, ...]
@@ -78,8 +82,9 @@ class Spec:
         """How many chunks the kernel has, in terms of its parameters."""
         if self.kind == "tiled":
             tiled = tiled_node(self)
-            return tiled.attrs["tile"].tasks(tiled.attrs["contraction"])
-        kept = [var.size for var in self.loops.kept]
+            tile: Tile = tiled.attrs["tile"]
+            return tile.tasks(tiled.attrs["contraction"])
+        kept = [_extent(var) for var in self.loops.kept]
         if self.kind == "row":
             return product(kept)
         if self.kind == "column":
@@ -192,9 +197,9 @@ def _flat(group: Group, reads: Sequence[Node]) -> bool:
     for node in topological(group.nodes, stop=lambda n: is_leaf(n) or n in read_set):
         if node.shape != group.domain and product(node.shape) != 1:
             return False
-        if node not in read_set and not is_leaf(node):
-            if node.op.kind.name != "elementwise" and node.op is not CONST:
-                return False
+        own = node not in read_set and not is_leaf(node)
+        if own and node.op.kind.name != "elementwise" and node.op is not CONST:
+            return False
         if isinstance(node.attrs.get("value"), Sym):
             return False
     return size != 1
@@ -259,12 +264,17 @@ def plan_loops(kind: str, domain: Shape, axes: tuple[int, ...], nodes: Sequence[
     return Loops(tuple(kept), tuple(reduced), tuple(index))
 
 
+def _extent(var: Var) -> Dim:
+    """How often a loop runs."""
+    return var.size  # type: ignore[return-value]  # only parameters have none
+
+
 def _merge(loops: list[Var], index: list[Dim], offsets: list[Dim]) -> tuple[list[Var], list[Dim]]:
     result: list[Var] = []
     for inner in loops:
         if result and all(_mergeable(o, result[-1], inner) for o in offsets):
             outer = result.pop()
-            merged = variable(outer.name + inner.name, outer.size * inner.size)  # type: ignore[operator]
+            merged = variable(outer.name + inner.name, _extent(outer) * _extent(inner))
             values: dict[Var, Dim] = {outer: 0, inner: merged}
             index = [substitute(x, values) for x in index]
             offsets[:] = [substitute(o, values) for o in offsets]

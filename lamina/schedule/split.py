@@ -46,7 +46,7 @@ def _in_parts(node: Node, x: Node, axes: tuple[int, ...], axis: int, parts: int)
     d = x.shape[axis]
     shape = (*x.shape[:axis], parts, d // parts, *x.shape[axis + 1:])
     moved = tuple(a + 1 if a >= axis else a for a in axes)
-    if parts * product(node.shape) == product(x.shape):  # type: ignore[operator]
+    if parts * product(node.shape) == product(x.shape):
         return node
     inner = node.op(reshape(x, shape=shape), axes=moved)
     outer = node.op(inner, axes=(axis,))

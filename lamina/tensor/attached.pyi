@@ -223,8 +223,7 @@ class Attached:
     def triu(self, k: int = 0) -> Tensor:
         """Zeros below the k-th diagonal."""
     def split(self, size: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
-        """Pieces of `size` along an axis, the last one smaller if need be; or of the given
-        sizes."""
+        """Pieces of `size` along an axis, the last one perhaps smaller; or of the given sizes."""
     def sort(self, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
         """x in order along an axis."""
     def argsort(self, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:

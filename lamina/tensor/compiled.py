@@ -127,7 +127,8 @@ def _record(function: Callable[..., Any], leaves: Sequence[Any], structure: Any)
     order = topological(roots)
     execute.evaluate([t.node for t, _ in trace.assigned.values()])
     sources = [_source(n, numbers) for n in order if is_leaf(n)]
-    return _Recording(order, roots, [(r.shape, r.dtype) for r in roots], sources, out_structure, len(outputs),
+    kinds = [(r.shape, r.dtype) for r in roots]
+    return _Recording(order, roots, kinds, sources, out_structure, len(outputs),
                       [(t, t.requires_grad) for t, _ in changed])
 
 
@@ -174,9 +175,9 @@ def _takers(recording: _Recording) -> tuple[tuple[int, int], ...]:
     for output, number in bound.donations.items():
         source = recording.sources[number] if number < len(recording.sources) else None
         root = slots.get(bound.first_output + output)
-        if isinstance(source, Tensor) and root is not None and root >= recording.results:
-            if recording.changed[root - recording.results][0] is source:
-                takers.append((output, number))
+        if (isinstance(source, Tensor) and root is not None and root >= recording.results
+                and recording.changed[root - recording.results][0] is source):
+            takers.append((output, number))
     return tuple(takers)
 
 
@@ -185,7 +186,7 @@ _ALONE = 3
 
 
 def _donated(recording: _Recording, buffers: list[Any]) -> list[int | None]:
-    """The leaf whose memory each output takes over: only where nobody else can see the old value."""
+    """The leaf whose memory each output takes over: where nobody else can see the old value."""
     result: list[int | None] = [None] * len(recording.bound.out_sizes)
     for output, number in recording.takers:
         node = recording.sources[number].node

@@ -100,11 +100,11 @@ def canonical_view(node: Node) -> Node | None:
 # ---- algebra -------------------------------------------------------------------------------------
 def identity_view(node: Node) -> Node | None:
     """A view that maps each index to itself is its input."""
-    if named(node, "view") and node.shape == node.inputs[0].shape:
-        if all(offset == 0 and (terms == ((i, 1),) or (not terms and node.shape[i] == 1))
-               for i, (offset, terms) in enumerate(node.attrs["map"])):
-            return node.inputs[0]
-    return None
+    if not named(node, "view") or node.shape != node.inputs[0].shape:
+        return None
+    same = all(offset == 0 and (terms == ((i, 1),) or (not terms and node.shape[i] == 1))
+               for i, (offset, terms) in enumerate(node.attrs["map"]))
+    return node.inputs[0] if same else None
 
 
 def view_of_view(node: Node) -> Node | None:
@@ -157,16 +157,16 @@ def double_negation(node: Node) -> Node | None:
 
 def cast_to_same(node: Node) -> Node | None:
     """A cast to the dtype that is there already is nothing."""
-    if node.op.name in ("cast", "check_range", "detach") and node.value is None:
-        return node.inputs[0] if named(node, "cast") and node.inputs[0].dtype is node.dtype else None
+    if named(node, "cast") and node.value is None and node.inputs[0].dtype is node.dtype:
+        return node.inputs[0]
     return None
 
 
 def reduce_nothing(node: Node) -> Node | None:
     """A sum, product or extreme over axes of size 1 is its input."""
-    if node.op.name in ("sum", "prod", "max", "min", "any", "all") and node.value is None:
-        if node.shape == node.inputs[0].shape:
-            return node.inputs[0]
+    if (node.op.name in ("sum", "prod", "max", "min", "any", "all") and node.value is None
+            and node.shape == node.inputs[0].shape):
+        return node.inputs[0]
     return None
 
 

@@ -77,7 +77,7 @@ def as_method(function: Callable[..., Any], only_self: bool = False) -> inspect.
 
 
 def definition(name: str, signature: inspect.Signature, doc: str | None) -> str:
-    """`def name(...) -> ...` with its documentation, short enough to be indented."""
+    """`def name(...) -> ...` with the first line of its documentation."""
     head = f"def {name}{rendered(signature)}:"
     if len(head) > WIDTH - 4:
         opening, rest = head.split("(", 1)
@@ -85,9 +85,7 @@ def definition(name: str, signature: inspect.Signature, doc: str | None) -> str:
         head = f"{opening}(\n    {inside}\n) -> {result}"
     if not doc:
         return f"{head} ...\n"
-    lines = textwrap.wrap(f'"""{inspect.cleandoc(doc)}', WIDTH - 11)  # two levels, three quotes
-    lines[-1] += '"""'
-    return f"{head}\n" + textwrap.indent("\n".join(lines), "    ") + "\n"
+    return f'{head}\n    """{doc.partition(chr(10))[0]}"""\n'
 
 
 def rendered(signature: inspect.Signature) -> str:

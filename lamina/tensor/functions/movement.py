@@ -183,7 +183,7 @@ def unstack(x: Any, axis: int = 0) -> tuple[Tensor, ...]:
 
 
 def split(x: Any, size: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
-    """Pieces of `size` along an axis, the last one smaller if need be; or of the given sizes."""
+    """Pieces of `size` along an axis, the last one perhaps smaller; or of the given sizes."""
     node = node_of(x)
     at = one_axis(node.ndim, axis, "split", node)
     n = sizes(node)[at]
