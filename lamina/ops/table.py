@@ -9,6 +9,7 @@ from lamina.ops import (
     activation,
     composite,
     contraction,
+    control,
     convolution,
     elementwise,
     indexing,
@@ -31,6 +32,7 @@ SECTIONS: tuple[tuple[str, tuple[Op, ...]], ...] = (
     ("composite", composite.OPS),
     ("activation", activation.OPS),
     ("random", random.OPS),
+    ("control", control.OPS),
 )
 
 

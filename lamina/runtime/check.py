@@ -1,7 +1,7 @@
 """LAMINA_CHECK=1: every operation alone, next to the oracle.
 
 In: a pending graph. Out: its values, computed one operation at a time by generated kernels; each is
-compared with NumPy, and the first one that makes a NaN out of numbers is named with the user's line.
+compared with NumPy, and the first that makes a NaN out of numbers is named with the user's line.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 
 from lamina.errors import CompileError, NumericError
 from lamina.graph.node import CONST, Node, is_leaf, leaf
+from lamina.ops.control import SEVERAL
 from lamina.runtime import instance
 from lamina.runtime.buffers import Buffer
 from lamina.runtime.interpret import compute, narrowed, widened
@@ -27,14 +28,16 @@ def checked(order: Sequence[Node], roots: Sequence[Node]) -> list[Buffer]:
     for node in order:
         if is_leaf(node):
             values[id(node)] = node.value
-        elif node.op is not CONST:
+        elif node.op is not CONST and node.op.kind not in SEVERAL:
             values[id(node)] = _checked_node(node, values)
     return [values[id(r)] if id(r) in values else _alone(r, {}) for r in roots]
 
 
 def _checked_node(node: Node, values: dict[int, Buffer]) -> Buffer:
-    inputs = [_array(x, values) for x in node.inputs]
-    expected = narrowed(compute(node, inputs), node.dtype)
+    source = _source(node)
+    inputs = [_array(x, values) for x in source.inputs]
+    found = compute(source, inputs)
+    expected = narrowed(found if source is node else compute(node, [found]), node.dtype)
     buffer = _alone(node, values)
     shape: Any = node.shape
     got = widened(buffer.array(shape, node.dtype.storage), node.dtype)
@@ -57,6 +60,11 @@ def _checked_node(node: Node, values: dict[int, Buffer]) -> Buffer:
     return buffer
 
 
+def _source(node: Node) -> Node:
+    """The operation whose result `node` is: itself, unless that has several."""
+    return node.inputs[0] if node.op.name == "output" else node
+
+
 def _array(node: Node, values: dict[int, Buffer]) -> np.ndarray:
     if node.op is CONST and node.value is None:
         return np.asarray(node.attrs["value"], node.dtype.compute.storage)
@@ -65,11 +73,15 @@ def _array(node: Node, values: dict[int, Buffer]) -> np.ndarray:
 
 
 def _alone(node: Node, values: dict[int, Buffer]) -> Buffer:
+    source = _source(node)
     inputs = tuple(x if x.op is CONST and x.value is None else leaf(values[id(x)], x.shape, x.dtype)
-                   for x in node.inputs)
-    copy = Node(node.op, inputs, node.attrs, node.shape, node.dtype)
-    leaves = [x for x in dict.fromkeys(inputs) if is_leaf(x)]
+                   for x in source.inputs)
+    copy = Node(source.op, inputs, source.attrs, source.shape, source.dtype)
     order = [*dict.fromkeys(inputs), copy]
+    if source is not node:
+        copy = Node(node.op, (copy,), node.attrs, node.shape, node.dtype)
+        order.append(copy)
+    leaves = [x for x in dict.fromkeys(inputs) if is_leaf(x)]
     template = instance.Template([instance.abstract(order, [copy])[1]])
     copies, literals = instance.symbolic(order, template)
     program = Program([copies[-1]], [c for n, c in zip(order, copies, strict=True) if is_leaf(n)],

@@ -9,10 +9,12 @@ A size that was seen with two values becomes a variable; sizes that always went 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from lamina.dtypes import DType
 from lamina.graph.node import BUFFER, CONST, Node, is_leaf, leaf
+from lamina.graph.subgraph import Graph
 from lamina.shapes import Sym, Var, as_var, variable
 
 HOLE = "?"
@@ -35,15 +37,19 @@ def exact_key(order: Sequence[Node], roots: Sequence[Node]) -> tuple[Any, ...]:
 
 def abstract(order: Sequence[Node], roots: Sequence[Node]) -> tuple[Any, tuple[Any, ...]]:
     """The structural key and what fills its holes, in order."""
-    number: dict[int, int] = {}
     fills: list[Any] = []
+    return _structure(order, roots, fills), tuple(fills)
+
+
+def _structure(order: Sequence[Node], roots: Sequence[Node], fills: list[Any]) -> Any:
+    number: dict[int, int] = {}
     items: list[Any] = []
     for i, node in enumerate(order):
         number[id(node)] = i
         inputs = () if is_leaf(node) else tuple(number[id(x)] for x in node.inputs)
         items.append(("buffer" if is_leaf(node) else node.op.name, node.dtype.name, inputs,
                       _holes(node.shape, fills), _attrs(node, fills)))
-    return (tuple(items), tuple(number[id(r)] for r in roots)), tuple(fills)
+    return tuple(items), tuple(number[id(r)] for r in roots)
 
 
 def _attrs(node: Node, fills: list[Any]) -> tuple[Any, ...]:
@@ -61,6 +67,8 @@ def _attrs(node: Node, fills: list[Any]) -> tuple[Any, ...]:
 def _holes(x: Any, fills: list[Any]) -> Any:
     if isinstance(x, tuple):
         return tuple(_holes(item, fills) for item in x)
+    if isinstance(x, Graph):
+        return len(x.params), _structure(x.order, x.roots, fills)
     if isinstance(x, int) and not isinstance(x, bool) and x != 1:
         fills.append(x)
         return HOLE
@@ -103,12 +111,17 @@ def _same(x: Any, y: Any) -> bool:
 
 
 def symbolic(order: Sequence[Node], template: Template) -> tuple[list[Node], dict[Node, Var]]:
-    """A copy of the graph with the template's variables in its holes. Numbers that vary become
-    leaves: these are returned with their variables."""
-    holes = iter(template.fills)
+    """A copy of the graph with the template's variables in its holes.
+
+    Numbers that vary become leaves: these are returned with their variables.
+    """
+    literals: dict[Node, Var] = {}
+    return _copies(order, iter(template.fills), literals), literals
+
+
+def _copies(order: Sequence[Node], holes: Iterator[Any], literals: dict[Node, Var]) -> list[Node]:
     new: dict[int, Node] = {}
     copies: list[Node] = []
-    literals: dict[Node, Var] = {}
     for node in order:
         shape = _filled(node.shape, holes)
         if is_leaf(node):
@@ -116,13 +129,40 @@ def symbolic(order: Sequence[Node], template: Template) -> tuple[list[Node], dic
         elif node.op is CONST:
             copy = _constant(node, holes, literals)
         else:
-            attrs = {k: _filled(v, holes) if k in node.op.sizes else v
-                     for k, v in node.attrs.items()}
-            copy = Node(node.op, tuple(new[id(x)] for x in node.inputs), attrs, shape, node.dtype)
+            attrs, numbers = _filled_attrs(node, holes)
+            inputs = [new[id(x)] for x in node.inputs]
+            for dtype, var in numbers:
+                inputs.append(leaf(None, (), dtype))
+                literals[inputs[-1]] = var
+            copy = Node(node.op, tuple(inputs), attrs, shape, node.dtype)
         copy.where = node.where
         new[id(node)] = copy
         copies.append(copy)
-    return copies, literals
+    return copies
+
+
+def _filled_attrs(node: Node, holes: Iterator[Any]) -> tuple[dict[str, Any], list[tuple[DType, Var]]]:
+    """Attributes without holes. Numbers that vary inside graphs become parameters, of all of the
+    node's graphs alike, and so inputs of the node: these are returned."""
+    attrs: dict[str, Any] = {}
+    numbers: list[tuple[DType, Var]] = []
+    own: dict[str, list[Node]] = {}  # the leaves inside each graph
+    for k, v in node.attrs.items():
+        if isinstance(v, Graph):
+            inside: dict[Node, Var] = {}
+            copies = _copies(v.order, holes, inside)
+            place = {n: c for n, c in zip(v.order, copies, strict=True)}
+            attrs[k] = copies[:len(v.params)], [place[r] for r in v.roots], len(numbers)
+            own[k] = list(inside)
+            numbers += [(n.dtype, var) for n, var in inside.items()]
+        else:
+            attrs[k] = _filled(v, holes) if k in node.op.sizes else v
+    for k, mine in own.items():
+        params, roots, start = attrs[k]
+        extra = [mine[i - start] if start <= i < start + len(mine) else leaf(None, (), dtype)
+                 for i, (dtype, _) in enumerate(numbers)]
+        attrs[k] = Graph([*params, *extra], roots)
+    return attrs, numbers
 
 
 def _constant(node: Node, holes: Any, literals: dict[Node, Var]) -> Node:

@@ -14,20 +14,41 @@ import numpy as np
 from lamina import dtypes
 from lamina.dtypes import DType, narrow_bfloat16, widen_bfloat16
 from lamina.graph.node import CONST, Node, is_leaf, topological
+from lamina.graph.subgraph import Graph
+from lamina.ops.control import HOST, SEVERAL
+from lamina.runtime.host_call import call_host
 from lamina.runtime.places import check_places
 
 
 def interpret(roots: Sequence[Node], leaves: Mapping[Node, np.ndarray]) -> list[np.ndarray]:
     """The roots' values, as arrays of their storage dtype."""
-    values: dict[Node, np.ndarray] = {}
+    values: dict[Node, Any] = {}
     for node in topological(roots):
         values[node] = (widened(leaves[node], node.dtype) if is_leaf(node)
                         else compute(node, [values[x] for x in node.inputs]))
     return [narrowed(values[root], root.dtype) for root in roots]
 
 
-def compute(node: Node, inputs: Sequence[np.ndarray]) -> np.ndarray:
+def run_graph(graph: Graph, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The results of a graph, from and to arrays of compute dtypes."""
+    stored = {p: narrowed(x, p.dtype) for p, x in zip(graph.params, inputs, strict=True)}
+    return [widened(y, root.dtype)
+            for y, root in zip(interpret(graph.roots, stored), graph.roots, strict=True)]
+
+
+def compute_several(node: Node, inputs: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+    """All results of a control operation or a call of Python."""
+    if node.op.kind is HOST:
+        stored = [narrowed(x, n.dtype) for x, n in zip(inputs, node.inputs, strict=True)]
+        return [widened(y, dtype) for y, (_, dtype) in
+                zip(call_host(node, stored), node.attrs["specs"], strict=True)]
+    return node.op.numpy(*inputs, run=run_graph, **node.attrs)  # type: ignore[no-any-return]
+
+
+def compute(node: Node, inputs: Sequence[Any]) -> Any:
     """One node from the values of its inputs, in the compute dtype."""
+    if node.op.kind in SEVERAL:
+        return compute_several(node, inputs)
     if node.op is CONST:
         return np.asarray(node.attrs["value"], node.dtype.compute.storage)
     for i, size in node.op.places(node) if node.op.places is not None else ():

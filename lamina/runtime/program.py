@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from lamina.codegen.cache import counts, get_by_keys
-from lamina.codegen.driver import CALL, COND, LAST, SERIAL
 from lamina.codegen.host import host_target
 from lamina.config import settings
 from lamina.errors import IndexingError
@@ -23,12 +22,11 @@ from lamina.graph.node import Node
 from lamina.kernel.lower import lower
 from lamina.runtime import threads
 from lamina.runtime.buffers import Buffer
-from lamina.schedule.memory import Lifetime, place
-from lamina.schedule.plan import Plan, Step, checked_after, make_plan
-from lamina.shapes import Var, evaluate, product
-
-SMALL = 40_000  # instructions below which a group of kernels is not worth waking the threads
-ARENA, STATUS, FIRST = 0, 1, 2  # slots of the pointer table: arena, status word, then leaves, results
+from lamina.runtime.host_call import raise_pending
+from lamina.runtime.table import FIRST, Layout, Tables
+from lamina.schedule.plan import checked_after, make_plan
+from lamina.schedule.steps import Plan, Step
+from lamina.shapes import Var
 
 
 class Program:
@@ -41,9 +39,10 @@ class Program:
         self.literals = dict(literals)
         started, before = time.perf_counter(), counts.compiled
         self.plan: Plan = make_plan(roots, self.target)
-        steps = self.plan.steps
-        self.addresses = get_by_keys(
-            [(s.spec.key, lambda s=s: lower(s.spec, self.target)) for s in steps], self.target)
+        steps = list(self.plan.kernels())
+        self.addresses: dict[Step, int] = dict(zip(steps, get_by_keys(
+            [(s.spec.key, lambda s=s: lower(s.spec, self.target)) for s in steps], self.target),
+            strict=True))
         if settings.debug >= 1:
             print(f"[lamina] program of {len(steps)} kernels, {counts.compiled - before} compiled,"
                   f" {time.perf_counter() - started:.3f} s", file=sys.stderr)
@@ -60,20 +59,20 @@ class Bound:
     def __init__(self, program: Program, values: Mapping[Var, Any]) -> None:
         self.program = program
         plan = program.plan
-        nbytes = {n: _nbytes(n, values) for s in plan.steps for n in s.writes}
         leaf_slot = {leaf: FIRST + i for i, leaf in enumerate(program.leaves)}
         outputs = list(dict.fromkeys(r for r in plan.results if r not in leaf_slot))
         first = FIRST + len(program.leaves)
         out_slot = {node: first + i for i, node in enumerate(outputs)}
-        self.out_sizes = [max(1, nbytes[n]) for n in outputs]
+        layout = Layout(plan, values, outputs)
+        self.arena_bytes = layout.arena_bytes
+        self.out_sizes = [max(1, layout.nbytes[n]) for n in outputs]
         self.results = [leaf_slot[r] if r in leaf_slot else out_slot[r] for r in plan.results]
-        offsets, self.arena_bytes = _arena(plan, nbytes, out_slot)
         self.literals = [(FIRST + i, _literal(node, values[program.literals[node]]))
                          for i, node in enumerate(program.leaves) if node in program.literals]
-        where = {**{n: (slot, 0) for n, slot in {**leaf_slot, **out_slot}.items()},
-                 **{n: (ARENA, offset) for n, offset in offsets.items()}}
-        self.slots = first + len(outputs)
-        self.table, self._keep = _launch_table(plan.steps, program.addresses, where, values)
+        where = {n: (slot, 0) for n, slot in {**leaf_slot, **out_slot}.items()}
+        tables = Tables(program.addresses, values, first + len(outputs))
+        self.table = tables.whole(layout, where)
+        self.slots, self._keep = tables.slots, tables.keep
         self.address = self.table.ctypes.data if len(self.table) else 0
         self.count = len(self.table)
         self.first_output = first
@@ -100,35 +99,18 @@ class Bound:
             else:
                 threads.launch(self.address, self.count, ctypes.addressof(pointers))
         if status.value:
+            raise_pending()
             raise IndexingError("a computed index", rule="every index lies inside its axis",
                                 hint="LAMINA_CHECK=1 names the operation")
         all_buffers = [None, None, *leaves, *outputs]
         return [all_buffers[slot] for slot in self.results]  # type: ignore[misc]
 
     def _profile(self, table: np.ndarray) -> None:
-        times = np.zeros((len(self.table), 2), np.int64)
+        times = np.zeros((len(self.program.plan.steps), 2), np.int64)
         threads.launch(self.address, len(self.table), table.ctypes.data, times.ctypes.data)
         for i, step in enumerate(self.program.plan.steps):
             if times[i, 1]:
-                print(f"[lamina] {times[i, 0] / 1e3:10.1f} us  {step.spec.name}", file=sys.stderr)
-
-
-def _nbytes(node: Node, values: Mapping[Var, Any]) -> int:
-    return evaluate(product(node.shape), values) * node.dtype.itemsize
-
-
-def _arena(plan: Plan, nbytes: Mapping[Node, int], outputs: Mapping[Node, int]
-           ) -> tuple[dict[Node, int], int]:
-    """Offsets of what is neither leaf nor result."""
-    lifetimes: dict[Node, Lifetime] = {}
-    for step in plan.steps:
-        for node in step.writes:
-            if node not in outputs:
-                lifetimes[node] = Lifetime(nbytes[node], step.level, step.level)
-        for node in step.reads:
-            if node in lifetimes:
-                lifetimes[node] = Lifetime(nbytes[node], lifetimes[node].first, step.level)
-    return place(lifetimes)
+                print(f"[lamina] {times[i, 0] / 1e3:10.1f} us  {step.name}", file=sys.stderr)
 
 
 def _donations(plan: Plan, leaves: Mapping[Node, int], outputs: Mapping[Node, int]
@@ -156,46 +138,3 @@ def _literal(node: Node, value: Any) -> Buffer:
     buffer = Buffer(8)
     buffer.array((), node.dtype.storage)[...] = value
     return buffer
-
-
-def _launch_table(steps: Sequence[Step], addresses: Sequence[int],
-                  where: Mapping[Node, tuple[int, int]], values: Mapping[Var, Any]
-                  ) -> tuple[np.ndarray, list[Any]]:
-    records, keep = [], []
-    for i, (step, function) in enumerate(zip(steps, addresses, strict=True)):
-        args = [STATUS, 0]
-        for node in (*step.reads, *step.writes):
-            args += where[node]
-        sizes = [evaluate(b, values) for b in step.bindings]
-        array = np.array(args + sizes, np.int64)
-        keep.append(array)
-        known = dict(zip(step.spec.parameters, sizes, strict=True))
-        chunks = evaluate(step.spec.chunks, known)
-        work = evaluate(step.spec.work, known)
-        last = i + 1 == len(steps) or steps[i + 1].level != step.level
-        flags = (LAST if last else 0)
-        records.append([CALL, function, array.ctypes.data, chunks, 0, flags, i, work])
-    _mark_serial(records)
-    checked = checked_after(steps)
-    count = sum(step.level <= checked for step in steps)
-    table, rest = _as_table(records[:count]), _as_table(records[count:])
-    if not count or not len(rest):
-        return (table if count else rest), keep
-    keep.append(rest)  # it runs only if no index was outside
-    stop = np.array([[COND, STATUS, 0, 0, 0, rest.ctypes.data, len(rest), 0]], np.int64)
-    return np.concatenate([table, stop]), keep
-
-
-def _as_table(records: Sequence[Sequence[int]]) -> np.ndarray:
-    return np.array([[*r[:7], 0] for r in records], np.int64).reshape(-1, 8)
-
-
-def _mark_serial(records: list[list[int]]) -> None:
-    """Groups with little work run on the calling thread."""
-    start = 0
-    for i, record in enumerate(records):
-        if record[5] & LAST:
-            if sum(r[7] for r in records[start:i + 1]) < SMALL:
-                for r in records[start:i + 1]:
-                    r[5] |= SERIAL
-            start = i + 1

@@ -93,21 +93,24 @@ class _Fusion:
                 continue
             total = node.op.cost + sum(cost[id(x)] for x in node.inputs)
             keep = is_anchor(node) or id(node) in self.outputs or id(node) in stored
+            keep |= node.op.kind.name == "output"
             if node.op.kind.name not in FREE:
                 keep |= uses.get(id(node), 0) > 1 and total > DEAR
                 keep |= id(node) in widened and total > WIDE
             if keep:
                 stored.add(id(node))
             cost[id(node)] = 0 if keep else total
-            if node.op.kind.name == "tiled":
+            if node.op.kind.name in ("tiled", "control", "host"):
                 for x in node.inputs:
                     if not is_leaf(storage(x)):
                         stored.add(id(storage(x)))
         return stored
 
     def _epilogues(self, uses: dict[int, int]) -> set[int]:
-        """The last node of each chain of elementwise work that is an anchor's only use: storing it
-        costs no more than storing the anchor."""
+        """The last node of each chain of elementwise work that is an anchor's only use.
+
+        Storing it costs no more than storing the anchor.
+        """
         chain: dict[int, Node] = {}  # the only user of a node
         for node in self.order:
             if not is_leaf(node) and node.op.kind.name == "elementwise":
@@ -165,7 +168,9 @@ class _Fusion:
     def _place(self, node: Node) -> None:
         same, other = self.reads(node)
         group = None
-        if not is_anchor(node) or node.op.kind.name == "reduction":
+        if node.op.kind.name == "output":
+            group = self.group[id(node.inputs[0])]
+        elif not is_anchor(node) or node.op.kind.name == "reduction":
             group = self._host(node, same, other)
         if group is None:
             group = self._new_group(node)
@@ -207,9 +212,10 @@ class _Fusion:
         found: set[int] = set()
         mine = {id(x) for x in reads}
         for group in self.groups[-40:]:
-            if group.kind in ("map", "row", "column") and not group.nodes == []:
-                if mine & {id(x) for n in group.nodes for part in self.reads(n) for x in part}:
-                    found.add(id(group))
+            if group.kind not in ("map", "row", "column"):
+                continue
+            if mine & {id(x) for n in group.nodes for part in self.reads(n) for x in part}:
+                found.add(id(group))
         return found
 
     def _fits(self, node: Node, group: Group, reads_it: bool) -> bool:
@@ -259,7 +265,8 @@ class _Fusion:
         result: list[Group] = []
 
         def visit(group: Group) -> None:
-            stack: list[tuple[Group, Iterator[Group]]] = [(group, iter(_by_age(group.before, self)))]
+            before = iter(_by_age(group.before, self))
+            stack: list[tuple[Group, Iterator[Group]]] = [(group, before)]
             done.add(id(group))
             while stack:
                 current, rest = stack[-1]

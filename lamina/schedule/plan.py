@@ -8,63 +8,50 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from lamina.config import settings
 from lamina.graph.node import CONST, Node, is_leaf, leaf, topological
 from lamina.graph.printer import graph_text
 from lamina.ops.movement import view
+from lamina.schedule.control import control_step, results_apart, store_operands
 from lamina.schedule.fuse import Group, fuse, storage
 from lamina.schedule.inplace import reusable
 from lamina.schedule.layout import lay_out
 from lamina.schedule.spec import Spec, make_spec, rename
 from lamina.schedule.split import split_reductions
+from lamina.schedule.steps import ControlStep, Plan, Step
 from lamina.shapes import Dim
 from lamina.targets import Target
+from lamina.transforms.inline import inline_calls
 from lamina.transforms.simplify import share, simplify
 
 Pass = tuple[str, Callable[[Sequence[Node], Target], list[Node]]]
 
 PASSES: tuple[Pass, ...] = (
+    ("inline", lambda roots, target: inline_calls(roots)),
     ("simplify", lambda roots, target: simplify(roots)),
     ("split", lambda roots, target: split_reductions(roots)),
     ("layout", lambda roots, target: lay_out(roots, target)),
     ("share", lambda roots, target: share(roots)),
+    ("operands", lambda roots, target: store_operands(roots)),
     ("results", lambda roots, target: [_with_storage(r) for r in roots]),
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Step:
-    """One kernel of the plan: what it reads and writes (its workspaces last), in the order of the
-    spec."""
+def make_plan(roots: Sequence[Node], target: Target, apart: bool = False) -> Plan:
+    """Run the passes, fuse, and order the kernels.
 
-    spec: Spec
-    bindings: tuple[Dim, ...]
-    reads: tuple[Node, ...]
-    writes: tuple[Node, ...]
-    level: int
-    reusable: tuple[tuple[int, int], ...]  # (position in reads, position in writes): in place
-    checks: frozenset[tuple[Node, Dim]]  # indices that it compares with the size of their axis
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """Steps in order, and for each root the node whose buffer holds it."""
-
-    steps: tuple[Step, ...]
-    results: tuple[Node, ...]
-
-
-def make_plan(roots: Sequence[Node], target: Target) -> Plan:
-    """Run the passes, fuse, and order the kernels."""
+    apart: each result in memory of its own, which no leaf and no other result shares.
+    """
     for name, apply in PASSES:
         roots = apply(roots, target)
         if settings.debug >= 3:
             print(f"-- after {name}\n{graph_text(roots)}", file=sys.stderr)
+    if apart:
+        roots = results_apart(roots)
     if "graph" in settings.show:
         print(graph_text(roots), file=sys.stderr)
-    steps = _steps(fuse(roots))
+    steps = _steps(fuse(roots), target)
     if "plan" in settings.show:
         print("\n".join(plan_lines(steps)), file=sys.stderr)
     return Plan(tuple(steps), tuple(storage(r) for r in roots))
@@ -78,19 +65,22 @@ def _with_storage(root: Node) -> Node:
     return view(source, shape=root.shape, map=())
 
 
-def _steps(groups: Sequence[Group]) -> list[Step]:
+def _steps(groups: Sequence[Group], target: Target) -> list[Step | ControlStep]:
     levels: dict[int, int] = {}
-    steps = []
+    steps: list[Step | ControlStep] = []
     for group in groups:
         levels[id(group)] = level = 1 + max((levels[id(g)] for g in group.before), default=-1)
         if not group.roots:
             continue
         group.reads = list(dict.fromkeys(group.reads))
+        if group.kind in ("control", "host"):
+            steps.append(control_step(group, level, lambda roots: make_plan(roots, target, True)))
+            continue
         spec, bindings = make_spec(group)
         writes = (*group.roots, *_workspaces(spec, bindings))
         steps.append(Step(spec, bindings, tuple(group.reads), writes, level, reusable(spec),
                           _checks(group)))
-    return sorted(steps, key=lambda s: s.level)
+    return sorted(steps, key=lambda s: (s.level, isinstance(s, ControlStep)))
 
 
 def _checks(group: Group) -> frozenset[tuple[Node, Dim]]:
@@ -108,7 +98,7 @@ def _index_source(node: Node) -> Node:
     return node
 
 
-def checked_after(steps: Sequence[Step]) -> int:
+def checked_after(steps: Sequence[Step | ControlStep]) -> int:
     """The last level in which an index is checked that no earlier level has checked; -1 if none."""
     first: dict[tuple[Node, Dim], int] = {}
     for step in steps:
@@ -123,7 +113,7 @@ def _workspaces(spec: Spec, bindings: Sequence[Dim]) -> list[Node]:
     return [leaf(None, rename(shape, names), dtype) for shape, dtype in spec.workspaces]
 
 
-def plan_lines(steps: Sequence[Step]) -> list[str]:
+def plan_lines(steps: Sequence[Step | ControlStep]) -> list[str]:
     """The plan as text: one kernel a line."""
     names: dict[Node, str] = {}
     lines = []
@@ -132,5 +122,5 @@ def plan_lines(steps: Sequence[Step]) -> list[str]:
             names.setdefault(node, f"{'in' if is_leaf(node) else 't'}{len(names)}")
         reads = ", ".join(f"{names[n]}{list(n.shape)}" for n in step.reads)
         writes = ", ".join(f"{names[n]}{list(n.shape)}" for n in step.writes)
-        lines.append(f"{step.level:3d}  {step.spec.name}({reads}) -> {writes}")
+        lines.append(f"{step.level:3d}  {step.name}({reads}) -> {writes}")
     return lines

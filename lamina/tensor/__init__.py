@@ -2,6 +2,7 @@
 
 from lamina.tensor.array import Tensor, evaluate, tensor
 from lamina.tensor.compiled import Compiled, compile
+from lamina.tensor.control import cond, scan, while_loop
 from lamina.tensor.creation import (
     Generator,
     arange,
@@ -23,6 +24,7 @@ from lamina.tensor.creation import (
     zeros,
     zeros_like,
 )
+from lamina.tensor.custom import ShapeDtype, checkpoint, custom_op, host_callback
 from lamina.tensor.functions.composites import (
     attention,
     avg_pool,
@@ -184,25 +186,25 @@ from lamina.tensor.transforms import (
 attach()
 
 __all__ = [
-    "Compiled", "Generator", "Tensor", "abs", "acos", "acosh", "add", "all", "any", "arange",
+    "Compiled", "Generator", "ShapeDtype", "Tensor", "abs", "acos", "acosh", "add", "all", "any", "arange",
     "argmax", "argmin", "argsort", "asarray", "asin", "asinh", "astype", "atan", "atan2", "atanh",
     "attention", "avg_pool", "bernoulli", "bitwise_and", "bitwise_invert", "bitwise_left_shift",
-    "bitwise_or", "bitwise_right_shift", "bitwise_xor", "broadcast_to", "ceil", "clip", "compile",
-    "concat", "conv", "conv_transpose", "copysign", "cos", "cosh", "cross_entropy", "cummax",
-    "cummin", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "divide", "dropout",
+    "bitwise_or", "bitwise_right_shift", "bitwise_xor", "broadcast_to", "ceil", "checkpoint", "clip", "compile",
+    "concat", "cond", "conv", "conv_transpose", "copysign", "cos", "cosh", "cross_entropy", "cummax",
+    "cummin", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "custom_op", "divide", "dropout",
     "einsum", "elu", "empty", "empty_like", "equal", "erf", "erfinv", "evaluate", "exp", "exp2",
     "expand_dims", "expm1", "eye", "flatten", "flip", "floor", "floor_divide", "full", "full_like",
     "gelu", "generator", "grad", "gradients", "greater", "greater_equal", "hardsigmoid",
-    "hardswish", "hardtanh", "hessian", "hypot", "isfinite", "isinf", "isnan", "jvp", "layer_norm",
+    "hardswish", "hardtanh", "hessian", "host_callback", "hypot", "isfinite", "isinf", "isnan", "jvp", "layer_norm",
     "leaky_relu", "less", "less_equal", "linear", "linspace", "log", "log10", "log1p", "log2",
     "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor",
     "logsumexp", "matmul", "matrix_transpose", "max", "max_pool", "maximum", "mean", "min",
     "minimum", "moveaxis", "multiply", "negative", "nextafter", "no_grad", "nonzero", "normal",
     "not_equal", "one_hot", "ones", "ones_like", "outer", "pad", "permutation", "permute_dims",
     "positive", "pow", "prod", "reciprocal", "relu", "relu6", "remainder", "repeat", "reshape",
-    "roll", "round", "rsqrt", "seed", "sigmoid", "sign", "signbit", "silu", "sin", "sinh",
+    "roll", "round", "rsqrt", "scan", "seed", "sigmoid", "sign", "signbit", "silu", "sin", "sinh",
     "softmax", "softplus", "softsign", "sort", "split", "sqrt", "square", "squeeze", "stack",
     "std", "subtract", "sum", "take", "take_along_axis", "tan", "tanh", "tensor", "tensordot",
     "tile", "topk", "transpose", "tril", "triu", "trunc", "uniform", "unstack", "value_and_grad",
-    "var", "vecdot", "vjp", "vmap", "where", "zeros", "zeros_like",
+    "var", "vecdot", "vjp", "vmap", "where", "while_loop", "zeros", "zeros_like",
 ]

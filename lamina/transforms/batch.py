@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from lamina.errors import GradientError
 from lamina.graph.node import Node, is_leaf, topological
 from lamina.graph.rewrite import replace_inputs
+from lamina.ops.control import SEVERAL
 
 
 def batch(roots: Sequence[Node], batched: dict[Node, Node]) -> list[tuple[Node, bool]]:
@@ -19,7 +20,8 @@ def batch(roots: Sequence[Node], batched: dict[Node, Node]) -> list[tuple[Node, 
     new: dict[Node, tuple[Node, bool]] = {n: (b, True) for n, b in batched.items()}
     for node in topological(roots, stop=lambda n: is_leaf(n) or n in batched):
         if node not in new:
-            new[node] = _batch_node(node, [new[i] for i in node.inputs] if not is_leaf(node) else [])
+            inputs = [] if is_leaf(node) else [new[i] for i in node.inputs]
+            new[node] = _batch_node(node, inputs)
     return [new[root] for root in roots]
 
 
@@ -28,8 +30,11 @@ def _batch_node(node: Node, inputs: list[tuple[Node, bool]]) -> tuple[Node, bool
     if not any(flags):
         return (node if is_leaf(node) else replace_inputs(node, tuple(n for n, _ in inputs))), False
     kind = node.op.kind
+    if kind in SEVERAL:
+        return kind.batch(node.op, [n for n, _ in inputs], flags, node.attrs, batch=batch), True  # type: ignore[misc,call-arg]
     if kind.batch is not None:
-        return kind.batch(node.op, [n for n, _ in inputs], flags, node.attrs), True
+        new = kind.batch(node.op, [n for n, _ in inputs], flags, node.attrs)
+        return new, kind.name != "output" or new.ndim > node.ndim
     if node.op.body is not None:
         body = node.op.body(*node.inputs, **node.attrs)
         replaced = {i: n for i, (n, flag) in zip(node.inputs, inputs, strict=True) if flag}

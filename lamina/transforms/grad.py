@@ -8,9 +8,11 @@ transpose: a vjp is linear in its cotangent, so differentiating it by that gives
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from lamina.errors import GradientError
 from lamina.graph.node import Node, constant, is_leaf, leaf, topological, tracking
+from lamina.ops.control import SEVERAL
 from lamina.ops.elementwise import add
 from lamina.ops.movement import expand
 
@@ -28,20 +30,34 @@ def gradients(root: Node, wrt: Sequence[Node], cotangent: Node | None = None) ->
 
 def pull(root: Node, wrt: Sequence[Node], cotangent: Node, stop: frozenset[int] = frozenset()
          ) -> dict[int, Node]:
-    """Cotangents by node id of every node of `wrt` that root depends on. Does not look below the
-    nodes whose ids are in `stop`."""
+    """Cotangents by node id of every node of `wrt` that root depends on.
+
+    Does not look below the nodes whose ids are in `stop`.
+    """
+    return pull_all([root], [cotangent], wrt, stop)
+
+
+def pull_all(roots: Sequence[Node], seeds: Sequence[Node], wrt: Sequence[Node],
+             stop: frozenset[int] = frozenset()) -> dict[int, Node]:
+    """`pull` from several roots at once: the sum over them."""
     wanted = {id(w) for w in wrt}
-    order = topological([root], stop=lambda n: (
+    order = topological(roots, stop=lambda n: (
         id(n) in stop or not n.inputs or n.variable))
     depends = set(wanted)
     for node in order:
         if node.tracked and id(node) not in stop and any(id(i) in depends for i in node.inputs):
             depends.add(id(node))
-    cotangents = {id(root): cotangent}
+    cotangents: dict[int, Node] = {}
+    parts: dict[int, dict[int, Node]] = {}  # cotangents of the results of one node
+    for root, seed in zip(roots, seeds, strict=True):
+        cotangents[id(root)] = add(cotangents[id(root)], seed) if id(root) in cotangents else seed
     for node in reversed(order):
-        g = cotangents.get(id(node))
+        g: Any = parts.get(id(node)) or cotangents.get(id(node))
         if (g is None or id(node) not in depends or id(node) in stop or not node.inputs
                 or node.variable):
+            continue
+        if node.op.kind.name == "output":
+            parts.setdefault(id(node.inputs[0]), {})[node.attrs["index"]] = g
             continue
         for x, c in zip(node.inputs, _vjp(node, g), strict=True):
             if c is not None and id(x) in depends and x.dtype.is_float:
@@ -49,7 +65,9 @@ def pull(root: Node, wrt: Sequence[Node], cotangent: Node, stop: frozenset[int] 
     return {key: g for key, g in cotangents.items() if key in wanted}
 
 
-def _vjp(node: Node, g: Node) -> Sequence[Node | None]:
+def _vjp(node: Node, g: Any) -> Sequence[Node | None]:
+    if node.op.kind in SEVERAL:
+        return node.op.vjp(g, node, *node.inputs, pull=pull_all, **node.attrs)  # type: ignore[misc]
     if node.op.vjp is not None:
         return node.op.vjp(g, node, *node.inputs, **node.attrs)
     if node.op.body is not None:
@@ -86,4 +104,4 @@ def push(roots: Sequence[Node], wrt: Sequence[Node], tangents: Sequence[Node]) -
     return result
 
 
-__all__ = ["filled", "gradients", "pull", "push", "through_body", "is_leaf"]
+__all__ = ["filled", "gradients", "pull", "pull_all", "push", "through_body", "is_leaf"]

@@ -29,4 +29,4 @@ def test_unknown_names(capsys):
     assert main(["ops", "tanhh"]) == 1
     assert "'tanhh'" in (err := capsys.readouterr().err) and "try: " in err and "tanh" in err
     assert main(["ops", "--kind", "magic"]) == 1
-    assert "elementwise" in capsys.readouterr().err
+    assert "contraction" in capsys.readouterr().err
