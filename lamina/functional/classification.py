@@ -8,7 +8,7 @@ Out: 0-d for "mean" and "sum", `[...]` for "none".
 from __future__ import annotations
 
 from lamina.errors import ArgumentError, DTypeError, ShapeError
-from lamina.functional.operands import check_float, check_same_shape, describe
+from lamina.functional.operands import check_float, check_same_shape, check_tensors, describe
 from lamina.functional.regression import reduce_loss
 from lamina.tensor import Tensor, exp, log1p, log_softmax, maximum, take, take_along_axis, where
 from lamina.tensor import abs as absolute
@@ -37,6 +37,7 @@ def cross_entropy(
     >>> round(lm.functional.cross_entropy(lm.zeros((2, 4)), lm.tensor([0, 3])).item(), 4)
     1.3863
     """
+    check_tensors("cross_entropy", input=input, target=target)
     check_float("cross_entropy", input=input)
     _check_smoothing(label_smoothing)
     if target.dtype.is_float and target.shape == input.shape:
@@ -57,6 +58,7 @@ def nll_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """-input at the target, where input is log probabilities `[..., classes]`."""
+    check_tensors("nll_loss", input=input, target=target)
     check_float("nll_loss", input=input)
     _check_labels("nll_loss", input, target)
     return _of_labels("nll_loss", input, target, weight, ignore_index, reduction, 0.0)

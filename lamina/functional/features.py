@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from lamina.errors import ArgumentError, DTypeError, ShapeError
-from lamina.functional.operands import check_float, describe
+from lamina.functional.operands import check_float, check_tensors, describe
 from lamina.tensor import Tensor, matmul, reshape, take, where
 from lamina.tensor import dropout as drop
 from lamina.tensor import one_hot as one_hot_of
@@ -18,9 +18,9 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
     input: `[..., in]`; weight: `[out, in]`; bias: `[out]`; result: `[..., out]`.
     """
+    check_float("linear", input=input, weight=weight)
     if input.ndim == 0 or input.shape[-1] != weight.shape[-1]:
         raise _features_differ(input, weight)
-    check_float("linear", input=input, weight=weight)
     product = matmul(input, weight.T)
     return product if bias is None else product + bias
 
@@ -51,6 +51,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     input: integers `[...]`; weight: `[entries, features]`; result: `[..., features]`.
     padding_idx: a row that gets no gradient.
     """
+    check_tensors("embedding", input=input, weight=weight)
     if not input.dtype.is_integer:
         raise DTypeError(
             "embedding",

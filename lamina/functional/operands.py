@@ -39,6 +39,7 @@ def checked_format(data_format: str) -> str:
 
 def check_same_shape(op: str, input: Tensor, target: Tensor) -> None:
     """Refuse to broadcast a loss: `[32, 1]` against `[32]` would compare all pairs."""
+    check_tensors(op, input=input, target=target)
     if input.shape == target.shape:
         return
     raise ShapeError(
@@ -60,12 +61,26 @@ def _same_shape_hint(input: tuple[int, ...], target: tuple[int, ...]) -> str:
     return ""
 
 
+def check_tensors(op: str, **operands: object) -> None:
+    """Every operand is a Tensor: arrays are not converted, since their float64 would spread."""
+    for name, value in operands.items():
+        if not isinstance(value, Tensor):
+            raise DTypeError(
+                op,
+                operands=[(key, type(operand).__name__) for key, operand in operands.items()],
+                rule=f"{name} is a Tensor",
+                hint=f"lm.tensor({name}, dtype=...)",
+                got=type(value),
+            )
+
+
 def check_float(op: str, **operands: Tensor) -> None:
-    """Every operand is a float, and none is a float64 beside a smaller one.
+    """Every operand is a float Tensor, and none is a float64 beside a smaller one.
 
     NumPy's own default is float64: without the second rule one forgotten conversion would make
     every later operation double work.
     """
+    check_tensors(op, **operands)
     smallest = min((value.dtype for value in operands.values()), key=lambda dtype: dtype.bits)
     for name, value in operands.items():
         if not value.dtype.is_float:

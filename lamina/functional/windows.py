@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lamina.errors import ArgumentError, ShapeError
-from lamina.functional.operands import CHANNELS_FIRST, CHANNELS_LAST, checked_format, describe
+from lamina.functional.operands import (
+    CHANNELS_FIRST,
+    CHANNELS_LAST,
+    check_tensors,
+    checked_format,
+    describe,
+)
 from lamina.tensor import Tensor, permute_dims
 
 Size = int | Sequence[int]
@@ -37,6 +43,7 @@ def to_channels_last(
     channels: how many there should be, for the way out in the error; 0 if any number will do.
     """
     checked_format(data_format)
+    check_tensors(op, input=input)
     if input.ndim != rank + 2:
         raise ShapeError(
             op,

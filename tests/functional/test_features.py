@@ -36,6 +36,8 @@ def test_linear_names_the_features():
         F.linear(lm.zeros((32, 16, 16)), lm.zeros((10, 256)))
     with pytest.raises(DTypeError, match=r"try: input\.astype\(lm\.float32\)"):
         F.linear(lm.tensor(np.ones((32, 256))), lm.zeros((10, 256)))
+    with pytest.raises(DTypeError, match="input is a Tensor"):
+        F.linear(np.ones((32, 256)), lm.zeros((10, 256)))
 
 
 def test_embedding():
