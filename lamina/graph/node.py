@@ -134,8 +134,10 @@ class Node:
 
 
 class _Mode:
-    """Whether new nodes record that a gradient may flow through them; and, while the body of a
-    control operation is recorded, the nodes that it makes, by id."""
+    """Whether new nodes record that a gradient may flow through them.
+
+    And, while the body of a control operation is recorded, the nodes that it makes, by id.
+    """
 
     tracking = True
     created: dict[int, Node] | None = None

@@ -141,9 +141,13 @@ def _copies(order: Sequence[Node], holes: Iterator[Any], literals: dict[Node, Va
     return copies
 
 
-def _filled_attrs(node: Node, holes: Iterator[Any]) -> tuple[dict[str, Any], list[tuple[DType, Var]]]:
-    """Attributes without holes. Numbers that vary inside graphs become parameters, of all of the
-    node's graphs alike, and so inputs of the node: these are returned."""
+def _filled_attrs(node: Node, holes: Iterator[Any]
+                  ) -> tuple[dict[str, Any], list[tuple[DType, Var]]]:
+    """Attributes without holes.
+
+    Numbers that vary inside graphs become parameters, of all of the node's graphs alike, and so
+    inputs of the node: these are returned.
+    """
     attrs: dict[str, Any] = {}
     numbers: list[tuple[DType, Var]] = []
     own: dict[str, list[Node]] = {}  # the leaves inside each graph
@@ -151,7 +155,7 @@ def _filled_attrs(node: Node, holes: Iterator[Any]) -> tuple[dict[str, Any], lis
         if isinstance(v, Graph):
             inside: dict[Node, Var] = {}
             copies = _copies(v.order, holes, inside)
-            place = {n: c for n, c in zip(v.order, copies, strict=True)}
+            place = dict(zip(v.order, copies, strict=True))
             attrs[k] = copies[:len(v.params)], [place[r] for r in v.roots], len(numbers)
             own[k] = list(inside)
             numbers += [(n.dtype, var) for n, var in inside.items()]

@@ -10,6 +10,7 @@ import ctypes
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ class Program:
         self.plan: Plan = make_plan(roots, self.target)
         steps = list(self.plan.kernels())
         self.addresses: dict[Step, int] = dict(zip(steps, get_by_keys(
-            [(s.spec.key, lambda s=s: lower(s.spec, self.target)) for s in steps], self.target),
+            [(s.spec.key, partial(lower, s.spec, self.target)) for s in steps], self.target),
             strict=True))
         if settings.debug >= 1:
             print(f"[lamina] program of {len(steps)} kernels, {counts.compiled - before} compiled,"
@@ -53,8 +54,10 @@ class Program:
 
 
 class Bound:
-    """A program for one set of sizes, ready to run. Holds no state of a run: may run in several
-    Python threads at once."""
+    """A program for one set of sizes, ready to run.
+
+    Holds no state of a run: may run in several Python threads at once.
+    """
 
     def __init__(self, program: Program, values: Mapping[Var, Any]) -> None:
         self.program = program
@@ -83,8 +86,10 @@ class Bound:
 
     def run(self, leaves: Sequence[Buffer], donated: Sequence[int | None] | None = None
             ) -> list[Buffer]:
-        """Compute the results from the leaves' buffers. donated: for each output the leaf whose
-        memory it takes over, or None."""
+        """Compute the results from the leaves' buffers.
+
+        donated: for each output the leaf whose memory it takes over, or None.
+        """
         outputs = [Buffer(n) if d is None else leaves[d]
                    for n, d in zip(self.out_sizes, donated or self._no_donations, strict=True)]
         arena = Buffer(self.arena_bytes) if self.arena_bytes else None
@@ -95,7 +100,7 @@ class Bound:
             pointers[slot] = literal.address
         if self.count:
             if settings.debug >= 2:
-                self._profile(np.frombuffer(pointers, np.int64))
+                self._profile(np.ctypeslib.as_array(pointers))
             else:
                 threads.launch(self.address, self.count, ctypes.addressof(pointers))
         if status.value:
@@ -116,7 +121,9 @@ class Bound:
 def _donations(plan: Plan, leaves: Mapping[Node, int], outputs: Mapping[Node, int]
                ) -> dict[int, int]:
     """Outputs that could take over the memory of a leaf that nobody else needs: output -> leaf.
-    None before all indices are checked: after an error the old values must be there."""
+
+    None before all indices are checked: after an error the old values must be there.
+    """
     last: dict[Node, int] = {}
     readers: dict[tuple[Node, int], int] = {}
     for step in plan.steps:

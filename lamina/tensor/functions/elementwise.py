@@ -23,14 +23,13 @@ ELSEWHERE = ("where", "clip", "cast", "check_range", "threefry", "bits_to_unit")
 
 def function_of(op: Op) -> Callable[..., Tensor]:
     """The public function of an elementwise op: promotes, broadcasts, records."""
-
     arity, allowed = len(op.samples[0].inputs), op.samples[0].attrs.keys()
 
     def function(*inputs: Any, **attrs: Any) -> Tensor:
         if len(inputs) != arity or attrs.keys() != allowed:
-            named = f" and {', '.join(attrs)}" if attrs else ""
-            raise TypeError(f"{op.name}() takes {arity} positional arguments"
-                            f"{''.join(' and ' + name for name in allowed)}, not {len(inputs)}{named}")
+            expected = " and ".join([f"{arity} positional arguments", *allowed])
+            got = " and ".join([str(len(inputs)), *attrs])
+            raise TypeError(f"{op.name}() takes {expected}, not {got}")
         nodes = as_nodes(op, [as_input(x) for x in inputs])
         return Tensor(op(*prepare(op, nodes), **attrs))
 
