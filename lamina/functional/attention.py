@@ -6,7 +6,7 @@ from math import sqrt
 
 from lamina.errors import ArgumentError, ShapeError
 from lamina.functional.features import dropout
-from lamina.functional.operands import describe
+from lamina.functional.operands import check_tensors, describe
 from lamina.tensor import Tensor, arange, attention, matmul, where
 from lamina.tensor import softmax as softmax_along
 
@@ -60,6 +60,7 @@ def attention_weights(
 
 
 def _check(query: Tensor, key: Tensor, value: Tensor) -> None:
+    check_tensors("scaled_dot_product_attention", query=query, key=key, value=value)
     fits = (
         min(query.ndim, key.ndim, value.ndim) >= 2
         and query.shape[-1] == key.shape[-1]

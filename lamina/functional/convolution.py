@@ -8,7 +8,14 @@ Weights: `[out, in / groups, *kernel]`, transposed `[in, out / groups, *kernel]`
 from __future__ import annotations
 
 from lamina.errors import ArgumentError, ShapeError
-from lamina.functional.operands import CHANNELS_FIRST, CHANNELS_LAST, check_float, describe
+from lamina.functional.arguments import check_counts
+from lamina.functional.operands import (
+    CHANNELS_FIRST,
+    CHANNELS_LAST,
+    check_float,
+    check_tensors,
+    describe,
+)
 from lamina.functional.windows import (
     SPACE,
     Size,
@@ -85,8 +92,22 @@ def conv_transpose3d(
                            dilation, data_format)
 
 
+def _check_weight(op: str, rank: int, input: Tensor, weight: Tensor) -> None:
+    check_tensors(op, input=input, weight=weight)
+    if weight.ndim != rank + 2:
+        raise ShapeError(
+            op,
+            operands=[("input", describe(input)), ("weight", describe(weight))],
+            rule=f"weight is [out, in / groups, *kernel] with {rank} axes of the kernel"
+            if not op.startswith("conv_transpose")
+            else f"weight is [in, out / groups, *kernel] with {rank} axes of the kernel",
+            got=weight.shape,
+        )
+
+
 def check_groups(op: str, in_channels: int, out_channels: int, groups: int) -> None:
     """Both numbers of channels are multiples of `groups`."""
+    check_counts(op, 1, in_channels=in_channels, out_channels=out_channels, groups=groups)
     if groups < 1 or in_channels % groups or out_channels % groups:
         raise ArgumentError(
             op,
@@ -105,6 +126,7 @@ def _conv(
     padding: Size | str, dilation: Size, groups: int, data_format: str,
 ) -> Tensor:
     op = f"conv{rank}d"
+    _check_weight(op, rank, input, weight)
     channels = weight.shape[1] * groups
     image = to_channels_last(op, input, rank, data_format, channels)
     _check_channels(op, input, image.shape[-1], weight, channels, data_format)
@@ -124,6 +146,7 @@ def _conv_transpose(
     output_padding: Size, groups: int, dilation: Size, data_format: str,
 ) -> Tensor:
     op = f"conv_transpose{rank}d"
+    _check_weight(op, rank, input, weight)
     channels = weight.shape[0]
     image = to_channels_last(op, input, rank, data_format, channels)
     _check_channels(op, input, image.shape[-1], weight, channels, data_format)

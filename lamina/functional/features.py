@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from math import prod
 
-from lamina.errors import ArgumentError, DTypeError, ShapeError
+from lamina.errors import DTypeError, ShapeError
+from lamina.functional.arguments import check_probability
 from lamina.functional.operands import check_float, check_tensors, describe
 from lamina.tensor import Tensor, matmul, reshape, take, where
 from lamina.tensor import dropout as drop
@@ -69,18 +70,14 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
 
 def one_hot(input: Tensor, num_classes: int) -> Tensor:
     """1 at the class and 0 elsewhere: integers `[...]` to `[..., num_classes]`."""
+    check_tensors("one_hot", input=input)
     return one_hot_of(input, num_classes)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     """Zeros with probability `p`, the rest scaled by 1 / (1 - p); the input if not `training`."""
-    if not 0 <= p <= 1:
-        raise ArgumentError(
-            "dropout",
-            operands=[("p", repr(p))],
-            rule="p is a probability, between 0 and 1",
-            got=p,
-        )
+    check_tensors("dropout", input=input)
+    check_probability("dropout", p)
     if not training or p == 0:
         return input
     return input * 0.0 if p == 1 else drop(input, p)
@@ -88,6 +85,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Axes `start_dim` to `end_dim`, both included, as one."""
+    check_tensors("flatten", input=input)
     rank = input.ndim
     start = start_dim + rank if start_dim < 0 else start_dim
     end = end_dim + rank if end_dim < 0 else end_dim

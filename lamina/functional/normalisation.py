@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from math import prod
 
 from lamina.errors import ShapeError
-from lamina.functional.operands import CHANNELS_LAST, checked_format, describe
+from lamina.functional.arguments import check_counts
+from lamina.functional.operands import CHANNELS_LAST, check_tensors, checked_format, describe
 from lamina.tensor import Tensor, no_grad, reshape, sqrt
 from lamina.tensor import layer_norm as layer_norm_over
 
@@ -22,7 +23,8 @@ def layer_norm(
 
     normalized_shape: the sizes of those axes; weight and bias have this shape.
     """
-    shape = tuple(normalized_shape)
+    check_tensors("layer_norm", input=input)
+    shape = sizes_of("layer_norm", normalized_shape)
     if not shape or input.shape[-len(shape):] != shape:
         raise ShapeError(
             "layer_norm",
@@ -34,6 +36,14 @@ def layer_norm(
         )
     axes = tuple(range(-len(shape), 0))
     return layer_norm_over(input, weight, bias, axes, eps)
+
+
+def sizes_of(op: str, normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
+    """An int, or several, as a tuple; raises ArgumentError."""
+    sizes = normalized_shape if isinstance(normalized_shape, list | tuple) else (normalized_shape,)
+    for size in sizes:
+        check_counts(op, 0, normalized_shape=size)
+    return tuple(sizes)
 
 
 def batch_norm(
@@ -54,6 +64,11 @@ def batch_norm(
     running ones, see PyTorch: the running ones are used where given, else the batch's.
     input: `[batch, *space, channels]` or `[batch, channels, *space]`; the rest `[channels]`.
     """
+    check_tensors("batch_norm", input=input, **{
+        name: value
+        for name, value in (("running_mean", running_mean), ("running_var", running_var),
+                            ("weight", weight), ("bias", bias))
+        if value is not None})
     axis = input.ndim - 1 if checked_format(data_format) == CHANNELS_LAST else 1
     axes = tuple(i for i in range(input.ndim) if i != axis)
     if training or running_mean is None or running_var is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from lamina import functional as F
 from lamina.errors import ArgumentError
+from lamina.functional.arguments import check_counts, check_probability
 from lamina.functional.attention import attention_weights
 from lamina.nn import init
 from lamina.nn.linear import Linear
@@ -25,6 +26,8 @@ class MultiheadAttention(Module):
     def __init__(
         self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True
     ) -> None:
+        check_counts("MultiheadAttention", 1, embed_dim=embed_dim, num_heads=num_heads)
+        check_probability("MultiheadAttention", dropout)
         if embed_dim % num_heads:
             raise ArgumentError(
                 "MultiheadAttention",

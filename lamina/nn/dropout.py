@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lamina import functional as F
-from lamina.errors import ArgumentError
+from lamina.functional.arguments import check_probability
 from lamina.nn.module import Module
 from lamina.tensor import Tensor
 
@@ -12,13 +12,7 @@ class Dropout(Module):
     """Zeros with probability `p`, the rest scaled by 1 / (1 - p) (Srivastava et al. 2014)."""
 
     def __init__(self, p: float = 0.5) -> None:
-        if not 0 <= p <= 1:
-            raise ArgumentError(
-                "Dropout",
-                operands=[("p", repr(p))],
-                rule="p is a probability, between 0 and 1",
-                got=p,
-            )
+        check_probability("Dropout", p)
         self.p = p
 
     def forward(self, input: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ In and out: `[..., features]`.
 from __future__ import annotations
 
 from lamina import functional as F
+from lamina.functional.arguments import check_counts
 from lamina.nn import init
 from lamina.nn.module import Module
 from lamina.nn.parameter import Parameter
@@ -23,6 +24,7 @@ class Linear(Module):
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        check_counts("Linear", 0, in_features=in_features, out_features=out_features)
         self.in_features = in_features
         self.out_features = out_features
         shape = (out_features, in_features)

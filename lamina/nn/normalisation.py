@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from lamina import functional as F
 from lamina.dtypes import int64
 from lamina.errors import ShapeError
-from lamina.functional.operands import CHANNELS_LAST, checked_format, describe
+from lamina.functional.arguments import check_counts
+from lamina.functional.normalisation import sizes_of
+from lamina.functional.operands import CHANNELS_LAST, check_tensors, checked_format, describe
 from lamina.nn.module import Module
 from lamina.nn.parameter import Buffer, Parameter
 from lamina.tensor import Tensor, ones, zeros
@@ -27,6 +29,7 @@ class _BatchNorm(Module):
         track_running_stats: bool = True,
         data_format: str = CHANNELS_LAST,
     ) -> None:
+        check_counts(type(self).__name__, 1, num_features=num_features)
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum
@@ -50,6 +53,7 @@ class _BatchNorm(Module):
                             self.training, momentum, self.eps, self.data_format)
 
     def _check(self, input: Tensor) -> None:
+        check_tensors(type(self).__name__, input=input)
         axis = -1 if self.data_format == CHANNELS_LAST else 1
         if input.ndim in self.ranks and input.shape[axis] == self.num_features:
             return
@@ -109,9 +113,7 @@ class LayerNorm(Module):
         elementwise_affine: bool = True,
         bias: bool = True,
     ) -> None:
-        if isinstance(normalized_shape, int):
-            normalized_shape = (normalized_shape,)
-        self.normalized_shape = tuple(normalized_shape)
+        self.normalized_shape = sizes_of("LayerNorm", normalized_shape)
         self.eps = eps
         shape = self.normalized_shape
         self.weight = Parameter(ones(shape)) if elementwise_affine else None
