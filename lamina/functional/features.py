@@ -20,6 +20,13 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     input: `[..., in]`; weight: `[out, in]`; bias: `[out]`; result: `[..., out]`.
     """
     check_float("linear", input=input, weight=weight)
+    if weight.ndim != 2:
+        raise ShapeError(
+            "linear",
+            operands=[("input", describe(input)), ("weight", describe(weight))],
+            rule="weight is [out, features]",
+            got=weight.shape,
+        )
     if input.ndim == 0 or input.shape[-1] != weight.shape[-1]:
         raise _features_differ(input, weight)
     product = matmul(input, weight.T)

@@ -24,7 +24,7 @@ SPACE = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")
 
 def per_axis(name: str, value: Size, rank: int, least: int = 0) -> tuple[int, ...]:
     """One int, `least` or more, for each of `rank` axes."""
-    sizes = (value,) * rank if isinstance(value, int) else tuple(value)
+    sizes = tuple(value) if isinstance(value, list | tuple) else (value,) * rank
     if len(sizes) != rank or any(not isinstance(size, int) or size < least for size in sizes):
         raise ArgumentError(
             name,

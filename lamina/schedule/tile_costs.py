@@ -88,7 +88,7 @@ class Model:
         self.guess = guess
         self.lanes = target.lanes(contraction.acc.itemsize)
         self.vector_bytes = self.lanes * contraction.acc.itemsize
-        self.sizes = {name: self.number(size)
+        self.sizes = {name: max(1, self.number(size))  # of nothing, the cost of one
                       for name, size in contraction.out_vars + contraction.reduce_vars}
         self.out = [name for name, _ in contraction.out_vars]
         self.reduce = [name for name, _ in contraction.reduce_vars]

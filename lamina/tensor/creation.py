@@ -7,6 +7,7 @@ itself, so that draws inside a compiled function are new at each call and repeat
 from __future__ import annotations
 
 import operator
+from math import isfinite
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,7 +44,7 @@ def _whole(name: str, argument: str, value: Any) -> int:
 
 def _numbers(name: str, **arguments: Any) -> None:
     for argument, value in arguments.items():
-        if not isinstance(value, (int, float, np.number)) or not np.isfinite(value):
+        if not isinstance(value, (int, float, np.number)) or not isfinite(value):
             raise ArgumentError(name, operands=[(argument, repr(value)[:60])], got=value,
                                 rule=f"{argument} is a finite number")
 
@@ -74,12 +75,12 @@ def full(shape: Shape, fill_value: Any, dtype: Any = None, device: str | None = 
 
 def zeros(shape: Shape, dtype: Any = None, device: str | None = None) -> Tensor:
     """Zeros, float32 unless told otherwise."""
-    return full(shape, 0.0, dtype or dtypes.float32)
+    return full(shape, 0.0, dtypes.float32 if dtype is None else dtype)
 
 
 def ones(shape: Shape, dtype: Any = None, device: str | None = None) -> Tensor:
     """Ones, float32 unless told otherwise."""
-    return full(shape, 1.0, dtype or dtypes.float32)
+    return full(shape, 1.0, dtypes.float32 if dtype is None else dtype)
 
 
 def empty(shape: Shape, dtype: Any = None, device: str | None = None) -> Tensor:
@@ -89,17 +90,17 @@ def empty(shape: Shape, dtype: Any = None, device: str | None = None) -> Tensor:
 
 def zeros_like(x: Tensor, dtype: Any = None, device: str | None = None) -> Tensor:
     """Zeros of the shape and dtype of x."""
-    return zeros(_like("zeros_like", x).shape, dtype or x.dtype)
+    return zeros(_like("zeros_like", x).shape, x.dtype if dtype is None else dtype)
 
 
 def ones_like(x: Tensor, dtype: Any = None, device: str | None = None) -> Tensor:
     """Ones of the shape and dtype of x."""
-    return ones(_like("ones_like", x).shape, dtype or x.dtype)
+    return ones(_like("ones_like", x).shape, x.dtype if dtype is None else dtype)
 
 
 def full_like(x: Tensor, fill_value: Any, dtype: Any = None, device: str | None = None) -> Tensor:
     """One value in the shape and dtype of x."""
-    return full(_like("full_like", x).shape, fill_value, dtype or x.dtype)
+    return full(_like("full_like", x).shape, fill_value, x.dtype if dtype is None else dtype)
 
 
 def empty_like(x: Tensor, dtype: Any = None, device: str | None = None) -> Tensor:
@@ -140,7 +141,7 @@ def linspace(start: float, stop: float, num: int, dtype: Any = None, device: str
     if num < 0:
         raise ArgumentError("linspace", operands=[("num", str(num))], rule="num is not negative")
     values = np.linspace(start, stop, num, endpoint=endpoint)
-    return tensor(values, dtype=dtype or dtypes.float32)
+    return tensor(values, dtype=dtypes.float32 if dtype is None else dtype)
 
 
 def eye(n_rows: int, n_cols: int | None = None, k: int = 0, dtype: Any = None,
@@ -150,7 +151,7 @@ def eye(n_rows: int, n_cols: int | None = None, k: int = 0, dtype: Any = None,
     k = _whole("eye", "k", k)
     row = Tensor(iota(shape=(n_rows, cols), axis=0, dtype=dtypes.int64))
     col = Tensor(iota(shape=(n_rows, cols), axis=1, dtype=dtypes.int64))
-    return (col - row == k).astype(dtype or dtypes.float32)
+    return (col - row == k).astype(dtypes.float32 if dtype is None else dtype)
 
 
 def asarray(obj: Any, dtype: Any = None, device: str | None = None, copy: bool | None = None
@@ -205,14 +206,14 @@ def uniform(shape: Shape, low: float = 0.0, high: float = 1.0, dtype: Any = None
     """Uniform draws from [low, high)."""
     _numbers("uniform", low=low, high=high)
     return Tensor(draws.uniform(generator.key().node, shape_of(shape), low, high,
-                                as_dtype(dtype or dtypes.float32)))
+                                as_dtype(dtypes.float32 if dtype is None else dtype)))
 
 
 def normal(shape: Shape, mean: float = 0.0, std: float = 1.0, dtype: Any = None) -> Tensor:
     """Normal draws."""
     _numbers("normal", mean=mean, std=std)
     return Tensor(draws.normal(generator.key().node, shape_of(shape), mean, std,
-                               as_dtype(dtype or dtypes.float32)))
+                               as_dtype(dtypes.float32 if dtype is None else dtype)))
 
 
 def bernoulli(p: float, shape: Shape) -> Tensor:

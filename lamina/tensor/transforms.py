@@ -34,6 +34,8 @@ def gradients(y: Tensor, xs: Sequence[Tensor] | Tensor, cotangent: Tensor | None
     """
     many = not isinstance(xs, Tensor)
     wanted: Sequence[Tensor] = xs if many else [xs]  # type: ignore[assignment,list-item]
+    _tensors("gradients", "y", y)
+    _tensors("gradients", "x", list(wanted) if isinstance(wanted, (list, tuple)) else [wanted])
     if cotangent is None and y.size != 1:
         raise GradientError("gradients", operands=[("y", f"{y.dtype.name} {list(y.shape)}")],
                             rule="only a single number has a gradient without a cotangent",
@@ -164,6 +166,10 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
 
 def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """f(*primals), and its change when the primals move along the tangents."""
+    if not isinstance(primals, (list, tuple)) or not isinstance(tangents, (list, tuple)):
+        raise ArgumentError("jvp", operands=[("primals", f"{primals!r:.60}"),
+                                             ("tangents", f"{tangents!r:.60}")],
+                            rule="primals and tangents are sequences", hint="jvp(f, [x], [t])")
     inner = [tree.map_leaves(_variable, p) for p in primals]
     leaves, _ = _tensors("jvp", "primal", inner)
     moves, _ = _tensors("jvp", "tangent", list(tangents))
