@@ -23,9 +23,10 @@ from lamina.codegen.load import load
 from lamina.codegen.printer import print_kernel
 from lamina.config import settings
 from lamina.kernel.loops import Builder, Kernel, Value
-from lamina.kernel.pack import emit_pack, pack_tasks
+from lamina.kernel.pack import emit_pack
 from lamina.runtime import threads
 from lamina.schedule.contraction import Contraction, Pack, packed
+from lamina.schedule.panels import pack_tasks
 from lamina.schedule.tiling import choose, split
 from tests.kernel import contraction_harness as harness
 

@@ -17,6 +17,7 @@ from lamina.kernel.cumulative import CumulativeWriter
 from lamina.kernel.index import Index
 from lamina.kernel.loops import Buffer, Kernel, Value
 from lamina.kernel.ordering import SortWriter
+from lamina.kernel.pack import emit_pack
 from lamina.kernel.scatter import ScatterWriter
 from lamina.kernel.writer import Writer
 from lamina.schedule.spec import BLOCK, COLUMNS, Spec, blocks, tiled_node
@@ -278,16 +279,23 @@ class TiledWriter(Writer):
             self.inline.pop(masked=mask is not None)
             self.inline.indices.lanes = 1
 
-        def resolve(x: Dim) -> Value:
-            self.inline.indices.forget()  # the tiler asks from blocks that we do not know
-            return self.size(x)
+        contraction.emit(self.b, c, tile, a, b_, epilogue, self.fresh_size)
 
-        contraction.emit(self.b, c, tile, a, b_, epilogue, resolve)
+
+class PackWriter(Writer):
+    """An operand copied from memory into panels."""
+
+    def write(self) -> None:
+        record, source = self.spec.pack
+        out = self.outputs[self.spec.roots[0]]
+        lanes = self.target.lanes(source.dtype.compute.itemsize)
+        emit_pack(self.b, record, self.inline.buffers[source], out, lanes, self.fresh_size)
 
 
 _KINDS: dict[str, type[Writer]] = {
     "map": MapWriter, "row": RowWriter, "column": ColumnWriter, "tiled": TiledWriter,
     "scatter": ScatterWriter, "cumulative": CumulativeWriter, "sort": SortWriter,
+    "pack": PackWriter,
 }
 
 __all__ = ["lower", "CompileError", "is_leaf"]

@@ -15,18 +15,14 @@ direction: [oc, ic, kh, kw] weights packed as [oc/32, kh, kw, ic, 32] have a run
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from lamina.kernel.loops import Buffer, Builder, Value
-from lamina.schedule.contraction import Pack, ceil_div
-from lamina.shapes import Dim, product
+from lamina.schedule.contraction import Pack
+from lamina.schedule.panels import MOST_LANES, pack_plan
+from lamina.shapes import Dim
 
 Read = Callable[[Value, int, Value | None], Value]  # offset, lanes, mask -> elements
 Resolve = Callable[[Dim], Value]
-
-TASK_ELEMENTS = 16_384
-MOST_LANES = 16  # of a square that is turned in registers: beyond, the code grows too long
-
 
 def emit_pack(b: Builder, pack: Pack, source: Buffer | Read, out: Buffer, lanes: int,
               resolve: Resolve | None = None) -> None:
@@ -34,12 +30,6 @@ def emit_pack(b: Builder, pack: Pack, source: Buffer | Read, out: Buffer, lanes:
     read = _loader(b, source) if isinstance(source, Buffer) else source
     with b.loop(b.lo, b.hi) as task:
         _Packer(b, pack, read, out, min(lanes, MOST_LANES), resolve or _known(b)).task(task.var)
-
-
-def pack_tasks(pack: Pack) -> Dim:
-    """How many chunks the copy has."""
-    plan = _plan(pack)
-    return product((*(n for _, n in plan.outer), ceil_div(plan.run_size, plan.chunk)))
 
 
 def transpose(b: Builder, rows: Sequence[Value]) -> list[Value]:
@@ -55,43 +45,6 @@ def transpose(b: Builder, rows: Sequence[Value]) -> list[Value]:
                 turned[i], turned[i + group] = b.shuffle(x, y, low), b.shuffle(x, y, high)
         rows, group = turned, group * 2
     return rows
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """outer: axes of the copy with a loop of their own; run: the others, innermost first."""
-
-    outer: tuple[tuple[str, Dim], ...]
-    run: tuple[tuple[str, Dim, int], ...]  # variable, size, sign of its stride
-    run_size: Dim
-    chunk: int
-
-
-def _plan(pack: Pack) -> _Plan:
-    axes = [(v, n) for v, n in pack.layout if v != pack.var]
-    run = () if pack.source.stride(pack.var) == 1 else _run(pack)
-    if not run:  # any order will do: the innermost axis is the run
-        name, size = axes[-1] if not axes[-1][0].endswith("/") else ("", 1)
-        run = ((name, size, 1),) if name else ()
-    names = {v for v, _, _ in run}
-    size = product(n for _, n, _ in run)
-    chunk = max(1, TASK_ELEMENTS // pack.width // MOST_LANES) * MOST_LANES
-    return _Plan(tuple((v, n) for v, n in axes if v not in names), tuple(run), size, chunk)
-
-
-def _run(pack: Pack) -> tuple[tuple[str, Dim, int], ...]:
-    """Reduce variables whose elements are neighbours in the source."""
-    left = [(v, n) for v, n in pack.layout if v != pack.var and not v.endswith("/")]
-    run: list[tuple[str, Dim, int]] = []
-    step: Dim = 1
-    while True:
-        found = next(((v, n, s) for v, n in left for s in (1, -1)
-                      if n != 1 and pack.source.stride(v) == step * s), None)
-        if found is None:
-            return tuple(run)
-        run.append(found)
-        left = [(v, n) for v, n in left if v != found[0]]
-        step = found[1] * step
 
 
 def _known(b: Builder) -> Resolve:
@@ -112,7 +65,7 @@ class _Packer:
                  resolve: Resolve) -> None:
         self.b, self.pack, self.read, self.out, self.value = b, pack, read, out, resolve
         self.lanes = lanes
-        self.plan = _plan(pack)
+        self.plan = pack_plan(pack)
         self.packed = pack.access
         self.stride = self.value(pack.source.stride(pack.var))
 

@@ -52,6 +52,11 @@ class Writer:
         """A size as a value."""
         return self.inline.indices.scalar(x if x is not None else 1)
 
+    def fresh_size(self, x: Dim) -> Value:
+        """A size for writers with blocks of their own, which ours do not know."""
+        self.inline.indices.forget()
+        return self.size(x)
+
     def unpack(self, flat: Value, loops: Sequence[Var]) -> None:
         """Bind loop variables, the last one fastest, from their common number."""
         for i, var in reversed(list(enumerate(loops))):

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from lamina.dtypes import DType
+from lamina.errors import CompileError
 from lamina.graph.node import CONST, Node, is_leaf, leaf, topological
 from lamina.graph.printer import graph_text
-from lamina.schedule.contraction import Tile
+from lamina.schedule.contraction import Pack, Tile
 from lamina.schedule.fuse import Group, reduce_kind
+from lamina.schedule.panels import pack_record, pack_tasks
 from lamina.schedule.scatter import cut, scatter_work
 from lamina.schedule.workspace import workspaces
 from lamina.shapes import (
@@ -98,7 +100,17 @@ class Spec:
             return product(kept[:-1]) * ceil_div(kept[-1], COLUMNS) if columns else product(kept)
         if self.kind == "scatter":
             return cut(self.nodes[0]).chunks
+        if self.kind == "pack":
+            return pack_tasks(self.pack[0])
         return 1
+
+    @property
+    def pack(self) -> tuple[Pack, Node]:
+        """What a "pack" copies, and from where."""
+        found = pack_record(self.nodes[0])
+        if found is None:
+            raise CompileError("pack", rule="a pack kernel copies from memory")
+        return found
 
     @property
     def workspaces(self) -> tuple[tuple[Shape, DType], ...]:
@@ -172,10 +184,13 @@ def make_spec(group: Group) -> tuple[Spec, tuple[Dim, ...]]:
     nodes = tuple(replaced[n] for n in group.nodes)
     args = tuple(replaced[n] for n in reads)
     axes = group.axes
-    loops = plan_loops(group.kind, domain, axes, nodes)
+    kind = group.kind
+    if kind == "map" and len(nodes) == 1 and nodes[0].op.name == "pack" and pack_record(nodes[0]):
+        kind = "pack"
+    loops = plan_loops(kind, domain, axes, nodes)
     params = tuple(p for p in parameters if p is not None)
-    key = _key(group.kind, roots, nodes, args, domain, axes, loops)
-    spec = Spec(group.kind, roots, nodes, args, domain, axes, loops, params, key)
+    key = _key(kind, roots, nodes, args, domain, axes, loops)
+    spec = Spec(kind, roots, nodes, args, domain, axes, loops, params, key)
     return spec, tuple(bindings)
 
 

@@ -5,8 +5,9 @@ import pytest
 
 from lamina import dtypes
 from lamina.kernel.loops import Builder
-from lamina.kernel.pack import emit_pack, pack_tasks, transpose
+from lamina.kernel.pack import emit_pack, transpose
 from lamina.schedule.contraction import Access, Pack, ceil_div
+from lamina.schedule.panels import pack_tasks
 from lamina.shapes import evaluate, variable
 from tests.codegen.harness import NATIVE, RUN_IDS, RUNNABLE
 from tests.codegen.harness import run as run_kernel
