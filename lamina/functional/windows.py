@@ -7,6 +7,7 @@ each axis; images channels last, which is what the engine's operations take.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from lamina.errors import ArgumentError, ShapeError
 from lamina.functional.operands import (
@@ -24,7 +25,9 @@ SPACE = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")
 
 def per_axis(name: str, value: Size, rank: int, least: int = 0) -> tuple[int, ...]:
     """One int, `least` or more, for each of `rank` axes."""
-    sizes = tuple(value) if isinstance(value, list | tuple) else (value,) * rank
+    sizes: tuple[Any, ...] = (
+        tuple(value) if isinstance(value, list | tuple) else (value,) * rank
+    )
     if len(sizes) != rank or any(not isinstance(size, int) or size < least for size in sizes):
         raise ArgumentError(
             name,
