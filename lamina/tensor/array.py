@@ -203,7 +203,7 @@ class Tensor(Attached):
                                 hint="x.sum().backward(), or x.backward(gradient)")
         if gradient is not None:
             self._check_cotangent(gradient)
-        order = topological([root], stop=lambda n: n.variable or not n.inputs)
+        order = topological([root], stop=lambda n: n.variable or not n.tracked or not n.inputs)
         leaves = [n for n in order if n.variable and n.tracked]
         if not leaves:
             gone = root.consumed
@@ -212,6 +212,10 @@ class Tensor(Attached):
                                 else "something that x depends on requires a gradient",
                                 hint="retain_graph=True in the first backward" if gone
                                 else "requires_grad=True")
+        if any(n.consumed and n.tracked and not n.inputs and not n.variable for n in order):
+            raise GradientError("backward", operands=described,
+                                rule="the history is there: an earlier backward dropped a part",
+                                hint="retain_graph=True there, or detach() what it used")
         seed = filled(1.0, root) if gradient is None else gradient.node
         with tracking(retain_graph):
             found = pull(root, leaves, seed)

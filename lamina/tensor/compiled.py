@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lamina import tree
+from lamina.config import settings
 from lamina.errors import GradientError, IndexingError
 from lamina.graph.node import BUFFER, Node, is_leaf, leaf, topological
 from lamina.runtime import execute
@@ -52,8 +53,8 @@ class Compiled:
         return len(self._known)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if traces:
-            return self._function(*args, **kwargs)
+        if traces or settings.check or settings.device == "interpret":
+            return self._function(*args, **kwargs)  # recorded whole, or op by op
         leaves, structure = tree.flatten((args, kwargs))
         signature: list[Any] = []
         tensors: list[Tensor] = []
@@ -151,6 +152,7 @@ def _replay(recording: _Recording, tensors: Sequence[Tensor]) -> Any:
         if node.value is None:
             execute.evaluate([node])
         buffers.append(node.value)
+        del node  # a reference more, and its memory would not be taken over
     donated = _donated(recording, buffers) if recording.takers else None
     try:
         values = execute.run_bound(recording.bound, buffers, donated)
