@@ -33,6 +33,16 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(word.strip() for word in text.split(",") if word.strip())
 
 
+STAGES = frozenset(("graph", "plan", "loops", "llvm", "asm"))
+
+
+def _stages(text: str) -> frozenset[str]:
+    words = _words(text)
+    if words - STAGES:
+        raise ValueError(text)
+    return words
+
+
 def _size(text: str) -> int:
     units = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
     text = text.strip().lower().removesuffix("b").removesuffix("i")
@@ -43,8 +53,9 @@ SETTINGS = (
     Setting("threads", "LAMINA_THREADS", 0, int, "threads of the CPU pool; 0: what the OS allows"),
     Setting("device", "LAMINA_DEVICE", "cpu", str, "default device: cpu or interpret"),
     Setting("debug", "LAMINA_DEBUG", 0, int,
-            "1 recompiles and why; 2 time, bytes and GFLOP/s of every kernel; 3 passes; 4 all"),
-    Setting("show", "LAMINA_SHOW", frozenset(), _words,
+            "1 recompiles and why; 2 time, bytes and GFLOP/s of every kernel; 3 the graph "
+            "after every pass; 4 all of LAMINA_SHOW"),
+    Setting("show", "LAMINA_SHOW", frozenset(), _stages,
             "print stages: graph, plan, loops, llvm, asm"),
     Setting("check", "LAMINA_CHECK", False, _flag,
             "verify after every pass, compare every kernel with NumPy, find the first NaN"),
@@ -72,6 +83,8 @@ class Settings:
     def __init__(self) -> None:
         for row in SETTINGS:
             setattr(self, row.name, _read(row))
+        if self.debug >= 4:
+            self.show = STAGES
 
 
 def _read(row: Setting) -> Any:
@@ -85,7 +98,7 @@ def _read(row: Setting) -> Any:
             row.variable,
             operands=[("value", repr(text))],
             rule=f"{row.variable}: {row.doc}",
-            hint=f"unset {row.variable}, or use {row.default!r}",
+            hint=f"unset {row.variable}" + (f", or use {row.default!r}" if row.default else ""),
         ) from None
 
 

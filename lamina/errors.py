@@ -21,6 +21,8 @@ from types import FrameType
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
+_NOT_THE_USERS = (_PACKAGE, "<frozen importlib")
+
 _module_path: list[str] = []
 
 
@@ -53,7 +55,7 @@ def user_frame() -> tuple[str, int] | None:
     """File and line of the nearest frame outside Lamina, or None."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if not frame.f_code.co_filename.startswith(_PACKAGE):
+        if not frame.f_code.co_filename.startswith(_NOT_THE_USERS):
             return frame.f_code.co_filename, frame.f_lineno
         frame = frame.f_back
     return None

@@ -14,7 +14,7 @@ import numpy as np
 from lamina.errors import CompileError, NumericError
 from lamina.graph.node import CONST, Node, is_leaf, leaf
 from lamina.ops.control import SEVERAL
-from lamina.runtime import instance
+from lamina.runtime import execute, instance
 from lamina.runtime.buffers import Buffer
 from lamina.runtime.interpret import compute, narrowed, widened
 from lamina.runtime.program import Program
@@ -30,7 +30,22 @@ def checked(order: Sequence[Node], roots: Sequence[Node]) -> list[Buffer]:
             values[id(node)] = node.value
         elif node.op is not CONST and node.op.kind not in SEVERAL:
             values[id(node)] = _checked_node(node, values)
-    return [values[id(r)] if id(r) in values else _alone(r, {}) for r in roots]
+    results = [values[id(r)] if id(r) in values else _alone(r, {}) for r in roots]
+    _check_fused(order, roots, results)
+    return results
+
+
+def _check_fused(order: Sequence[Node], roots: Sequence[Node], results: Sequence[Buffer]) -> None:
+    """The program that would run otherwise, with its fused kernels, gives the same."""
+    bound = execute.prepare(order, roots)
+    fused = execute.run_bound(bound, [n.value for n in order if is_leaf(n)])
+    for root, one, other in zip(roots, results, fused, strict=True):
+        shape: Any = root.shape
+        arrays = [widened(b.array(shape, root.dtype.storage), root.dtype) for b in (other, one)]
+        if not _same(root, *arrays):
+            raise CompileError(f"the program that computes {root.op.name}", where=root.where,
+                               rule="fused kernels equal the same operations one by one",
+                               expected=arrays[1], got=arrays[0])
 
 
 def _checked_node(node: Node, values: dict[int, Buffer]) -> Buffer:
@@ -49,15 +64,19 @@ def _checked_node(node: Node, values: dict[int, Buffer]) -> Buffer:
                                operands=[(f"input {i}", f"{x.min() if x.size else None} .. "
                                           f"{x.max() if x.size else None}")
                                          for i, x in enumerate(inputs)])
-        tolerance = TOLERANCE[node.dtype.name]
-        scale = max(1.0, float(np.nanmax(np.abs(wanted[np.isfinite(wanted)]), initial=0.0)))
-        same = np.allclose(got, wanted, rtol=tolerance, atol=tolerance * scale, equal_nan=True)
-    else:
-        same = bool(np.array_equal(got, wanted))
-    if not same:
+    if not _same(node, got, wanted):
         raise CompileError(node.op.name, rule="the kernel equals the NumPy oracle",
                            where=node.where, expected=wanted, got=got)
     return buffer
+
+
+def _same(node: Node, got: np.ndarray, wanted: np.ndarray) -> bool:
+    """Equal, or within what floats of the dtype lose in sums of another order."""
+    if not node.dtype.is_float:
+        return bool(np.array_equal(got, wanted))
+    tolerance = TOLERANCE[node.dtype.name]
+    scale = max(1.0, float(np.nanmax(np.abs(wanted[np.isfinite(wanted)]), initial=0.0)))
+    return np.allclose(got, wanted, rtol=tolerance, atol=tolerance * scale, equal_nan=True)
 
 
 def _source(node: Node) -> Node:

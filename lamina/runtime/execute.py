@@ -23,6 +23,7 @@ from lamina.runtime import instance
 from lamina.runtime.buffers import Buffer, from_array
 from lamina.runtime.culprit import outside
 from lamina.runtime.interpret import interpret
+from lamina.runtime.recompile import reasons
 
 if TYPE_CHECKING:
     from lamina.runtime.program import Bound, Program
@@ -164,9 +165,8 @@ def _bind(order: Sequence[Node], roots: Sequence[Node]) -> Bound:
     samples.append(fills)
     template = instance.Template(samples[-1:] if len(samples) == 1 else samples)
     if settings.debug >= 1 and family:
-        names = ", ".join(repr(v) for v in template.variables)
-        print(f"[lamina] recompiling: sizes differ from all programs of this structure;"
-              f" now variable: {names}", file=sys.stderr)
+        why = reasons(order, samples[-2], fills)
+        print(f"[lamina] recompiling, from now on for any such value: {why}", file=sys.stderr)
     program = _compile(order, roots, template)
     family.insert(0, (template, program))
     values = template.match(fills)
@@ -189,6 +189,13 @@ def _compiler() -> Any:
     from lamina.runtime import program
 
     return program
+
+
+def explain(roots: Sequence[Node]) -> str:
+    """What would be done to compute the roots, as text."""
+    from lamina.runtime import explain
+
+    return explain.explain(roots)
 
 
 def _checker() -> Any:

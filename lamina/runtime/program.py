@@ -13,8 +13,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from lamina.codegen.cache import counts, get_by_keys
 from lamina.codegen.host import host_target
 from lamina.config import settings
@@ -24,6 +22,7 @@ from lamina.kernel.lower import lower
 from lamina.runtime import threads
 from lamina.runtime.buffers import Buffer
 from lamina.runtime.host_call import raise_pending
+from lamina.runtime.profile import report
 from lamina.runtime.table import FIRST, Layout, Tables
 from lamina.schedule.plan import checked_after, make_plan
 from lamina.schedule.steps import Plan, Step
@@ -61,6 +60,7 @@ class Bound:
 
     def __init__(self, program: Program, values: Mapping[Var, Any]) -> None:
         self.program = program
+        self.values = dict(values)
         plan = program.plan
         leaf_slot = {leaf: FIRST + i for i, leaf in enumerate(program.leaves)}
         outputs = list(dict.fromkeys(r for r in plan.results if r not in leaf_slot))
@@ -100,7 +100,7 @@ class Bound:
             pointers[slot] = literal.address
         if self.count:
             if settings.debug >= 2:
-                self._profile(np.ctypeslib.as_array(pointers))
+                report(self, pointers)
             else:
                 threads.launch(self.address, self.count, ctypes.addressof(pointers))
         if status.value:
@@ -109,13 +109,6 @@ class Bound:
                                 hint="LAMINA_CHECK=1 names the operation")
         all_buffers = [None, None, *leaves, *outputs]
         return [all_buffers[slot] for slot in self.results]  # type: ignore[misc]
-
-    def _profile(self, table: np.ndarray) -> None:
-        times = np.zeros((len(self.program.plan.steps), 2), np.int64)
-        threads.launch(self.address, len(self.table), table.ctypes.data, times.ctypes.data)
-        for i, step in enumerate(self.program.plan.steps):
-            if times[i, 1]:
-                print(f"[lamina] {times[i, 0] / 1e3:10.1f} us  {step.name}", file=sys.stderr)
 
 
 def _donations(plan: Plan, leaves: Mapping[Node, int], outputs: Mapping[Node, int]

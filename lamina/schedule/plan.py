@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from lamina.config import settings
 from lamina.graph.node import CONST, Node, is_leaf, leaf, topological
 from lamina.graph.printer import graph_text
+from lamina.graph.verify import verify
 from lamina.ops.movement import view
 from lamina.schedule.control import control_step, results_apart, store_operands
 from lamina.schedule.fuse import Group, fuse, storage
@@ -45,6 +46,8 @@ def make_plan(roots: Sequence[Node], target: Target, apart: bool = False) -> Pla
     """
     for name, apply in PASSES:
         roots = apply(roots, target)
+        if settings.check:
+            verify(roots, name)
         if settings.debug >= 3:
             print(f"-- after {name}\n{graph_text(roots)}", file=sys.stderr)
     if apart:

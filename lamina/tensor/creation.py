@@ -7,8 +7,8 @@ itself, so that draws inside a compiled function are new at each call and repeat
 from __future__ import annotations
 
 import operator
-from math import isfinite
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np

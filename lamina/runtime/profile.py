@@ -1,0 +1,101 @@
+"""LAMINA_DEBUG=2: what every kernel of a step costs, as a plain table.
+
+In: a bound program and the pointers of a run. Out: the run, with each kernel timed alone, and lines
+of text: microseconds, share, bytes read and written, and the rates that follow from them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lamina.codegen.driver import CALL, COND, FIELDS, LAST
+from lamina.errors import describe_line
+from lamina.graph.node import Node
+from lamina.runtime import threads
+from lamina.runtime.capacity import readable
+from lamina.schedule.steps import ControlStep, Step
+from lamina.shapes import Var, evaluate, product
+
+if TYPE_CHECKING:
+    from lamina.runtime.program import Bound
+
+FLAGS = 5  # the field of a CALL that ends a group
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One kernel of one run."""
+
+    name: str
+    where: tuple[str, int] | None
+    microseconds: float
+    nbytes: int  # read and written, each argument once
+    operations: int  # arithmetic instructions, roughly; exact for contractions
+
+
+def run_profiled(bound: Bound, pointers: Any) -> list[Cost]:
+    """Run the program once, kernel by kernel."""
+    steps = bound.program.plan.steps
+    times = np.zeros((max(1, len(steps)), 2), np.int64)
+    table, keep = _one_by_one(bound.table)
+    threads.launch(table.ctypes.data, len(table), ctypes.addressof(pointers), times.ctypes.data)
+    del keep
+    return [cost_of(step, bound.values, times[i, 0] / 1e3)
+            for i, step in enumerate(steps) if times[i, 1]]
+
+
+def _one_by_one(table: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The table with every kernel as a group of its own; and what must stay alive meanwhile."""
+    table, keep = table.copy(), []
+    for record in table:
+        if record[0] == CALL:
+            record[FLAGS] |= LAST
+        elif record[0] == COND and record[4] == 0 and record[6]:  # what follows the checks
+            rest = (ctypes.c_int64 * (FIELDS * int(record[6]))).from_address(int(record[5]))
+            inner, more = _one_by_one(np.ctypeslib.as_array(rest).reshape(-1, FIELDS))
+            record[5] = inner.ctypes.data
+            keep += [inner, *more]
+    return table, keep
+
+
+def cost_of(step: Step | ControlStep, values: Mapping[Var, Any], microseconds: float) -> Cost:
+    """What a step moves and computes."""
+    nbytes = sum(size_of(n, values) for n in {*step.reads, *step.writes})
+    if isinstance(step, ControlStep):
+        return Cost(step.name, step.node.where, microseconds, nbytes, 0)
+    sizes = [evaluate(b, values) for b in step.bindings]
+    known = dict(zip(step.spec.parameters, sizes, strict=True))
+    where = next((n.where for n in reversed(step.spec.nodes) if n.where), None)
+    return Cost(step.name, where, microseconds, nbytes, evaluate(step.spec.work, known))
+
+
+def size_of(node: Node, values: Mapping[Var, Any]) -> int:
+    """Bytes of a value."""
+    return evaluate(product(node.shape), values) * node.dtype.itemsize
+
+
+def lines(costs: Sequence[Cost], peak_bytes: int) -> Iterator[str]:
+    """The table: one line a kernel, in the order that they ran."""
+    total = sum(c.microseconds for c in costs)
+    nbytes = sum(c.nbytes for c in costs)
+    yield (f"[lamina] step: {len(costs)} kernels, {total:.1f} us, {readable(nbytes)} read and"
+           f" written, {readable(peak_bytes)} at the peak beside the inputs")
+    yield "[lamina]         us  share       bytes    GB/s  GFLOP/s  kernel"
+    for c in costs:
+        seconds = max(c.microseconds, 1e-3) * 1e-6
+        at = describe_line(c.where)
+        yield (f"[lamina] {c.microseconds:10.1f} {100 * c.microseconds / max(total, 1e-9):5.1f}%"
+               f" {readable(c.nbytes):>11} {c.nbytes / seconds / 1e9:7.1f}"
+               f" {c.operations / seconds / 1e9:8.1f}  {c.name}" + (f"    {at}" if at else ""))
+
+
+def report(bound: Bound, pointers: Any) -> None:
+    """Run once and print the table."""
+    costs = run_profiled(bound, pointers)
+    print("\n".join(lines(costs, bound.peak_bytes)), file=sys.stderr)
