@@ -31,7 +31,7 @@ class Kind:
     name: str
     rule: str
     shape: Callable[[Op, Sequence[Node], Attrs], Shape]
-    batch: Callable[[Op, Sequence[Node], Sequence[bool], Attrs], Node] | None = None
+    batch: Callable[..., Node] | None = None
 
 
 @dataclass(frozen=True, eq=False)

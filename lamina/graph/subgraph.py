@@ -1,8 +1,8 @@
 """Sub-graphs: what a control operation holds instead of Python code.
 
-In: nodes recorded while a body ran on stand-ins. Out: a `Graph`, a function of its parameters and of
-nothing else, and the outer nodes that the body used, which become inputs like all others. Graphs of
-the same structure are equal and hash alike, so that they may stand among the attributes of a node.
+In: nodes recorded while a body ran on stand-ins. Out: a `Graph`, a function of its parameters and
+of nothing else, and the outer nodes that the body used, which become inputs like all others. Graphs
+of the same structure are equal and hash alike, so that they may stand among a node's attributes.
 """
 
 from __future__ import annotations

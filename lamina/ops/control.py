@@ -1,9 +1,10 @@
 """Control flow: operations that hold graphs, and run one of them, or one of them many times.
 
-In: inputs, and `Graph`s among the attributes. Such a node has several results; each is a node of its
-own, an `output` of it. Rules that need to look into a graph get the interpreter they need as an
+In: inputs, and `Graph`s among the attributes. Such a node has several results; each is a node of
+its own, an `output` of it. Rules that need to look into a graph get the interpreter they need as an
 argument: `run(graph, arrays)` for values, `pull(roots, cotangents, wrt)` for gradients,
-`batch(roots, {node: batched})` for vmap. A vjp takes the cotangents of the results as {index: node}.
+`batch(roots, {node: batched})` for vmap. A vjp takes cotangents of the results as {index: node}, and which
+inputs `needed` one.
 
 Backward passes compute the body again from what goes into it: a `scan` hands out, beside its final
 carries and its stacked results, the carries that each turn began with; a `cond` chooses again.
@@ -21,7 +22,18 @@ from lamina import dtypes
 from lamina.config import settings
 from lamina.dtypes import DType
 from lamina.errors import GradientError, user_frame
-from lamina.graph.node import Attrs, Kind, Node, Op, constant, leaf, mode, note, tracking
+from lamina.graph.node import (
+    Attrs,
+    Kind,
+    Node,
+    Op,
+    constant,
+    leaf,
+    mode,
+    note,
+    topological,
+    tracking,
+)
 from lamina.graph.subgraph import Graph, parameter
 from lamina.ops.elementwise import add, cast, where
 from lamina.ops.kinds import ELEMENTWISE, boolean, first, named
@@ -93,10 +105,10 @@ project = Op(
     numpy=lambda several, index, shape, dtype: several[index], dtype=named, sizes=("shape",),
     cost=0)
 
-bundle = Op(
+bundle: Op = Op(
     "bundle", CONTROL, "Nodes that stand for the results of one operation.",
     numpy=lambda *arrays, run: arrays, dtype=boolean,
-    vjp=lambda gs, node, *inputs, pull: [gs.get(i) for i in range(len(inputs))],
+    vjp=lambda gs, node, *inputs, needed, pull: [gs.get(i) for i in range(len(inputs))],
     extra={"results": lambda inputs: [(x.shape, x.dtype) for x in inputs],
            "batch": lambda inputs, batched, attrs, batch: record(bundle, inputs)})
 
@@ -115,9 +127,9 @@ def zeros(like: Node) -> Node:
     return expand(constant(0, like.dtype), shape=like.shape)
 
 
-def differentiable(inputs: Sequence[Node]) -> list[int]:
-    """Which inputs a gradient may be asked for."""
-    return [i for i, x in enumerate(inputs) if x.tracked and x.dtype.is_float]
+def differentiable(inputs: Sequence[Node], needed: Sequence[bool]) -> list[int]:
+    """Which inputs need a cotangent and can have one."""
+    return [i for i, x in enumerate(inputs) if needed[i] and x.dtype.is_float]
 
 
 def _sum(x: Node | None, y: Node | None) -> Node | None:
@@ -134,8 +146,10 @@ def _batch_size(inputs: Sequence[Node], batched: Sequence[bool]) -> Dim:
 
 def _batched_graph(graph: Graph, flags: Sequence[bool], n: Dim, batch: Batch,
                    wanted: Sequence[bool] | None = None) -> tuple[Graph, list[bool]]:
-    """The graph where flagged parameters have a new axis; and which roots have it: all of them, or
-    those that `wanted` says and those that cannot be without."""
+    """The graph where flagged parameters have a new axis; and which roots have it.
+
+    All of them, or those that `wanted` says and those that cannot be without.
+    """
     params = [leaf(None, (n, *p.shape), p.dtype, tracked=p.tracked) if flag else p
               for p, flag in zip(graph.params, flags, strict=True)]
     found = batch(graph.roots, {old: new for old, new in zip(graph.params, params, strict=True)
@@ -148,8 +162,10 @@ def _batched_graph(graph: Graph, flags: Sequence[bool], n: Dim, batch: Batch,
 
 def _settled(graph: Graph, flags: list[bool], carries: int, n: Dim, batch: Batch
              ) -> tuple[Graph, list[bool]]:
-    """The batched body of a loop, and which parameters have the new axis: a carry has it if it
-    comes out with it."""
+    """The batched body of a loop, and which parameters have the new axis.
+
+    A carry has it if it comes out with it.
+    """
     while True:
         wanted = [*flags[:carries], *[True] * (len(graph.roots) - carries)]
         body, found = _batched_graph(graph, flags, n, batch, wanted)
@@ -158,11 +174,35 @@ def _settled(graph: Graph, flags: list[bool], carries: int, n: Dim, batch: Batch
         flags = [*found[:carries], *flags[carries:]]
 
 
+def _used(graphs: Sequence[Graph], needed: int = 0) -> list[int]:
+    """The first `needed` parameters, and those of the rest that some graph reads."""
+    found = [set(topological(graph.roots)) for graph in graphs]
+    return [i for i in range(len(graphs[0].params)) if i < needed or any(
+        graph.params[i] in nodes for graph, nodes in zip(graphs, found, strict=True))]
+
+
+def choose(pred: Node, operands: Sequence[Node], then: Graph, other: Graph) -> Node:
+    """A `cond`, without operands that neither graph reads."""
+    keep = _used([then, other])
+    then, other = (Graph([g.params[i] for i in keep], g.roots) for g in (then, other))
+    return record(cond, [pred, *(operands[i] for i in keep)], then=then, other=other)
+
+
+def turn(inputs: Sequence[Node], body: Graph, carries: int, slices: int, length: Dim, reverse: bool
+         ) -> Node:
+    """A `scan`, without stacked inputs and constants that the body does not read."""
+    keep = _used([body], carries)
+    sliced = sum(carries <= i < carries + slices for i in keep)
+    return record(scan, [inputs[i] for i in keep],
+                  body=Graph([body.params[i] for i in keep], body.roots),
+                  carries=carries, slices=sliced, length=length, reverse=reverse)
+
+
 # ---- cond ----------------------------------------------------------------------------------------
-def _cond_vjp(gs: Mapping[int, Node], node: Node, pred: Node, *operands: Node, pull: Pull,
-              then: Graph, other: Graph) -> list[Node | None]:
+def _cond_vjp(gs: Mapping[int, Node], node: Node, pred: Node, *operands: Node,
+              needed: Sequence[bool], pull: Pull, then: Graph, other: Graph) -> list[Node | None]:
     given = sorted(gs)
-    wanted = differentiable(operands)
+    wanted = differentiable(operands, needed[1:])
     seeds = [parameter(gs[i]) for i in given]
     found = [pull([graph.roots[i] for i in given], seeds, [graph.params[i] for i in wanted])
              for graph in (then, other)]
@@ -171,8 +211,7 @@ def _cond_vjp(gs: Mapping[int, Node], node: Node, pred: Node, *operands: Node, p
     branches = [Graph([*graph.params, *seeds],
                       [f.get(id(p)) or zeros(p) for p in (graph.params[i] for i in wanted)])
                 for graph, f in zip((then, other), found, strict=True)]
-    new = record(cond, [pred, *operands, *[gs[i] for i in given]],
-                 then=branches[0], other=branches[1])
+    new = choose(pred, [*operands, *[gs[i] for i in given]], *branches)
     pulled: list[Node | None] = [None] * (len(operands) + 1)
     for k, i in enumerate(wanted):
         pulled[i + 1] = output(new, k)
@@ -205,9 +244,9 @@ cond = Op(
 
 
 # ---- scan ----------------------------------------------------------------------------------------
-# inputs: initial carries, stacked inputs, constants. The body's parameters are a turn's carries, its
-# slices, the constants; its roots the next carries and what is stacked. Results: the final carries,
-# the stacked, and for each carry the stack of what the turns began with.
+# inputs: initial carries, stacked inputs, constants. The body's parameters are a turn's carries,
+# its slices, the constants; its roots the next carries and what is stacked. Results: the final
+# carries, the stacked, and for each carry the stack of what the turns began with.
 def _scan_results(inputs: Sequence[Node], body: Graph, carries: int, slices: int, length: Dim,
                   reverse: bool) -> list[Result]:
     final = [(r.shape, r.dtype) for r in body.roots[:carries]]
@@ -226,20 +265,27 @@ def _scan_numpy(*inputs: np.ndarray, run: Run, body: Graph, carries: int, slices
         for row, value in zip(rows, [*found[carries:], *carry], strict=True):
             row[t] = value
         carry = found[:carries]
-    return carry + [np.stack(row) if length else
-                    np.zeros((0, *root.shape), root.dtype.compute.storage)  # type: ignore[arg-type]
+    return carry + [np.stack(row) if length else _no_rows(root)
                     for row, root in zip(rows, roots, strict=True)]
 
 
-def _scan_vjp(gs: Mapping[int, Node], node: Node, *inputs: Node, pull: Pull, body: Graph,
-              carries: int, slices: int, length: Dim, reverse: bool) -> list[Node | None]:
-    """A scan in the other direction: it carries the cotangents of the carries, and the sums of those
-    of the constants."""
+def _no_rows(root: Node) -> np.ndarray:
+    shape: tuple[Any, ...] = (0, *root.shape)
+    return np.zeros(shape, root.dtype.compute.storage)
+
+
+def _scan_vjp(gs: Mapping[int, Node], node: Node, *inputs: Node, needed: Sequence[bool],
+              pull: Pull, body: Graph, carries: int, slices: int, length: Dim, reverse: bool
+              ) -> list[Node | None]:
+    """A scan in the other direction.
+
+    It carries the cotangents of the carries, and the sums of those of the constants.
+    """
     stacked = len(body.roots) - carries
     moving = [i for i in range(carries) if body.params[i].dtype.is_float]
     given = [j for j in range(stacked) if carries + j in gs]
     kept = [i for i in moving if carries + stacked + i in gs]
-    wanted = [i for i in differentiable(inputs) if i >= carries]
+    wanted = [i for i in differentiable(inputs, needed) if i >= carries]
     back = [parameter(body.params[i]) for i in moving]
     seeds = [parameter(body.roots[carries + j]) for j in given]
     extra = {i: parameter(body.params[i]) for i in kept}
@@ -258,11 +304,10 @@ def _scan_vjp(gs: Mapping[int, Node], node: Node, *inputs: Node, pull: Pull, bod
                    [*before, *total, *(found[id(body.params[i])] for i in sliced)])
     start = [gs[i] if i in gs else zeros(body.params[i]) for i in moving]
     saved = [output(node, carries + stacked + i) for i in range(carries)]
-    new = record(scan, [*start, *map(zeros, sums), *saved, *inputs[carries:split],
-                        *[gs[carries + j] for j in given],
-                        *[gs[carries + stacked + i] for i in kept], *inputs[split:]],
-                 body=pulled, carries=len(start) + len(sums),
-                 slices=split + len(given) + len(kept), length=length, reverse=not reverse)
+    new = turn([*start, *map(zeros, sums), *saved, *inputs[carries:split],
+                *[gs[carries + j] for j in given], *[gs[carries + stacked + i] for i in kept],
+                *inputs[split:]], pulled, len(start) + len(sums),
+               split + len(given) + len(kept), length, not reverse)
     cotangents: list[Node | None] = [None] * len(inputs)
     for k, i in enumerate([*moving, *fixed, *sliced]):
         cotangents[i] = output(new, k)
@@ -305,8 +350,8 @@ def _while_numpy(*inputs: np.ndarray, run: Run, test: Graph, body: Graph) -> lis
     return carry
 
 
-def _while_vjp(gs: Mapping[int, Node], node: Node, *inputs: Node, pull: Pull, test: Graph,
-               body: Graph) -> list[Node | None]:
+def _while_vjp(gs: Mapping[int, Node], node: Node, *inputs: Node, needed: Sequence[bool],
+               pull: Pull, test: Graph, body: Graph) -> list[Node | None]:
     raise GradientError("while_loop", where=node.where, operands=[
         (f"carry {i}", f"{r.dtype.name} {list(r.shape)}") for i, r in enumerate(body.roots)],
         rule="the number of turns is known before the first one, so that their carries can be kept",
@@ -342,8 +387,10 @@ while_loop = Op(
 # ---- call ----------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Recompute:
-    """The gradient of a checkpoint: the graph once more, from its inputs, when the cotangent is
-    there. The first `inputs` inputs stand behind barriers, which keeps the two apart."""
+    """The gradient of a checkpoint: the graph once more, when the cotangent is there.
+
+    The first `inputs` inputs stand behind barriers, which keeps the two apart.
+    """
 
     inputs: int
 
@@ -372,8 +419,10 @@ def _token(g: Node) -> Node:
 
 @dataclass(frozen=True)
 class Given:
-    """A gradient that the user wrote: (cotangents, results, inputs) -> cotangents of the first
-    inputs; None for the captured ones, which follow."""
+    """A gradient that the user wrote: (cotangents, results, inputs) -> cotangents.
+
+    Those of the first inputs; None for the captured ones, which follow.
+    """
 
     function: Callable[[list[Node], list[Node], list[Node]], Sequence[Node | None]]
 
@@ -424,7 +473,7 @@ def _call_batch(inputs: Sequence[Node], batched: Sequence[bool], attrs: Attrs, b
 call = Op(
     "call", CONTROL, "A graph with a gradient of its own; opened before anything is planned.",
     numpy=lambda *inputs, run, graph, rule: run(graph, inputs), dtype=boolean,
-    vjp=lambda gs, node, *inputs, pull, graph, rule: rule(gs, node, inputs, pull),
+    vjp=lambda gs, node, *inputs, needed, pull, graph, rule: rule(gs, node, inputs, pull),
     sizes=("graph",),
     extra={"batch": _call_batch,
            "results": lambda inputs, graph, rule: [(r.shape, r.dtype) for r in graph.roots]})

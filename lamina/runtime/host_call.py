@@ -35,7 +35,7 @@ class HostFunction:
 
     def __init__(self, kernel: Any) -> None:
         self.kernel = kernel
-        self.address = ctypes.cast(kernel, ctypes.c_void_p).value
+        self.address = ctypes.cast(kernel, ctypes.c_void_p).value or 0
 
 
 def host_function(node: Node, shapes: Sequence[tuple[int, ...]],
@@ -48,7 +48,7 @@ def host_function(node: Node, shapes: Sequence[tuple[int, ...]],
     def kernel(bufs: int, args: int, low: int, high: int) -> None:
         def pointer(k: int) -> int:
             slot, offset = (ctypes.c_int64 * 2).from_address(args + 16 * k)
-            return ctypes.c_int64.from_address(bufs + 8 * slot).value + offset  # type: ignore[no-any-return]
+            return ctypes.c_int64.from_address(bufs + 8 * slot).value + offset
 
         try:
             if raised.error is not None:
@@ -58,7 +58,7 @@ def host_function(node: Node, shapes: Sequence[tuple[int, ...]],
             results = _fitting(node, function(*map(_readable, arrays, types)), specs)
             for k, i in enumerate(wanted):
                 _array(pointer(1 + len(types) + k), *specs[i])[...] = results[i]
-        except BaseException as error:  # also KeyboardInterrupt: C cannot pass it on
+        except BaseException as error:  # noqa: BLE001  also KeyboardInterrupt: C passes none on
             raised.error = error
             ctypes.c_int64.from_address(pointer(0)).value = FAILED
 
@@ -81,7 +81,7 @@ def raise_pending() -> None:
 
 def _array(address: int, shape: tuple[int, ...], dtype: DType) -> np.ndarray:
     size = prod(shape) * dtype.itemsize
-    memory = (ctypes.c_char * size).from_address(address) if size else b""
+    memory = memoryview((ctypes.c_char * size).from_address(address) if size else b"")
     return np.frombuffer(memory, dtype.storage).reshape(shape)
 
 

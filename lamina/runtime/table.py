@@ -20,7 +20,7 @@ from lamina.schedule.steps import ControlStep, Plan, Step
 from lamina.shapes import Var, evaluate, product
 
 SMALL = 40_000  # instructions below which a group of kernels is not worth waking the threads
-ARENA, STATUS, FIRST = 0, 1, 2  # slots of the pointer table: arena, status word, then leaves, results
+ARENA, STATUS, FIRST = 0, 1, 2  # slots of pointers: arena, status word, then leaves, results
 
 Place = tuple[int, int]  # a slot of the pointer table, and bytes from there
 Record = list[int]  # the eight fields of the driver; that of CALL has its work in the last one
@@ -28,6 +28,9 @@ Record = list[int]  # the eight fields of the driver; that of CALL has its work 
 
 class Layout:
     """Where a plan's values lie in its arena: all but those that lie elsewhere."""
+
+    offsets: dict[Node, int]
+    arena_bytes: int
 
     def __init__(self, plan: Plan, values: Mapping[Var, Any], elsewhere: Collection[Node]) -> None:
         self.plan = plan
@@ -58,7 +61,8 @@ class Layout:
 class Tables:
     """Builds tables. `slots` counts the pointer table; `keep` holds the memory of what is made."""
 
-    def __init__(self, addresses: Mapping[Step, int], values: Mapping[Var, Any], slots: int) -> None:
+    def __init__(self, addresses: Mapping[Step, int], values: Mapping[Var, Any], slots: int
+                 ) -> None:
         self.addresses = addresses
         self.values = values
         self.slots = slots
@@ -83,8 +87,10 @@ class Tables:
 
     def inner(self, layout: Layout, where: Mapping[Node, Place], base: int, slot: int,
               then: Sequence[Record] = ()) -> list[int]:
-        """Address and length of a table inside another: a plan whose arena begins at `base`,
-        followed by `then`."""
+        """Address and length of a table inside another.
+
+        It is for a plan whose arena begins at `base`, followed by `then`.
+        """
         records = [r for _, rs in self._levels(layout, where, base, slot) for r in rs]
         table = self.table([*records, *then])
         return [table.ctypes.data, len(table)]

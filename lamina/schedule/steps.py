@@ -12,8 +12,10 @@ from lamina.shapes import Dim
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One kernel of the plan: what it reads and writes (its workspaces last), in the order of the
-    spec."""
+    """One kernel of the plan.
+
+    What it reads and writes (its workspaces last) stands in the order of the spec.
+    """
 
     spec: Spec
     bindings: tuple[Dim, ...]

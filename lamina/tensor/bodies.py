@@ -1,7 +1,7 @@
 """Bodies: a Python function run once on stand-ins, so that its nodes can become a graph.
 
-In: a function, and hollow leaves for what it will get. Out: what it returned, and what it assigned to
-(random streams, running statistics): these are results of the body like the others.
+In: a function, and hollow leaves for what it will get. Out: what it returned, and what it assigned
+to (random streams, running statistics): these are results of the body like the others.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ def check_same(name: str, rule: str, labels: tuple[str, str], first: tuple[list[
     """Raise the four-part error unless two results agree in nesting, shapes and dtypes."""
     (xs, left), (ys, right) = first, second
     if left != right:
-        raise ArgumentError(name, operands=[(labels[0], nesting(left)), (labels[1], nesting(right))],
-                            rule=rule, hint=hint)
+        nestings = [(labels[0], nesting(left)), (labels[1], nesting(right))]
+        raise ArgumentError(name, operands=nestings, rule=rule, hint=hint)
     for i, (x, y) in enumerate(zip(xs, ys, strict=True)):
         if x.shape == y.shape and x.dtype is y.dtype:
             continue

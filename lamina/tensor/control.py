@@ -7,7 +7,8 @@ outside that a function uses are found by themselves, and have gradients. What a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from lamina import dtypes, tree
@@ -32,7 +33,7 @@ from lamina.tensor.bodies import (
 
 def finish(node: Node, count: int, structure: Any, bodies: list[Body], start: int | None = None
            ) -> Any:
-    """The first `count` results as a tree; tensors that were assigned to take those from `start`."""
+    """The first `count` results as a tree; tensors assigned to take those from `start`."""
     first = count if start is None else start
     for i, t in enumerate(_assigned(bodies)):
         t.assign(Tensor(control.output(node, first + i)))
@@ -41,6 +42,10 @@ def finish(node: Node, count: int, structure: Any, bodies: list[Body], start: in
 
 def _assigned(bodies: list[Body]) -> list[Tensor]:
     return list({id(t): t for body in bodies for t, _, _ in body.assigned}.values())
+
+
+def _applied(function: Callable[..., Any], structure: Any, params: Sequence[Node]) -> Any:
+    return function(*stand_ins(structure, params))
 
 
 # ---- cond ----------------------------------------------------------------------------------------
@@ -62,14 +67,15 @@ def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *
     choice = _truth("cond", "pred", pred.node)
     inputs, structure = flat_nodes(operands)
     functions = {"true_fn": true_fn, "false_fn": false_fn}
-    runs, found = [], []
+    runs: list[tuple[list[Node], Body]] = []
+    found: list[tuple[list[Node], Any]] = []
     for function in functions.values():
         params = [parameter(x) for x in inputs]
-        body = run_body("cond", lambda f=function, p=params: f(*stand_ins(structure, p)), params)
+        body = run_body("cond", partial(_applied, function, structure, params), params)
         runs.append((params, body))
         found.append(result_nodes("cond", body.returned, found[0][0] if found else ()))
     check_same("cond", "both functions return the same nesting, shapes and dtypes",
-               ("true_fn", "false_fn"), *found)
+               ("true_fn", "false_fn"), found[0], found[1])
     changed = _assigned([body for _, body in runs])
     graphs = []
     for (params, body), (roots, _) in zip(runs, found, strict=True):
@@ -98,7 +104,8 @@ def scan(f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None,
     where their xs stood. The whole loop is one part of the program, whatever its length.
 
     >>> import lamina as lm
-    >>> total, sums = lm.scan(lambda c, x: (c + x, c + x), lm.tensor(0.0), lm.tensor([1.0, 2.0, 3.0]))
+    >>> xs = lm.tensor([1.0, 2.0, 3.0])
+    >>> total, sums = lm.scan(lambda c, x: (c + x, c + x), lm.tensor(0.0), xs)
     >>> total.item(), sums.tolist()
     (6.0, [1.0, 3.0, 6.0])
     """

@@ -30,8 +30,8 @@ def _batch_node(node: Node, inputs: list[tuple[Node, bool]]) -> tuple[Node, bool
     if not any(flags):
         return (node if is_leaf(node) else replace_inputs(node, tuple(n for n, _ in inputs))), False
     kind = node.op.kind
-    if kind in SEVERAL:
-        return kind.batch(node.op, [n for n, _ in inputs], flags, node.attrs, batch=batch), True  # type: ignore[misc,call-arg]
+    if kind.batch is not None and kind in SEVERAL:
+        return kind.batch(node.op, [n for n, _ in inputs], flags, node.attrs, batch=batch), True
     if kind.batch is not None:
         new = kind.batch(node.op, [n for n, _ in inputs], flags, node.attrs)
         return new, kind.name != "output" or new.ndim > node.ndim
