@@ -7,7 +7,7 @@
 tensor([[148.41316]], dtype=float32)
 """
 
-from lamina import data, functional, io, nn, optim, train
+from lamina import data, functional, io, nn, optim, testing, train
 from lamina.data import datasets
 from lamina.dtypes import (
     DType,
@@ -93,6 +93,7 @@ from lamina.tensor import (
     exp,
     exp2,
     expand_dims,
+    explain,
     expm1,
     eye,
     flatten,
@@ -229,7 +230,7 @@ __all__ = [
     "cross_entropy", "cummax", "cummin", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum",
     "custom_op", "data", "datasets", "divide", "dropout", "e", "einsum", "elu", "empty",
     "empty_like", "equal", "erf", "erfinv", "eval", "evaluate", "exp", "exp2", "expand_dims",
-    "expm1", "eye", "flatten", "flip", "float16", "float32", "float64", "floor", "floor_divide",
+    "explain", "expm1", "eye", "flatten", "flip", "float16", "float32", "float64", "floor", "floor_divide",
     "full", "full_like", "functional", "gelu", "generator", "grad", "gradients", "greater",
     "greater_equal", "hardsigmoid", "hardswish", "hardtanh", "hessian", "host_callback", "hypot",
     "inf", "int16", "int32", "int64", "int8", "io", "isfinite", "isinf", "isnan", "jvp",

@@ -173,8 +173,14 @@ def _given_shape(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
     return tuple(attrs["shape"])
 
 
+def _batch_view(op: Op, inputs: Sequence[Node], batched: Sequence[bool], attrs: Attrs) -> Node:
+    inner = tuple((offset, tuple((axis + 1, factor) for axis, factor in terms))
+                  for offset, terms in attrs["map"])
+    return op(inputs[0], shape=(inputs[0].shape[0], *attrs["shape"]), map=((0, ((0, 1),)), *inner))
+
+
 view = Op(
-    "view", Kind("view", "the map stays inside the input", _given_shape),
+    "view", Kind("view", "the map stays inside the input", _given_shape, _batch_view),
     "A linear map of indices; the form that every view takes inside the compiler.",
     numpy=lambda x, shape, map: _view_numpy(x, shape, map), dtype=first,
     emit=lambda old, shape, map: map, sizes=("shape",), cost=0,

@@ -78,4 +78,4 @@ def narrowed(array: np.ndarray, dtype: DType) -> np.ndarray:
     if dtype is dtypes.bfloat16:
         return narrow_bfloat16(array)
     with np.errstate(all="ignore"):
-        return np.ascontiguousarray(array.astype(dtype.storage, copy=False))
+        return np.asarray(array.astype(dtype.storage, copy=False), order="C")

@@ -64,7 +64,8 @@ def results_apart(roots: Sequence[Node]) -> list[Node]:
 def control_step(group: Group, level: int, plan: Planner) -> ControlStep:
     """The step of a group of kind "control" or "host"."""
     node = group.nodes[0]
-    wanted = tuple((n.attrs["index"], n) for n in group.nodes[1:] if n in group.roots)
+    wanted = tuple(sorted(((n.attrs["index"], n) for n in group.nodes[1:] if n in group.roots),
+                          key=lambda item: item[0]))
     graphs, carries = _GRAPHS[node.op.name](node, {i for i, _ in wanted})
     plans = tuple(plan(graph.roots) for graph in graphs)
     copies = tuple(copying(shape, dtype) for shape, dtype in carries)

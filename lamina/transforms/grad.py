@@ -59,15 +59,16 @@ def pull_all(roots: Sequence[Node], seeds: Sequence[Node], wrt: Sequence[Node],
         if node.op.kind.name == "output":
             parts.setdefault(id(node.inputs[0]), {})[node.attrs["index"]] = g
             continue
-        for x, c in zip(node.inputs, _vjp(node, g), strict=True):
+        needed = [id(x) in depends for x in node.inputs]
+        for x, c in zip(node.inputs, _vjp(node, g, needed), strict=True):
             if c is not None and id(x) in depends and x.dtype.is_float:
                 cotangents[id(x)] = add(cotangents[id(x)], c) if id(x) in cotangents else c
     return {key: g for key, g in cotangents.items() if key in wanted}
 
 
-def _vjp(node: Node, g: Any) -> Sequence[Node | None]:
-    if node.op.kind in SEVERAL:
-        return node.op.vjp(g, node, *node.inputs, pull=pull_all, **node.attrs)  # type: ignore[misc]
+def _vjp(node: Node, g: Any, needed: Sequence[bool]) -> Sequence[Node | None]:
+    if node.op.vjp is not None and node.op.kind in SEVERAL:
+        return node.op.vjp(g, node, *node.inputs, needed=needed, pull=pull_all, **node.attrs)
     if node.op.vjp is not None:
         return node.op.vjp(g, node, *node.inputs, **node.attrs)
     if node.op.body is not None:

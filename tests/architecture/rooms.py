@@ -21,7 +21,7 @@ ROOMS = (
     "codegen",
     "runtime",
     "tensor",
-    "functional state",
+    "functional state testing",
     "nn optim data io",
     "train distributed",
     "serve",
