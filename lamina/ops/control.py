@@ -3,8 +3,8 @@
 In: inputs, and `Graph`s among the attributes. Such a node has several results; each is a node of
 its own, an `output` of it. Rules that need to look into a graph get the interpreter they need as an
 argument: `run(graph, arrays)` for values, `pull(roots, cotangents, wrt)` for gradients,
-`batch(roots, {node: batched})` for vmap. A vjp takes cotangents of the results as {index: node}, and which
-inputs `needed` one.
+`batch(roots, {node: batched})` for vmap. A vjp takes cotangents of the results as {index: node},
+and which inputs `needed` one.
 
 Backward passes compute the body again from what goes into it: a `scan` hands out, beside its final
 carries and its stacked results, the carries that each turn began with; a `cond` chooses again.

@@ -57,13 +57,12 @@ def _checked_node(node: Node, values: dict[int, Buffer]) -> Buffer:
     shape: Any = node.shape
     got = widened(buffer.array(shape, node.dtype.storage), node.dtype)
     wanted = widened(expected, node.dtype)
-    if node.dtype.is_float:
-        if np.isnan(got).any() and not any(np.isnan(x).any() for x in inputs
-                                           if x.dtype.kind == "f"):
-            raise NumericError(node.op.name, rule="no NaN comes out of numbers", where=node.where,
-                               operands=[(f"input {i}", f"{x.min() if x.size else None} .. "
-                                          f"{x.max() if x.size else None}")
-                                         for i, x in enumerate(inputs)])
+    if (node.dtype.is_float and np.isnan(got).any()
+            and not any(np.isnan(x).any() for x in inputs if x.dtype.kind == "f")):
+        raise NumericError(node.op.name, rule="no NaN comes out of numbers", where=node.where,
+                           operands=[(f"input {i}", f"{x.min() if x.size else None} .. "
+                                      f"{x.max() if x.size else None}")
+                                     for i, x in enumerate(inputs)])
     if not _same(node, got, wanted):
         raise CompileError(node.op.name, rule="the kernel equals the NumPy oracle",
                            where=node.where, expected=wanted, got=got)
