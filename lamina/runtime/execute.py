@@ -88,8 +88,9 @@ def run(roots: list[Node]) -> None:
     order = topological(roots)
     for node in order:
         if node.op is BUFFER and node.value is None:
-            raise DeviceError("evaluation", rule="a value inside lm.compile is not known yet",
-                              hint="return the tensor from the compiled function")
+            raise DeviceError("evaluation", rule="a value is not known while compile, vmap, "
+                              "scan, cond or while_loop record the code",
+                              hint="return the tensor; or choose with lm.where or lm.cond")
     values = compute(order, roots)
     for node, value in zip(roots, values, strict=True):
         settle(node, value)
