@@ -133,6 +133,29 @@ def reshape_chain(node: Node) -> Node | None:
     return reshape(x.inputs[0], shape=node.shape) if named(x, "reshape") else None
 
 
+def reshape_of_reduction(node: Node) -> Node | None:
+    """f(reshape(sum(x)), y) -> reshape(f(sum(x), reshape(y))): f is then the sum's epilogue."""
+    if is_leaf(node) or node.op.kind.name != "elementwise":
+        return None
+    source = next((x.inputs[0] for x in node.inputs if _drops_reduced(x, node)), None)
+    if source is None or any(x.shape not in ((), node.shape) for x in node.inputs):
+        return None
+    inputs = [x.inputs[0] if named(x, "reshape") and x.inputs[0].shape == source.shape
+              else x if x.shape == () else reshape(x, shape=source.shape) for x in node.inputs]
+    return reshape(node.op(*inputs, **node.attrs), shape=node.shape)
+
+
+def _drops_reduced(x: Node, node: Node) -> bool:
+    """Whether x is a reduction, or elementwise work on one, without the axes that it reduced."""
+    if not named(x, "reshape") or x.shape != node.shape or is_leaf(x.inputs[0]):
+        return False
+    inner, steps = x.inputs[0], 0
+    while not is_leaf(inner) and inner.op.kind.name == "elementwise" and steps < 8:
+        inner, steps = max(inner.inputs, key=lambda i: i.ndim), steps + 1
+    return (not is_leaf(inner) and inner.op.kind.name == "reduction"
+            and [d for d in x.shape if d != 1] == [d for d in x.inputs[0].shape if d != 1])
+
+
 def neutral_element(node: Node) -> Node | None:
     """x + 0, x - 0, x * 1, x / 1 are x."""
     if node.value is not None or node.op.name not in ("add", "subtract", "multiply", "divide"):
@@ -221,7 +244,8 @@ STABILITY = tuple(Rule(f.__name__, f) for f in (
 OPENING = (Rule("open_composite", open_composite), Rule("canonical_view", canonical_view))
 ALGEBRA = tuple(Rule(f.__name__, f) for f in (
     identity_view, view_of_view, reshape_chain, neutral_element, double_negation, cast_to_same,
-    reduce_nothing, reduce_of_permuted, fold_constants, cast_of_constant_view))
+    reduce_nothing, reduce_of_permuted, reshape_of_reduction, fold_constants,
+    cast_of_constant_view))
 
 
 def share(roots: Sequence[Node]) -> list[Node]:
