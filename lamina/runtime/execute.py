@@ -32,6 +32,7 @@ KEPT = 4096  # bound programs that are remembered
 
 _bound: dict[Any, Bound] = {}
 _families: dict[Any, list[tuple[instance.Template, Program]]] = {}
+_general: dict[Any, list[tuple[instance.Template, Program]]] = {}  # by structure; 1 is any size
 _samples: dict[Any, list[tuple[Any, ...]]] = {}
 _lock = threading.RLock()
 
@@ -162,6 +163,11 @@ def _bind(order: Sequence[Node], roots: Sequence[Node]) -> Bound:
         values = template.match(fills)
         if values is not None:
             return program.bind(values)
+    wide_structure, wide_fills = instance.abstract(order, roots, ones=True)
+    for template, program in _general.get(wide_structure, ()):  # made for any size, so for 1
+        values = template.match(instance.without_ones(wide_fills))
+        if values is not None:
+            return program.bind(values)
     samples = _samples.setdefault(structure, [])
     samples.append(fills)
     template = instance.Template(samples[-1:] if len(samples) == 1 else samples)
@@ -170,6 +176,8 @@ def _bind(order: Sequence[Node], roots: Sequence[Node]) -> Bound:
         print(f"[lamina] recompiling, from now on for any such value: {why}", file=sys.stderr)
     program = _compile(order, roots, template)
     family.insert(0, (template, program))
+    if template.variables:
+        _general.setdefault(wide_structure, []).insert(0, (template.wider(wide_fills), program))
     values = template.match(fills)
     if values is None:
         raise CompileError("template", rule="a template matches the graph that it was made from")
@@ -211,6 +219,7 @@ def forget_programs() -> None:
     with _lock:
         _bound.clear()
         _families.clear()
+        _general.clear()
         _samples.clear()
 
 

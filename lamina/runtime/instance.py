@@ -18,6 +18,7 @@ from lamina.graph.subgraph import Graph
 from lamina.shapes import Sym, Var, as_var, variable
 
 HOLE = "?"
+ONE = object()  # what fills the hole of an axis of size 1, where these are holes too
 
 
 def exact_key(order: Sequence[Node], roots: Sequence[Node]) -> tuple[Any, ...]:
@@ -35,24 +36,28 @@ def exact_key(order: Sequence[Node], roots: Sequence[Node]) -> tuple[Any, ...]:
     return (*items, tuple([number[id(r)] for r in roots]))
 
 
-def abstract(order: Sequence[Node], roots: Sequence[Node]) -> tuple[Any, tuple[Any, ...]]:
-    """The structural key and what fills its holes, in order."""
+def abstract(order: Sequence[Node], roots: Sequence[Node], ones: bool = False
+             ) -> tuple[Any, tuple[Any, ...]]:
+    """The structural key and what fills its holes, in order.
+
+    ones: sizes of 1, which may be there to be stretched, are holes too, filled with `ONE`.
+    """
     fills: list[Any] = []
-    return _structure(order, roots, fills), tuple(fills)
+    return _structure(order, roots, fills, ones), tuple(fills)
 
 
-def _structure(order: Sequence[Node], roots: Sequence[Node], fills: list[Any]) -> Any:
+def _structure(order: Sequence[Node], roots: Sequence[Node], fills: list[Any], ones: bool) -> Any:
     number: dict[int, int] = {}
     items: list[Any] = []
     for i, node in enumerate(order):
         number[id(node)] = i
         inputs = () if is_leaf(node) else tuple(number[id(x)] for x in node.inputs)
         items.append(("buffer" if is_leaf(node) else node.op.name, node.dtype.name, inputs,
-                      _holes(node.shape, fills), _attrs(node, fills)))
+                      _holes(node.shape, fills, ones), _attrs(node, fills, ones)))
     return tuple(items), tuple(number[id(r)] for r in roots)
 
 
-def _attrs(node: Node, fills: list[Any]) -> tuple[Any, ...]:
+def _attrs(node: Node, fills: list[Any], ones: bool = False) -> tuple[Any, ...]:
     if is_leaf(node) or not node.attrs:
         return ()
     if node.op is CONST:
@@ -61,18 +66,23 @@ def _attrs(node: Node, fills: list[Any]) -> tuple[Any, ...]:
         fills.append(node.attrs["value"])
         return (HOLE,)
     sizes = node.op.sizes
-    return tuple(_holes(v, fills) if k in sizes else v for k, v in node.attrs.items())
+    return tuple(_holes(v, fills, ones) if k in sizes else v for k, v in node.attrs.items())
 
 
-def _holes(x: Any, fills: list[Any]) -> Any:
+def _holes(x: Any, fills: list[Any], ones: bool = False) -> Any:
     if isinstance(x, tuple):
-        return tuple(_holes(item, fills) for item in x)
+        return tuple(_holes(item, fills, ones) for item in x)
     if isinstance(x, Graph):
-        return len(x.params), _structure(x.order, x.roots, fills)
-    if isinstance(x, int) and not isinstance(x, bool) and x != 1:
-        fills.append(x)
+        return len(x.params), _structure(x.order, x.roots, fills, ones)
+    if isinstance(x, int) and not isinstance(x, bool) and (ones or x != 1):
+        fills.append(x if x != 1 else ONE)
         return HOLE
     return x
+
+
+def without_ones(fills: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Fills as numbers."""
+    return tuple(1 if x is ONE else x for x in fills)
 
 
 class Template:
@@ -91,6 +101,17 @@ class Template:
                 known[key] = variable(f"s{len(known)}")
                 self.variables.append(known[key])
             self.fills.append(known[key])
+
+    def wider(self, fills: tuple[Any, ...]) -> Template:
+        """This template where sizes of 1 are holes too; these stay 1.
+
+        fills: those of a graph that this template matches, with `ONE`.
+        """
+        mine = iter(self.fills)
+        new = Template([])
+        new.fills = [1 if x is ONE else next(mine) for x in fills]
+        new.variables = self.variables
+        return new
 
     def match(self, fills: tuple[Any, ...]) -> dict[Var, Any] | None:
         """The variables' values in another graph of the structure, if it fits."""

@@ -1,0 +1,116 @@
+"""Sizes that vary: few compiles, and the values of kernels with run-time sizes."""
+
+import numpy as np
+import pytest
+
+import lamina as lm
+from lamina import functional as F
+from lamina import nn
+from lamina.codegen.cache import counts
+from lamina.config import override
+from lamina.runtime import execute
+
+ULPS = {"rtol": 2e-5, "atol": 2e-6}  # sums of up to 64 in float32, in another order
+
+
+class Reader(nn.Module):
+    """A small transformer over tokens [batch, time]."""
+
+    def __init__(self):
+        self.embedding = nn.Embedding(31, 16)
+        self.layer = nn.TransformerEncoderLayer(16, 2, 32, dropout=0.0)
+        self.head = nn.Linear(16, 5)
+
+    def forward(self, tokens):
+        return self.head(self.layer(self.embedding(tokens), is_causal=True).mean(axis=1))
+
+
+def sizes_of_a_day(count):
+    draws = np.random.default_rng(3)
+    return [(int(b), int(t)) for b, t in zip(draws.integers(1, 40, count),
+                                             draws.integers(1, 50, count))]
+
+
+def test_500_batch_sizes_and_lengths(capsys):
+    """At most 3 compiles of each kernel: for the first sizes, then for any, 1 among them."""
+    lm.seed(0)
+    model = Reader()
+    model.eval()
+    lm.evaluate(*model.parameters())
+    execute.forget_programs()
+    before = counts.compiled + counts.disk + counts.memory
+    kernels = None
+    draws = np.random.default_rng(4)
+    with lm.no_grad():
+        for batch, time in sizes_of_a_day(500):
+            tokens = draws.integers(0, 31, size=(batch, time))
+            assert np.isfinite(model(lm.tensor(tokens)).numpy()).all()
+            kernels = kernels or counts.compiled + counts.disk + counts.memory - before
+    asked = counts.compiled + counts.disk + counts.memory - before
+    with capsys.disabled():
+        print(f"\n500 sizes: {kernels} kernels, {asked} asked of the compiler,"
+              f" {asked / kernels:.2f} for each")
+    assert asked <= 3 * kernels
+
+
+def both(function, *arrays):
+    """The values with kernels made for these sizes, for any size, and the oracle's."""
+    execute.forget_programs()
+    concrete = function(*map(lm.tensor, arrays))
+    execute.forget_programs()
+    for copies in (4, 3):  # the second size makes it variable
+        function(*[lm.tensor(np.concatenate([a] * copies)) for a in arrays])
+    before = counts.compiled + counts.disk
+    symbolic = function(*map(lm.tensor, arrays))
+    assert counts.compiled + counts.disk == before
+    with override(device="interpret"):
+        oracle = function(*map(lm.tensor, arrays))
+    return concrete, symbolic, oracle
+
+
+FUNCTIONS = {
+    "chain": lambda x: ((x * 2 + 1).exp() - 1).numpy(),
+    "row sum": lambda x: x.sum(axis=1).sqrt().numpy(),
+    "column sum": lambda x: x.sum(axis=0).numpy(),
+    "whole sum": lambda x: x.mean().numpy(),
+    "softmax": lambda x: x.softmax().numpy(),
+    "layer norm": lambda x: lm.layer_norm(x).numpy(),
+    "products": lambda x: (x @ x.T).softmax().numpy(),
+    "gram": lambda x: (x.T @ x).numpy(),
+    "order": lambda x: lm.sort(x, axis=0).numpy(),
+    "running": lambda x: lm.cumsum(x, axis=0).numpy(),
+    "flip and pad": lambda x: lm.pad(lm.flip(x, 0), [(1, 2), (0, 1)]).numpy(),
+    "every second": lambda x: lm.concat([x, x[::2]]).numpy(),
+}
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 16, 33])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_any_size_is_as_good_as_this_one(name, rows):
+    x = np.random.default_rng(rows).uniform(0.1, 1.0, size=(rows, 12)).astype(np.float32)
+    concrete, symbolic, oracle = both(FUNCTIONS[name], x)
+    np.testing.assert_allclose(symbolic, oracle, **ULPS)
+    np.testing.assert_allclose(concrete, oracle, **ULPS)
+
+
+@pytest.mark.parametrize("rows", [1, 9])
+def test_gradients_at_any_size(rows):
+    def gradient(x):
+        w = lm.tensor(np.full((12, 5), 0.1, np.float32), requires_grad=True)
+        labels = lm.tensor(np.arange(x.shape[0]) % 5)
+        F.cross_entropy(F.linear(x, w.T), labels).backward()
+        return w.grad.numpy()
+
+    x = np.random.default_rng(0).normal(size=(rows, 12)).astype(np.float32)
+    concrete, symbolic, oracle = both(gradient, x)
+    np.testing.assert_allclose(symbolic, oracle, **ULPS)
+    np.testing.assert_allclose(concrete, oracle, **ULPS)
+
+
+@pytest.mark.parametrize(("a", "b"), [
+    ((0, 3), (3, 4)), ((3, 0), (0, 4)), ((3, 4), (4, 0)), ((2, 0, 3), (3, 4)),
+    ((0, 2, 3), (0, 3, 4))])
+@pytest.mark.parametrize("dtype", ["float32", "int64"])
+def test_products_of_nothing(a, b, dtype):
+    found = lm.ones(a, dtype=dtype) @ lm.ones(b, dtype=dtype)
+    np.testing.assert_array_equal(found.numpy(), np.ones(a, dtype) @ np.ones(b, dtype))
