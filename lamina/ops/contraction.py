@@ -229,10 +229,20 @@ contract = Op(
 
 
 # ---- matrix products -----------------------------------------------------------------------------
+def _turned(x: Node, y: Node, inner: Dim) -> str:
+    """The operand whose transpose makes the inner sizes equal."""
+    if y.ndim > 1 and x.shape[-1] == y.shape[-1]:
+        return "y.T" if y.ndim == 2 else "y.mT"
+    if x.ndim > 1 and x.shape[-2] == inner:
+        return "x.T" if x.ndim == 2 else "x.mT"
+    return ""
+
+
 def _matmul_spec(x: Node, y: Node) -> dict[str, Any]:
     """Sizes and maps of a matrix product: batch axes broadcast, axes of rank one left out."""
     if not x.ndim or not y.ndim:
-        raise shape_error(matmul, [x, y], "no axis to sum over")
+        raise shape_error(matmul, [x, y], "no axis to sum over", hint="x * y",
+                          rule="both operands have at least one axis")
     heads = (x.shape[:-2], y.shape[:-2])
     rank = max(map(len, heads))
     batch = [_broadcast_dim(x, y, [h[i - rank] for h in heads if i - rank >= -len(h)])
@@ -242,7 +252,8 @@ def _matmul_spec(x: Node, y: Node) -> dict[str, Any]:
     inner = y.shape[-2] if y.ndim > 1 else y.shape[0]
     if x.shape[-1] != inner:
         raise shape_error(matmul, [x, y], f"{x.shape[-1]} is not {inner}",
-                          rule="the last axis of x is as long as the first of y's last two")
+                          rule="the last axis of x is as long as the first of y's last two",
+                          hint=_turned(x, y, inner))
     sizes = (*batch, *rows, *columns, inner)
     k = len(sizes) - 1
     x_map = [*_batch_terms(heads[0], batch), *([((rank, 1),)] if rows else []), ((k, 1),)]

@@ -74,8 +74,20 @@ def _broadcast_pair(op: Op, inputs: Sequence[Node], a: Shape, b: Shape) -> Shape
         if e == 1:
             result[offset + i] = d
         elif d != 1 and d != e:
-            raise shape_error(op, inputs, f"axis {i - len(b)}: {e} is not {d}")
+            raise shape_error(op, inputs, f"axis {i - len(b)}: {e} is not {d}",
+                              hint=_with_new_axis(op, inputs))
     return tuple(result)
+
+
+def _with_new_axis(op: Op, inputs: Sequence[Node]) -> str:
+    """The operand that is right once it has a last axis of size 1."""
+    if len(inputs) != 2 or inputs[0].ndim == inputs[1].ndim:
+        return ""
+    small = min((0, 1), key=lambda i: inputs[i].ndim)
+    longer, shape = inputs[1 - small].shape, (*inputs[small].shape, 1)
+    tail = longer[len(longer) - len(shape):]
+    fits = all(1 in (a, b) or a == b for a, b in zip(shape, tail, strict=True))
+    return f"{op.extra.get('names', NAMES)[small]}[..., None]" if fits else ""
 
 
 def element_count(shape: Shape, axes: Sequence[int]) -> Dim:

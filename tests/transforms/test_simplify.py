@@ -46,8 +46,8 @@ CASES = {
     "log_of_sigmoid": (lambda x: op("log")(op("sigmoid")(x)), "negative softplus negative"),
     "open_composite": (lambda x: op("softmax")(x, axis=1), "max subtract exp sum divide"),
     "canonical_view": (turned, "view"),
-    "identity_view": (lambda x: moves.view(x, shape=x.shape, map=((0, ((0, 1),)), (0, ((1, 1),)))),
-                      ""),
+    "identity_view": (lambda x: moves.view(
+        x, shape=x.shape, map=((0, ((0, 1),)), (0, ((1, 1),)))), ""),
     "view_of_view": (lambda x: view_of(view_of(x)), "view"),
     "reshape_chain": (lambda x: moves.reshape(moves.reshape(x, shape=(2, 6)), shape=(12,)),
                       "reshape"),
