@@ -6,10 +6,8 @@ error. The graph is gone through again with the NumPy oracle, as far as it decid
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-import numpy as np
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from lamina.errors import IndexingError
 from lamina.graph.node import Node, is_leaf, leaf, topological
@@ -32,19 +30,26 @@ def outside(order: Sequence[Node], values: Sequence[Buffer]) -> IndexingError:
     indexed = [n for n in order if not is_leaf(n) and n.op.places is not None]
     indexed.sort(key=lambda n: FORWARD.get(n.op.kind.name, 2))
     wanted = [n.inputs[i] for n in indexed for i, _ in n.op.places(n)]  # type: ignore[misc]
-    arrays: dict[Node, np.ndarray] = {}
+    arrays: dict[Node, Any] = {}
     try:
         for node in topological(wanted):
-            shape: tuple[int, ...] = node.shape  # type: ignore[assignment]
-            arrays[node] = (
-                widened(leaves[node].array(shape, node.dtype.storage), node.dtype)
-                if is_leaf(node) else compute(node, [arrays[x] for x in node.inputs]))
+            arrays[node] = _value(node, arrays, leaves)
         for node in indexed:
             for i, size in node.op.places(node):  # type: ignore[misc]
                 check_places(node, i, arrays[node.inputs[i]], size)  # type: ignore[arg-type]
+        for node in order:  # so it is inside a control operation: the oracle meets it there
+            if node not in arrays:
+                arrays[node] = _value(node, arrays, leaves)
     except IndexingError as error:
         return error
     return IndexingError("a computed index", rule="every index lies inside its axis")
+
+
+def _value(node: Node, arrays: Mapping[Node, Any], leaves: Mapping[Node, Buffer]) -> Any:
+    if not is_leaf(node):
+        return compute(node, [arrays[x] for x in node.inputs])
+    shape: tuple[int, ...] = node.shape  # type: ignore[assignment]
+    return widened(leaves[node].array(shape, node.dtype.storage), node.dtype)
 
 
 def hollow(order: Sequence[Node]) -> list[Node]:

@@ -94,6 +94,18 @@ def test_a_tensor_that_was_written_to_keeps_its_value():
     assert x.tolist() == [1.0, 2.0, 3.0]
 
 
+def test_an_index_inside_a_loop():
+    x = lm.ones((4, 3))
+
+    def body(total, place):
+        return total + x[place + 2].sum(), total
+
+    total, _ = lm.scan(body, lm.tensor(0.0), lm.arange(5))
+    with pytest.raises(IndexingError, match=r"return total \+ x\[place \+ 2\]") as caught:
+        total.item()
+    assert caught.value.got == 4
+
+
 def test_gradients_are_those_of_before():
     w = lm.tensor([1.0, 2.0, 3.0], requires_grad=True)
     (w * w).sum().backward()
