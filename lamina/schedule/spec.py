@@ -152,10 +152,9 @@ def blocks(n: Dim) -> Dim:
 def make_spec(group: Group) -> tuple[Spec, tuple[Dim, ...]]:
     """The spec of a group, and the plan's sizes that its parameters stand for."""
     reads = list(dict.fromkeys(group.reads))
+    read_set = set(reads)
     flat = _flat(group, reads)
-    inner = topological(group.nodes, stop=lambda n: is_leaf(n) or n in read_set)\
-        if (read_set := set(reads)) is not None else []
-    sizes: dict[Var, Var] = {}
+    inner = topological(group.nodes, stop=lambda n: is_leaf(n) or n in read_set)
     bindings: list[Dim] = []
     replaced: dict[Node, Node] = {}
     if flat:
@@ -174,12 +173,10 @@ def make_spec(group: Group) -> tuple[Spec, tuple[Dim, ...]]:
             names[var] = fresh
             bindings.append(Sym({(var,): 1}))
             parameters.append(as_var(fresh))
-        sizes = {}
         for node in inner:
             attrs = {k: rename(v, names) for k, v in node.attrs.items()}
             replaced[node] = _copy(node, rename(node.shape, names), attrs, replaced, read_set)
         domain = rename(group.domain, names)
-    del sizes
     roots = tuple(replaced[n] for n in group.roots)
     nodes = tuple(replaced[n] for n in group.nodes)
     args = tuple(replaced[n] for n in reads)
