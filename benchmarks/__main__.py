@@ -1,7 +1,8 @@
-"""`python -m benchmarks`: Lamina and its peers side by side, in one process, interleaved.
+"""`python -m benchmarks`: Lamina and its peers side by side, interleaved, each in its process.
 
     python -m benchmarks                       everything
     python -m benchmarks matmul training       some groups
+    python -m benchmarks matmul --only 2048    the rows whose name has this word
     python -m benchmarks --threads 1 --json results.json
 
 Outputs are compared before anything is timed. The last column is Lamina's speed as a share of the
@@ -11,100 +12,82 @@ best peer's (above 1: faster); a row that Lamina loses is printed like one that 
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
+import importlib.util
 import json
-import os
 import platform
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from benchmarks import rows
+from benchmarks.timing import Timing, candidates, measure
+from benchmarks.workload import Workload
 
-from benchmarks.timing import Timing, interleaved
-from lamina.config import settings
+PACKAGES = {"lamina": "lamina", "numpy": "numpy", "torch": "torch", "torch.compile": "torch",
+            "torch channels last": "torch", "jax": "jax"}
 
 
 def main(words: list[str] | None = None) -> int:
     """Run the chosen groups and print a line for each row."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("groups", nargs="*", help="matmul, convolution, bandwidth, training")
+    parser.add_argument("groups", nargs="*", help=", ".join(rows.GROUPS))
+    parser.add_argument("--only", default="", help="the rows whose name has this word")
+    parser.add_argument("--against", default="", help="peers, with commas between them")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=1.0, help="for each candidate of a row")
     parser.add_argument("--json", type=Path, help="keep the figures in this file")
     options = parser.parse_args(words)
-    settings.threads = options.threads
-    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=true "
-                          f"intra_op_parallelism_threads={options.threads}")
-    print(_environment(options.threads))
-    rows = [_row(work, options.seconds) for work in _chosen(options.groups, options.threads)]
+    print(environment := _environment(options.threads))
+    workloads = [w for w in rows.chosen(options.groups) if options.only in w.name]
+    with candidates(_frameworks(workloads, options.against), options.threads) as processes:
+        lines = [_row(w, *measure(w, processes, options.seconds)) for w in workloads]
     if options.json:
-        options.json.write_text(json.dumps({"environment": _environment(options.threads),
-                                            "rows": rows}, indent=1))
+        options.json.write_text(json.dumps({"environment": environment, "rows": lines}, indent=1))
     return 0
 
 
-def _chosen(groups: list[str], threads: int) -> Iterator[Any]:
-    from benchmarks import training, workloads  # after the settings above
-
-    if workloads.torch is not None:
-        workloads.torch.set_num_threads(threads)
-    makers: dict[str, Callable[[], Iterator[Any]]] = {
-        "matmul": workloads.matmuls, "convolution": workloads.convolutions,
-        "bandwidth": workloads.bandwidth, "training": training.steps,
-    }
-    for name, make in makers.items():
-        if not groups or name in groups:
-            print(f"\n{name}")
-            yield from make()
+def _frameworks(workloads: list[Workload], against: str) -> list[str]:
+    """Those that take part in a row and are installed."""
+    named = {"lamina", *against.split(",")}
+    return [name for name, package in PACKAGES.items()
+            if any(name in w.builders for w in workloads) and importlib.util.find_spec(package)
+            and (not against or name in named)]
 
 
-def _row(work: Any, seconds: float) -> dict[str, Any]:
-    difference = _compare(work)
-    timings = interleaved(work.calls, seconds)
-    peers = {k: t for k, t in timings.items() if k != "lamina"}
-    ratio = (min(t.median for t in peers.values()) / timings["lamina"].median
-             if peers and "lamina" in timings else None)
-    cells = [f"{k} {_cell(work, t)}" for k, t in timings.items()]
-    share = "" if ratio is None else f"   {ratio:.2f} of the best peer"
-    print(f"  {work.name:40s} " + "  ".join(cells) + share
-          + (f"   outputs differ by {difference:.1e}" if difference > work.tolerance else ""))
-    sys.stdout.flush()
-    return {"group": work.group, "name": work.name, "ratio": ratio, "difference": difference,
-            "seconds": {k: vars(t) for k, t in timings.items()}}
+def _row(workload: Workload, timings: dict[str, Timing], difference: float) -> dict[str, Any]:
+    peers = [t.median for k, t in timings.items() if k != "lamina"]
+    ratio = min(peers) / timings["lamina"].median if peers and "lamina" in timings else None
+    print(f"{workload.group:12s} {workload.name:36s} "
+          + "  ".join(f"{k} {_cell(workload, t)}" for k, t in timings.items())
+          + ("" if ratio is None else f"   {ratio:.2f} of the best peer")
+          + (f"   OUTPUTS DIFFER by {difference:.1e}" if difference > workload.tolerance else ""),
+          flush=True)
+    return {"group": workload.group, "name": workload.name, "ratio": ratio,
+            "difference": difference, "seconds": {k: vars(t) for k, t in timings.items()}}
 
 
-def _cell(work: Any, t: Timing) -> str:
-    spread = f"[{t.low * 1e3:.3g}..{t.high * 1e3:.3g}]"
-    if work.flops:
-        return f"{t.median * 1e3:.3g} ms {spread} {work.flops / t.median / 1e9:.0f} GFLOP/s"
-    if work.moved:
-        return f"{t.median * 1e3:.3g} ms {spread} {work.moved / t.median / 1e9:.1f} GB/s"
-    return f"{t.median * 1e3:.3g} ms {spread} (first {t.first:.2f} s)"
-
-
-def _compare(work: Any) -> float:
-    """The largest difference between Lamina's output and a peer's, relative to its size."""
-    outputs = {k: f() for k, f in work.results.items()}
-    ours = outputs.pop("lamina", None)
-    worst = 0.0
-    for other in outputs.values():
-        worst = max(worst, float(np.abs(ours - other).max() / max(1e-6, np.abs(other).max())))
-    return worst
+def _cell(workload: Workload, t: Timing) -> str:
+    spread = f"{t.median * 1e3:.3g} ms [{t.low * 1e3:.3g}..{t.high * 1e3:.3g}]"
+    if workload.flops:
+        return f"{spread} {workload.flops / t.median / 1e9:.0f} GFLOP/s"
+    if workload.moved:
+        return f"{spread} {workload.moved / t.median / 1e9:.1f} GB/s"
+    return f"{spread} (first {t.first:.2f} s)"
 
 
 def _environment(threads: int) -> str:
-    names = ["numpy", "llvmlite", "torch", "jax"]
     versions = []
-    for name in names:
+    for name in ("numpy", "llvmlite", "torch", "jax"):
         try:
-            versions.append(f"{name} {__import__(name).__version__}")
-        except ImportError:
+            versions.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
             versions.append(f"{name} not installed")
-    cpu = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().split("\n")
-                if line.startswith("model name")), platform.processor()) if (
-        Path("/proc/cpuinfo").exists()) else platform.processor()
+    about = Path("/proc/cpuinfo")
+    lines = about.read_text().split("\n") if about.exists() else []
+    cpu = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")),
+               platform.processor())
     return f"{cpu}, {threads} threads, Python {platform.python_version()}, " + ", ".join(versions)
 
 

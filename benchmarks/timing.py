@@ -1,20 +1,34 @@
-"""Interleaved timing: every candidate in turn, many rounds, medians and spread.
+"""Interleaved timing over processes: every candidate in turn, many rounds, medians and spread.
 
-In: named callables that do the same work. Out: `Timing` for each. Machines drift, so only ratios of
-one run mean anything.
+In: a workload and one process for each framework. Out: a `Timing` for each, and how far their
+outputs differ. Machines drift, so only ratios of one run mean anything.
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median, quantiles
+from typing import Any
+
+import numpy as np
+
+from benchmarks.workload import Workload
+
+SETTLE = 0.02  # seconds between two candidates, for the first one's threads to fall asleep
+TURN = 0.05  # seconds of one candidate's turn
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one call: median and quartiles over the rounds; `first` is the first call's."""
+    """Seconds of one call: median and quartiles of all calls; `first` is the first call's."""
 
     first: float
     median: float
@@ -22,37 +36,68 @@ class Timing:
     high: float
 
 
-def interleaved(candidates: Mapping[str, Callable[[], object]], seconds: float = 1.0,
-                least: int = 7, most: int = 300) -> dict[str, Timing]:
-    """Time the candidates in turn until each had about `seconds`."""
-    first = {name: _once(call) for name, call in candidates.items()}
-    calls = {name: _batch(call) for name, call in candidates.items()}
-    samples: dict[str, list[float]] = {name: [] for name in candidates}
-    started = time.perf_counter()
-    for round_number in range(most):
-        for name, call in candidates.items():
-            n = calls[name]
-            begin = time.perf_counter()
-            for _ in range(n):
-                call()
-            samples[name].append((time.perf_counter() - begin) / n)
-        if round_number + 1 >= least and time.perf_counter() - started > seconds * len(candidates):
-            break
-    return {name: _timing(first[name], values) for name, values in samples.items()}
+class Candidate:
+    """A framework in its process (`benchmarks.candidate`)."""
+
+    def __init__(self, framework: str, threads: int) -> None:
+        self.framework = framework
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.candidate", framework, str(threads)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, command: str, *arguments: Any) -> list[float]:
+        """Send a command and wait for its answer."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(json.dumps([command, *arguments]) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise SystemExit(f"{self.framework} failed at {command} {arguments[:2]}; see above")
+        return json.loads(answer)  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
 
 
-def _once(call: Callable[[], object]) -> float:
-    begin = time.perf_counter()
-    call()
-    return time.perf_counter() - begin
+@contextmanager
+def candidates(frameworks: list[str], threads: int) -> Iterator[dict[str, Candidate]]:
+    """A process for each framework, ended when the block is left."""
+    processes = {name: Candidate(name, threads) for name in frameworks}
+    try:
+        yield processes
+    finally:
+        for process in processes.values():
+            process.close()
 
 
-def _batch(call: Callable[[], object]) -> int:
-    """Calls to a sample, so that a sample lasts at least a millisecond."""
-    call()
-    return max(1, min(100, int(1e-3 / max(1e-7, _once(call)))))
+def measure(workload: Workload, processes: Mapping[str, Candidate], seconds: float
+            ) -> tuple[dict[str, Timing], float]:
+    """Build and time the workload in turns until each candidate had about `seconds`."""
+    taking = {k: p for k, p in processes.items() if k in workload.builders}
+    first, outputs = {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, process in taking.items():
+            path = str(Path(folder) / "outputs.npy")
+            [first[name]] = process.ask("build", workload.group, workload.name, path)
+            outputs[name] = np.load(path)
+    samples: dict[str, list[float]] = {name: [] for name in taking}
+    for _ in range(max(3, round(seconds / TURN))):
+        for name, process in taking.items():
+            time.sleep(SETTLE)
+            samples[name] += process.ask("sample", TURN)
+    return ({k: _timing(first[k], v) for k, v in samples.items()}, _difference(outputs))
 
 
 def _timing(first: float, values: list[float]) -> Timing:
     low, _, high = quantiles(values, n=4)
     return Timing(first, median(values), low, high)
+
+
+def _difference(outputs: dict[str, np.ndarray]) -> float:
+    """The largest difference between Lamina's output and a peer's, relative to its size."""
+    ours = outputs.pop("lamina", None)
+    if ours is None:
+        return 0.0
+    return max((float(np.abs(ours - theirs).max() / max(1e-6, np.abs(theirs).max()))
+                for theirs in outputs.values()), default=0.0)

@@ -1,32 +1,47 @@
 """Training steps, whole: forward, backward and update, for Lamina and its peers.
 
-In: nothing; weights and batches are the same for all. Out: `Workload`s whose calls do one step.
+Weights and batches are the same for all. A call does one step and returns its loss; the losses of
+the first three are compared.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-import lamina as lm
-from benchmarks.workloads import Workload, jax, torch
+from benchmarks.workload import Call, Workload
 
 Weights = list[np.ndarray]
+Data = tuple[Weights, np.ndarray, np.ndarray]  # weights, images, labels
+BATCH = 128
 
 
 def steps() -> Iterator[Workload]:
     """`mlp` (784-512-512-10, Adam) and `lenet` (convolutions of 32 and 64), batch 128."""
+    for name, data, ours, torchs, jaxs in (
+            ("mlp", _mlp_data, _mlp, _torch_mlp, _jax_mlp),
+            ("lenet", _lenet_data, _lenet, _torch_lenet, _jax_lenet)):
+        yield Workload("training", name, {
+            "lamina": partial(_lamina_step, data, ours),
+            "torch": partial(_torch_step, data, torchs, False),
+            "torch.compile": partial(_torch_step, data, torchs, True),
+            "jax": partial(_jax_step, data, jaxs)}, compared=3)
+
+
+def _mlp_data() -> Data:
     rng = np.random.default_rng(0)
-    labels = rng.integers(0, 10, 128)
-    images = rng.standard_normal((128, 784)).astype(np.float32)
-    yield _workload("mlp", _linear_weights(rng, (784, 512, 512, 10)), images, labels,
-                    _mlp(lm.functional.relu), _torch_mlp, _jax_mlp)
-    pictures = images.reshape(128, 28, 28, 1)
-    yield _workload("lenet", _lenet_weights(rng), pictures, labels,
-                    _lenet, _torch_lenet, _jax_lenet)
+    labels, images = rng.integers(0, 10, BATCH), rng.standard_normal((BATCH, 784))
+    return _linear_weights(rng, (784, 512, 512, 10)), images.astype(np.float32), labels
+
+
+def _lenet_data() -> Data:
+    rng = np.random.default_rng(0)
+    labels, images = rng.integers(0, 10, BATCH), rng.standard_normal((BATCH, 28, 28, 1))
+    return _lenet_weights(rng), images.astype(np.float32), labels
 
 
 def _linear_weights(rng: np.random.Generator, sizes: tuple[int, ...]) -> Weights:
@@ -47,25 +62,28 @@ def _lenet_weights(rng: np.random.Generator) -> Weights:
 
 
 # ---- Lamina --------------------------------------------------------------------------------------
-def _mlp(relu: Callable[..., Any]) -> Callable[..., Any]:
-    def model(p: list[Any], x: Any) -> Any:
-        for i in range(0, len(p), 2):
-            x = lm.linear(x, p[i], p[i + 1])
-            x = relu(x) if i + 2 < len(p) else x
-        return x
+def _mlp(p: list[Any], x: Any) -> Any:
+    import lamina as lm
 
-    return model
+    for i in range(0, len(p), 2):
+        x = lm.linear(x, p[i], p[i + 1])
+        x = lm.functional.relu(x) if i + 2 < len(p) else x
+    return x
 
 
 def _lenet(p: list[Any], x: Any) -> Any:
+    import lamina as lm
+
     for i in (0, 2):
         x = lm.functional.conv2d(x, p[i], p[i + 1], padding=1)
         x = lm.functional.max_pool2d(lm.functional.relu(x), 2)
-    return _mlp(lm.functional.relu)(p[4:], x.reshape(x.shape[0], -1))
+    return _mlp(p[4:], x.reshape(x.shape[0], -1))
 
 
-def _lamina_step(weights: Weights, x: np.ndarray, y: np.ndarray, model: Callable[..., Any]
-                 ) -> Callable[[], Any]:
+def _lamina_step(data: Callable[[], Data], model: Callable[..., Any]) -> Call:
+    import lamina as lm
+
+    weights, x, y = data()
     p = [lm.nn.Parameter(w) for w in weights]
     optimizer = lm.optim.Adam(p, lr=1e-3)
     lx, ly = lm.tensor(x), lm.tensor(y.astype(np.int32))
@@ -83,6 +101,8 @@ def _lamina_step(weights: Weights, x: np.ndarray, y: np.ndarray, model: Callable
 
 # ---- PyTorch -------------------------------------------------------------------------------------
 def _torch_mlp(p: list[Any], x: Any) -> Any:
+    import torch
+
     for i in range(0, len(p), 2):
         x = torch.nn.functional.linear(x, p[i], p[i + 1])
         x = torch.relu(x) if i + 2 < len(p) else x
@@ -90,6 +110,8 @@ def _torch_mlp(p: list[Any], x: Any) -> Any:
 
 
 def _torch_lenet(p: list[Any], x: Any) -> Any:
+    import torch
+
     x = x.permute(0, 3, 1, 2)
     for i in (0, 2):
         x = torch.nn.functional.conv2d(x, p[i], p[i + 1], padding=1)
@@ -97,8 +119,10 @@ def _torch_lenet(p: list[Any], x: Any) -> Any:
     return _torch_mlp(p[4:], x.permute(0, 2, 3, 1).flatten(1))
 
 
-def _torch_step(weights: Weights, x: np.ndarray, y: np.ndarray, model: Callable[..., Any],
-                whole: bool) -> Callable[[], Any]:
+def _torch_step(data: Callable[[], Data], model: Callable[..., Any], whole: bool) -> Call:
+    import torch
+
+    weights, x, y = data()
     p = [torch.nn.Parameter(torch.tensor(w)) for w in weights]
     optimizer = torch.optim.Adam(p, lr=1e-3)
     tx, ty = torch.tensor(x), torch.tensor(y)
@@ -116,6 +140,8 @@ def _torch_step(weights: Weights, x: np.ndarray, y: np.ndarray, model: Callable[
 
 # ---- JAX -----------------------------------------------------------------------------------------
 def _jax_mlp(p: list[Any], x: Any) -> Any:
+    import jax
+
     for i in range(0, len(p), 2):
         x = x @ p[i].T + p[i + 1]
         x = jax.nn.relu(x) if i + 2 < len(p) else x
@@ -123,6 +149,8 @@ def _jax_mlp(p: list[Any], x: Any) -> Any:
 
 
 def _jax_lenet(p: list[Any], x: Any) -> Any:
+    import jax
+
     for i in (0, 2):
         x = jax.lax.conv_general_dilated(x, p[i], (1, 1), "SAME",
                                          dimension_numbers=("NHWC", "OIHW", "NHWC")) + p[i + 1]
@@ -131,8 +159,10 @@ def _jax_lenet(p: list[Any], x: Any) -> Any:
     return _jax_mlp(p[4:], x.reshape(x.shape[0], -1))
 
 
-def _jax_step(weights: Weights, x: np.ndarray, y: np.ndarray, model: Callable[..., Any]
-              ) -> Callable[[], Any]:
+def _jax_step(data: Callable[[], Data], model: Callable[..., Any]) -> Call:
+    import jax
+
+    weights, x, y = data()
     np_ = jax.numpy
     state: dict[str, Any] = {"p": [np_.asarray(w) for w in weights], "t": np_.zeros(())}
     state["m"] = state["v"] = [np_.zeros(w.shape) for w in weights]
@@ -158,17 +188,3 @@ def _jax_step(weights: Weights, x: np.ndarray, y: np.ndarray, model: Callable[..
         return float(loss)
 
     return call
-
-
-def _workload(name: str, weights: Weights, x: np.ndarray, y: np.ndarray,
-              ours: Callable[..., Any], torchs: Callable[..., Any], jaxs: Callable[..., Any]
-              ) -> Workload:
-    calls = {"lamina": _lamina_step(weights, x, y, ours)}
-    if torch is not None:
-        calls["torch"] = _torch_step(weights, x, y, torchs, False)
-        calls["torch.compile"] = _torch_step(weights, x, y, torchs, True)
-    if jax is not None:
-        calls["jax"] = _jax_step(weights, x, y, jaxs)
-    first = {k: (lambda call=call: np.array([call() for _ in range(3)]))
-             for k, call in calls.items()}
-    return Workload("training", name, calls, target=1.0, results=first)

@@ -1,6 +1,6 @@
 """Contraction kernels against PyTorch: matrix products, convolutions and their gradients.
 
-    python -m benchmarks.kernels.contraction [matmul conv weight data deep ...] [--threads 2]
+    python -m benchmarks.contraction_kernels [matmul conv weight data deep ...] [--threads 2]
 
 Ours include all copies into panels, the padding of inputs and the sum of split sums, as the
 scheduler would launch them, one launch table each. PyTorch's convolutions are timed in both of its
