@@ -16,13 +16,14 @@ Shape = tuple[Dim, ...]
 
 
 class Var:
-    """A variable. Loop indices carry the size they stay below; sizes carry None."""
+    """A variable: a loop index, which stays below `size`, or a size, which is often `typical`."""
 
-    __slots__ = ("name", "size")
+    __slots__ = ("name", "size", "typical")
 
-    def __init__(self, name: str, size: Dim | None = None) -> None:
+    def __init__(self, name: str, size: Dim | None = None, typical: int | None = None) -> None:
         self.name = name
         self.size = size
+        self.typical = typical
 
     def __repr__(self) -> str:
         return self.name
@@ -153,9 +154,9 @@ def _join_quotients(terms: dict[Monomial, int]) -> Dim | None:
     return None
 
 
-def variable(name: str, size: Dim | None = None) -> Sym:
-    """A new variable: a size, or with `size` a loop index below it."""
-    return Sym({(Var(name, size),): 1})
+def variable(name: str, size: Dim | None = None, typical: int | None = None) -> Sym:
+    """A new variable: a size, which is often `typical`, or with `size` a loop index below it."""
+    return Sym({(Var(name, size, typical),): 1})
 
 
 def as_var(x: Dim) -> Var | None:

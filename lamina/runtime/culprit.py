@@ -52,7 +52,7 @@ def _value(node: Node, arrays: Mapping[Node, Any], leaves: Mapping[Node, Buffer]
     return widened(leaves[node].array(shape, node.dtype.storage), node.dtype)
 
 
-def hollow(order: Sequence[Node]) -> list[Node]:
+def hollow(order: Sequence[Node], roots: Sequence[Node]) -> tuple[list[Node], list[Node]]:
     """The graph without the values of its leaves, for a program that outlives them."""
     new: dict[Node, Node] = {}
     for node in order:
@@ -63,4 +63,4 @@ def hollow(order: Sequence[Node]) -> list[Node]:
             copy = Node(node.op, inputs, node.attrs, node.shape, node.dtype)
         copy.where = node.where
         new[node] = copy
-    return list(new.values())
+    return list(new.values()), [new[r] for r in roots]

@@ -7,8 +7,6 @@ program; new sizes bind it again; only a new structure is compiled.
 
 from __future__ import annotations
 
-import sys
-import threading
 import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,25 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lamina.config import settings
-from lamina.dtypes import DType
-from lamina.errors import CompileError, DeviceError, IndexingError
+from lamina.errors import DeviceError, IndexingError
 from lamina.graph.node import BUFFER, Node, is_leaf, topological
-from lamina.runtime import instance
 from lamina.runtime.buffers import Buffer, from_array
 from lamina.runtime.culprit import outside
+from lamina.runtime.families import prepare
 from lamina.runtime.interpret import interpret
-from lamina.runtime.recompile import reasons
 
 if TYPE_CHECKING:
-    from lamina.runtime.program import Bound, Program
-
-KEPT = 4096  # bound programs that are remembered
-
-_bound: dict[Any, Bound] = {}
-_families: dict[Any, list[tuple[instance.Template, Program]]] = {}
-_general: dict[Any, list[tuple[instance.Template, Program]]] = {}  # by structure; 1 is any size
-_samples: dict[Any, list[tuple[Any, ...]]] = {}
-_lock = threading.RLock()
+    from lamina.runtime.program import Bound
 
 Journal = dict[int, tuple[weakref.ref[Any], Any]]
 pending: dict[int, weakref.ref[Any]] = {}  # tensors whose value is not known yet, by id
@@ -143,63 +131,6 @@ def array_of(node: Node) -> np.ndarray:
 _NOTHING = Buffer(8)
 
 
-def prepare(order: Sequence[Node], roots: Sequence[Node]) -> Bound:
-    """The bound program of a graph: remembered, bound anew, or compiled."""
-    key = instance.exact_key(order, roots)
-    bound = _bound.get(key)
-    if bound is None:
-        with _lock:
-            bound = _bind(order, roots)
-            if len(_bound) >= KEPT:
-                _bound.pop(next(iter(_bound)))
-            _bound[key] = bound
-    return bound
-
-
-def _bind(order: Sequence[Node], roots: Sequence[Node]) -> Bound:
-    structure, fills = instance.abstract(order, roots)
-    family = _families.setdefault(structure, [])
-    for template, program in family:
-        values = template.match(fills)
-        if values is not None:
-            return program.bind(values)
-    wide_structure, wide_fills = instance.abstract(order, roots, ones=True)
-    for template, program in _general.get(wide_structure, ()):  # made for any size, so for 1
-        values = template.match(instance.without_ones(wide_fills))
-        if values is not None:
-            return program.bind(values)
-    samples = _samples.setdefault(structure, [])
-    samples.append(fills)
-    template = instance.Template(samples[-1:] if len(samples) == 1 else samples)
-    if settings.debug >= 1 and family:
-        why = reasons(order, samples[-2], fills)
-        print(f"[lamina] recompiling, from now on for any such value: {why}", file=sys.stderr)
-    program = _compile(order, roots, template)
-    family.insert(0, (template, program))
-    if template.variables:
-        _general.setdefault(wide_structure, []).insert(0, (template.wider(wide_fills), program))
-    values = template.match(fills)
-    if values is None:
-        raise CompileError("template", rule="a template matches the graph that it was made from")
-    return program.bind(values)
-
-
-def _compile(order: Sequence[Node], roots: Sequence[Node], template: instance.Template) -> Program:
-    copies, literals = instance.symbolic(order, template)
-    number = {id(n): i for i, n in enumerate(order)}
-    leaves = [c for n, c in zip(order, copies, strict=True) if is_leaf(n)] + list(literals)
-    results = [copies[number[id(r)]] for r in roots]
-    program: Program = _compiler().Program(results, leaves, literals)
-    return program
-
-
-def _compiler() -> Any:
-    """The compiler, loaded with the first program: importing Lamina stays fast."""
-    from lamina.runtime import program
-
-    return program
-
-
 def explain(roots: Sequence[Node]) -> str:
     """What would be done to compute the roots, as text."""
     from lamina.runtime import explain
@@ -212,15 +143,3 @@ def _checker() -> Any:
     from lamina.runtime import check
 
     return check
-
-
-def forget_programs() -> None:
-    """Drop all programs (the kernels' code stays cached)."""
-    with _lock:
-        _bound.clear()
-        _families.clear()
-        _general.clear()
-        _samples.clear()
-
-
-__all__ = ["evaluate", "run", "settle", "compute", "prepare", "pending", "array_of", "DType"]

@@ -9,13 +9,13 @@ A size that was seen with two values becomes a variable; sizes that always went 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from lamina.dtypes import DType
 from lamina.graph.node import BUFFER, CONST, Node, is_leaf, leaf
 from lamina.graph.subgraph import Graph
-from lamina.shapes import Sym, Var, as_var, variable
+from lamina.shapes import Sym, Var, as_var, variable, variables
 
 HOLE = "?"
 ONE = object()  # what fills the hole of an axis of size 1, where these are holes too
@@ -98,7 +98,7 @@ class Template:
                 continue
             key = tuple((type(x), x) for x in column)
             if key not in known:
-                known[key] = variable(f"s{len(known)}")
+                known[key] = variable(f"s{len(known)}", typical=_typical(column))
                 self.variables.append(known[key])
             self.fills.append(known[key])
 
@@ -113,6 +113,21 @@ class Template:
         new.variables = self.variables
         return new
 
+    def narrower(self, fills: tuple[Any, ...]) -> Template:
+        """The reverse of `wider`: this template for graphs whose axes of size 1 are no holes."""
+        new = Template([])
+        new.fills = [mine for mine, x in zip(self.fills, fills, strict=True) if x is not ONE]
+        new.variables = self.variables
+        return new
+
+    def fixed(self, values: Mapping[Var, Any], sizes: Set[Var]) -> Template:
+        """This template with constants for some of its variables."""
+        new = Template([])
+        new.fills = [values[var] if isinstance(fill, Sym) and (var := as_var(fill)) in sizes
+                     else fill for fill in self.fills]
+        new.variables = [v for v in self.variables if as_var(v) not in sizes]
+        return new
+
     def match(self, fills: tuple[Any, ...]) -> dict[Var, Any] | None:
         """The variables' values in another graph of the structure, if it fits."""
         values: dict[Var, Any] = {}
@@ -124,6 +139,16 @@ class Template:
             elif not _same(mine, theirs):
                 return None
         return values
+
+
+def _typical(column: Sequence[Any]) -> int | None:
+    """What kernels for any size are made to be fast at: the largest that was seen."""
+    return max(column) if all(type(x) is int for x in column) else None
+
+
+def size_variables(nodes: Sequence[Node]) -> frozenset[Var]:
+    """Variables that are the size of an axis; others are numbers, or where a slice starts."""
+    return frozenset(variables(tuple(n.shape for n in nodes)))
 
 
 def _same(x: Any, y: Any) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import partial
 from typing import Any
 
@@ -28,13 +28,22 @@ from lamina.schedule.plan import checked_after, make_plan
 from lamina.schedule.steps import Plan, Step
 from lamina.shapes import Var
 
+HOT_RUNS = 16  # with the same sizes, and this share of all runs, pay for a compilation
+HOT_SHARE = 1 / 8
+
 
 class Program:
-    """Kernels for one graph structure. `leaves` are read in the order given to `run`."""
+    """Kernels for one graph structure. `leaves` are read in the order given to `run`.
+
+    sizes: the variables in the shapes of the graph.
+    """
 
     def __init__(self, roots: Sequence[Node], leaves: Sequence[Node],
-                 literals: Mapping[Node, Var]) -> None:
+                 literals: Mapping[Node, Var], sizes: Set[Var] = frozenset()) -> None:
         self.target = host_target()
+        self.sizes = sizes
+        self.runs = 0
+        self.uses: dict[tuple[int, ...], Uses] = {}
         self.leaves = list(leaves)
         self.literals = dict(literals)
         started, before = time.perf_counter(), counts.compiled
@@ -50,6 +59,20 @@ class Program:
     def bind(self, values: Mapping[Var, Any]) -> Bound:
         """The program for concrete sizes."""
         return Bound(self, values)
+
+
+class Uses:
+    """How often a program ran with certain sizes."""
+
+    __slots__ = ("program", "runs", "settled")
+
+    def __init__(self, program: Program, settled: bool) -> None:
+        self.program, self.runs, self.settled = program, 0, settled
+
+    def hot(self) -> bool:
+        """Whether a program with these sizes as constants is worth its compilation."""
+        return (not self.settled and self.runs >= HOT_RUNS
+                and self.runs >= HOT_SHARE * self.program.runs)
 
 
 class Bound:
@@ -83,6 +106,8 @@ class Bound:
         self._no_donations: list[int | None] = [None] * len(outputs)
         self.donations = _donations(plan, leaf_slot, {n: i for i, n in enumerate(outputs)})
         self.peak_bytes = self.arena_bytes + sum(self.out_sizes)
+        sizes = tuple(values[v] for v in program.sizes)
+        self.uses = program.uses.setdefault(sizes, Uses(program, settled=not sizes))
 
     def run(self, leaves: Sequence[Buffer], donated: Sequence[int | None] | None = None
             ) -> list[Buffer]:
@@ -90,6 +115,8 @@ class Bound:
 
         donated: for each output the leaf whose memory it takes over, or None.
         """
+        self.uses.runs += 1
+        self.program.runs += 1
         outputs = [Buffer(n) if d is None else leaves[d]
                    for n, d in zip(self.out_sizes, donated or self._no_donations, strict=True)]
         arena = Buffer(self.arena_bytes) if self.arena_bytes else None

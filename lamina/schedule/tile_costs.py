@@ -39,6 +39,7 @@ MEMORY_CYCLES = 2.5  # per element packed from beyond the caches
 FAR_ROWS = 1.2  # rows of a horizontal sum that do not stay in the first-level cache
 CONFLICT = 2.5  # loads of rows that evict each other
 
+GUESS = 192  # what a run-time size is taken to be when nobody says better
 MAX_ROWS = 32
 MAX_COLUMNS = 8  # beyond 4 only with a row or two
 
@@ -80,12 +81,11 @@ class Reads:
 
 
 class Model:
-    """A contraction with its sizes as plain numbers; `guess` stands in for run-time sizes."""
+    """A contraction with its sizes as plain numbers; run-time sizes are at their typical value."""
 
-    def __init__(self, contraction: Contraction, target: Target, guess: int) -> None:
+    def __init__(self, contraction: Contraction, target: Target) -> None:
         self.c = contraction
         self.target = target
-        self.guess = guess
         self.lanes = target.lanes(contraction.acc.itemsize)
         self.vector_bytes = self.lanes * contraction.acc.itemsize
         self.sizes = {name: max(1, self.number(size))  # of nothing, the cost of one
@@ -102,7 +102,7 @@ class Model:
         """A size as an int, guessed if need be."""
         if isinstance(size, int):
             return size
-        return evaluate(size, dict.fromkeys(variables(size), self.guess))
+        return evaluate(size, {v: v.typical or GUESS for v in variables(size)})
 
     def known(self, var: str) -> bool:
         """Whether the size of a variable is a constant."""

@@ -38,7 +38,6 @@ from lamina.schedule.tile_tasks import (
 from lamina.shapes import Dim
 from lamina.targets import Target
 
-GUESS = 192  # what a run-time size is taken to be when nobody says better
 REUSE = 8  # register tiles that read a panel before its copy pays
 COPY_SHARE = 0.04  # of all cycles, that an optional copy may take
 SPLIT_TURNS = 1024  # turns of the reduce loops in a part of a split sum, at least
@@ -49,8 +48,8 @@ UNROLL_FMAS = 32  # multiply-adds in its body, at most: large tiles gain nothing
 TAILS = (4, 1)  # rows of the tiles that follow where the number of rows is a run-time one
 
 
-def choose(contraction: Contraction, target: Target, guess: int = GUESS) -> Tile:
-    """The tile for a contraction on a target; `guess` stands in for run-time sizes.
+def choose(contraction: Contraction, target: Target) -> Tile:
+    """The tile for a contraction on a target, fast at the typical values of run-time sizes.
 
     >>> from lamina import dtypes
     >>> from lamina.schedule.contraction import matmul
@@ -59,12 +58,12 @@ def choose(contraction: Contraction, target: Target, guess: int = GUESS) -> Tile
     >>> choose(c, TARGETS["avx512"]).vector
     'n'
     """
-    return _choose(contraction, target, guess)
+    return _choose(contraction, target)
 
 
 @lru_cache(maxsize=4096)
-def _choose(contraction: Contraction, target: Target, guess: int) -> Tile:
-    model = Model(contraction, target, guess)
+def _choose(contraction: Contraction, target: Target) -> Tile:
+    model = Model(contraction, target)
     best = min(candidates(model), key=lambda c: c.cycles)
     order = _reduce_order(model, best)
     copied = (*best.packs, *(o.name for o in model.operands if _pays(model, best, o)))
@@ -154,7 +153,7 @@ def _slides(operand: Reads, tile: Tile, turn: Dim) -> bool:
 
 
 # -- sums in parts ------------------------------------------------------------------------------
-def split(contraction: Contraction, target: Target, guess: int = GUESS) -> Contraction | None:
+def split(contraction: Contraction, target: Target) -> Contraction | None:
     """The same sums in parts; None where one pass is better.
 
     Parts pay where there are too few outputs to keep all threads busy, and where operands from
@@ -164,8 +163,8 @@ def split(contraction: Contraction, target: Target, guess: int = GUESS) -> Contr
     kernel, where the epilogue then belongs. How many there are depends on sizes only, so bits do
     not depend on the number of threads.
     """
-    model = Model(contraction, target, guess)
-    tile = choose(contraction, target, guess)
+    model = Model(contraction, target)
+    tile = choose(contraction, target)
     wanted = _wanted_parts(model, tile)
     if wanted < MIN_PARTS:
         return None

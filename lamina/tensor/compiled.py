@@ -28,8 +28,8 @@ from lamina.tensor.array import Tensor, Trace, traces
 class _Recording:
     """One trace: how to fill the program's leaves and what to do with its results."""
 
-    order: list[Node]  # after the first call without values, for errors
-    roots: list[Node]  # dropped after the first call
+    order: list[Node]  # after the first call without values
+    roots: list[Node]
     kinds: list[tuple[Any, Any]]  # shape and dtype of each root
     sources: list[Any]  # for each leaf: the number of an argument, a tensor, or a node
     structure: Any
@@ -141,10 +141,10 @@ def _source(node: Node, numbers: dict[int, int]) -> Any:
 
 
 def _replay(recording: _Recording, tensors: Sequence[Tensor]) -> Any:
-    if recording.bound is None:
+    if recording.bound is None or recording.bound.uses.hot():
         recording.bound = execute.prepare(recording.order, recording.roots)
         recording.takers = _takers(recording)
-        recording.order, recording.roots = hollow(recording.order), []
+        recording.order, recording.roots = hollow(recording.order, recording.roots)
     buffers = []
     for source in recording.sources:
         node = (tensors[source].node if type(source) is int

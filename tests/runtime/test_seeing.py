@@ -12,14 +12,14 @@ from lamina.errors import CompileError, ConfigError, NumericError
 from lamina.graph.node import Node
 from lamina.graph.verify import verify
 from lamina.ops.table import TABLE
-from lamina.runtime import execute
+from lamina.runtime import families
 
 
 @pytest.fixture(autouse=True)
 def fresh():
-    execute.forget_programs()
+    families.forget_programs()
     yield
-    execute.forget_programs()
+    families.forget_programs()
 
 
 def layer(rows):

@@ -8,7 +8,7 @@ from lamina import functional as F
 from lamina import nn
 from lamina.codegen.cache import counts
 from lamina.config import override
-from lamina.runtime import execute
+from lamina.runtime import families
 
 ULPS = {"rtol": 2e-5, "atol": 2e-6}  # sums of up to 64 in float32, in another order
 
@@ -37,7 +37,7 @@ def test_500_batch_sizes_and_lengths(capsys):
     model = Reader()
     model.eval()
     lm.evaluate(*model.parameters())
-    execute.forget_programs()
+    families.forget_programs()
     before = counts.compiled + counts.disk + counts.memory
     kernels = None
     draws = np.random.default_rng(4)
@@ -55,9 +55,9 @@ def test_500_batch_sizes_and_lengths(capsys):
 
 def both(function, *arrays):
     """The values with kernels made for these sizes, for any size, and the oracle's."""
-    execute.forget_programs()
+    families.forget_programs()
     concrete = function(*map(lm.tensor, arrays))
-    execute.forget_programs()
+    families.forget_programs()
     for copies in (4, 3):  # the second size makes it variable
         function(*[lm.tensor(np.concatenate([a] * copies)) for a in arrays])
     before = counts.compiled + counts.disk
@@ -114,3 +114,32 @@ def test_gradients_at_any_size(rows):
 def test_products_of_nothing(a, b, dtype):
     found = lm.ones(a, dtype=dtype) @ lm.ones(b, dtype=dtype)
     np.testing.assert_array_equal(found.numpy(), np.ones(a, dtype) @ np.ones(b, dtype))
+
+
+def test_sizes_used_again_and_again_get_kernels_of_their_own():
+    families.forget_programs()
+    w = lm.tensor(np.ones((6, 3), np.float32))
+    f = lm.compile(lambda x: (x @ w).relu())
+    programs = []
+    for rows in (5, *[7] * 40, *[9, 5] * 40):
+        x = np.full((rows, 6), 0.5, np.float32)
+        np.testing.assert_array_equal(f(lm.tensor(x)).numpy(), np.full((rows, 3), 3.0))
+        programs.append(families.count())
+    assert programs[:16] == [1] + [2] * 15
+    assert programs[40] == 3  # 5, any size, 7
+    assert programs[-1] == 4  # and 9
+
+
+def test_numbers_that_vary_stay_variable_where_sizes_become_constant():
+    families.forget_programs()
+    for i, rows in enumerate((5, *[7] * 40)):
+        x = lm.ones((rows, 4))
+        assert (x * (0.5 + i)).sum().item() == rows * 4 * (0.5 + i)
+    assert families.count() == 3
+
+
+def test_sizes_that_vary_widely_get_none():
+    families.forget_programs()
+    for i in range(600):
+        assert (lm.ones((2 + i % 40, 4)) * 2).sum().item() == (2 + i % 40) * 8
+    assert families.count() == 2
