@@ -14,7 +14,7 @@ import numpy as np
 from lamina.errors import CompileError, NumericError
 from lamina.graph.node import CONST, Node, is_leaf, leaf
 from lamina.ops.control import SEVERAL
-from lamina.runtime import execute, instance
+from lamina.runtime import execute, families, instance
 from lamina.runtime.buffers import Buffer
 from lamina.runtime.interpret import compute, narrowed, widened
 from lamina.runtime.program import Program
@@ -37,7 +37,7 @@ def checked(order: Sequence[Node], roots: Sequence[Node]) -> list[Buffer]:
 
 def _check_fused(order: Sequence[Node], roots: Sequence[Node], results: Sequence[Buffer]) -> None:
     """The program that would run otherwise, with its fused kernels, gives the same."""
-    bound = execute.prepare(order, roots)
+    bound = families.prepare(order, roots)
     fused = execute.run_bound(bound, [n.value for n in order if is_leaf(n)])
     for root, one, other in zip(roots, results, fused, strict=True):
         shape: Any = root.shape

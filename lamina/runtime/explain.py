@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from lamina.codegen.cache import counts
 from lamina.graph.node import Node, is_leaf, topological
 from lamina.graph.printer import graph_text
-from lamina.runtime import execute
+from lamina.runtime import families
 from lamina.runtime.capacity import readable
 from lamina.runtime.profile import cost_of, size_of
 from lamina.runtime.program import Bound
@@ -26,7 +26,7 @@ def explain(roots: Sequence[Node]) -> str:
         return "computed already: nothing is left to do"
     order = topological(wanted)
     before = counts.compiled, counts.disk
-    bound = execute.prepare(order, wanted)
+    bound = families.prepare(order, wanted)
     compiled, disk = counts.compiled - before[0], counts.disk - before[1]
     kernels = list(bound.program.plan.kernels())
     known = len(kernels) - compiled - disk

@@ -123,8 +123,9 @@ class Template:
     def fixed(self, values: Mapping[Var, Any], sizes: Set[Var]) -> Template:
         """This template with constants for some of its variables."""
         new = Template([])
-        new.fills = [values[var] if isinstance(fill, Sym) and (var := as_var(fill)) in sizes
-                     else fill for fill in self.fills]
+        known: dict[Var | None, Any] = {v: values[v] for v in sizes}
+        new.fills = [known.get(as_var(fill), fill) if isinstance(fill, Sym) else fill
+                     for fill in self.fills]
         new.variables = [v for v in self.variables if as_var(v) not in sizes]
         return new
 

@@ -19,9 +19,11 @@ from lamina import tree
 from lamina.config import settings
 from lamina.errors import GradientError, IndexingError
 from lamina.graph.node import BUFFER, Node, is_leaf, leaf, topological
-from lamina.runtime import execute
+from lamina.runtime import execute, families
 from lamina.runtime.culprit import hollow, outside
 from lamina.tensor.array import Tensor, Trace, traces
+
+KEPT = 4096  # recordings of one function that are remembered
 
 
 @dataclass
@@ -68,7 +70,10 @@ class Compiled:
         key = (structure, tuple(signature))
         recording = self._known.get(key)
         if recording is None:
-            recording = self._known[key] = _record(self._function, leaves, structure)
+            recording = _record(self._function, leaves, structure)
+            if len(self._known) >= KEPT:
+                self._known.pop(next(iter(self._known)))
+            self._known[key] = recording
         return _replay(recording, tensors)
 
 
@@ -142,7 +147,7 @@ def _source(node: Node, numbers: dict[int, int]) -> Any:
 
 def _replay(recording: _Recording, tensors: Sequence[Tensor]) -> Any:
     if recording.bound is None or recording.bound.uses.hot():
-        recording.bound = execute.prepare(recording.order, recording.roots)
+        recording.bound = families.prepare(recording.order, recording.roots)
         recording.takers = _takers(recording)
         recording.order, recording.roots = hollow(recording.order, recording.roots)
     buffers = []

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 import lamina as lm
 from lamina.graph.node import topological
-from lamina.runtime import execute
+from lamina.runtime import families
 from lamina.schedule.memory import ALIGNMENT, Lifetime, place
 
 LIVES = st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 20), st.integers(0, 6)),
@@ -38,6 +38,6 @@ def test_the_peak_is_known_before_the_run():
     y = x
     for _ in range(6):
         y = y @ x
-    bound = execute.prepare(topological([y.node]), [y.node])
+    bound = families.prepare(topological([y.node]), [y.node])
     assert bound.arena_bytes <= 3 * 64 * 64 * 4  # two products, and x packed
     assert bound.peak_bytes == bound.arena_bytes + 64 * 64 * 4
