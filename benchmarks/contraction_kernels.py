@@ -22,7 +22,8 @@ from lamina.codegen.host import native_target
 from lamina.codegen.load import load
 from lamina.codegen.printer import print_kernel
 from lamina.config import settings
-from lamina.kernel.loops import Builder, Kernel, Value
+from lamina.kernel.builder import Builder
+from lamina.kernel.loops import Kernel, Value
 from lamina.kernel.pack import emit_pack
 from lamina.runtime import threads
 from lamina.schedule.contraction import Contraction, Pack, packed

@@ -34,7 +34,7 @@ def print_kernel(kernel: Kernel, target: Target) -> str:
     """LLVM IR of `kernel` for `target`; raises CompileError where the kernel is malformed.
 
     >>> from lamina import dtypes
-    >>> from lamina.kernel.loops import Builder
+    >>> from lamina.kernel.builder import Builder
     >>> from lamina.targets import TARGETS
     >>> b = Builder("double", TARGETS["avx2"])
     >>> x = b.buffer("x", dtypes.float32, written=True)

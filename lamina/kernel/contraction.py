@@ -28,7 +28,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from lamina.kernel.loops import Buffer, Builder, Value
+from lamina.kernel.builder import Builder
+from lamina.kernel.loops import Buffer, Value
 from lamina.kernel.register_tile import Epilogue, Part, RegisterTile, Resolve, Site, Store
 from lamina.schedule.contraction import Contraction, Tile
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lamina.kernel.loops import INDEX, Builder, Value
+from lamina.kernel.builder import Builder
+from lamina.kernel.loops import INDEX, Value
 from lamina.shapes import Dim, Quotient, Var
 
 

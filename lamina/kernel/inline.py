@@ -11,8 +11,9 @@ from typing import Any
 from lamina import dtypes
 from lamina.errors import CompileError
 from lamina.graph.node import CONST, Node, is_leaf
+from lamina.kernel.builder import Builder
 from lamina.kernel.index import Index, Indices
-from lamina.kernel.loops import Buffer, Builder, Value
+from lamina.kernel.loops import Buffer, Value
 from lamina.schedule.spec import broadcast_index, view_index
 from lamina.shapes import (
     Dim,

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from lamina.kernel.loops import Buffer, Builder, Value
+from lamina.kernel.builder import Builder
+from lamina.kernel.loops import Buffer, Value
 from lamina.schedule.contraction import Pack
 from lamina.schedule.panels import MOST_LANES, pack_plan
 from lamina.shapes import Dim

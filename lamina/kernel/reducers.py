@@ -13,7 +13,8 @@ import numpy as np
 from lamina import dtypes
 from lamina.dtypes import DType
 from lamina.graph.node import Node
-from lamina.kernel.loops import INDEX, Builder, Value
+from lamina.kernel.builder import Builder
+from lamina.kernel.loops import INDEX, Value
 
 
 def width(node: Node) -> int:

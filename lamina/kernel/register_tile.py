@@ -13,7 +13,8 @@ from itertools import product
 from math import prod
 
 from lamina.errors import CompileError
-from lamina.kernel.loops import Buffer, Builder, Value
+from lamina.kernel.builder import Builder
+from lamina.kernel.loops import Buffer, Value
 from lamina.schedule.contraction import Access, Contraction, Tile, reduce_loops
 from lamina.shapes import Dim
 

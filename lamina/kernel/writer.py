@@ -12,9 +12,10 @@ from functools import cached_property
 
 from lamina import dtypes
 from lamina.graph.node import Node, topological
+from lamina.kernel.builder import Builder
 from lamina.kernel.index import Index
 from lamina.kernel.inline import Inliner, Position
-from lamina.kernel.loops import Buffer, Builder, Value
+from lamina.kernel.loops import Buffer, Value
 from lamina.schedule.spec import Spec
 from lamina.shapes import Dim, Var, ravel
 from lamina.targets import Target

@@ -9,7 +9,8 @@ import pytest
 
 from lamina import dtypes
 from lamina.dtypes import DType
-from lamina.kernel.loops import Builder, Kernel, Value
+from lamina.kernel.builder import Builder
+from lamina.kernel.loops import Kernel, Value
 from tests.codegen.harness import (
     NATIVE,
     RUN_IDS,

@@ -16,7 +16,8 @@ from lamina.codegen import cache
 from lamina.codegen.folder import Folder, cache_folder
 from lamina.config import override
 from lamina.errors import CompileError
-from lamina.kernel.loops import Builder, Kernel
+from lamina.kernel.builder import Builder
+from lamina.kernel.loops import Kernel
 from tests.codegen.harness import NATIVE
 
 KEY = "ab" * 32

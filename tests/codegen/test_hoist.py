@@ -5,7 +5,8 @@ from __future__ import annotations
 from lamina import dtypes
 from lamina.codegen.hoist import hoist
 from lamina.codegen.verify import verify_kernel
-from lamina.kernel.loops import Builder, Instr, Loop, When
+from lamina.kernel.builder import Builder
+from lamina.kernel.loops import Instr, Loop, When
 from tests.codegen.harness import NATIVE
 
 

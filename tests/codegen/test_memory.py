@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lamina import dtypes
-from lamina.kernel.loops import Builder
+from lamina.kernel.builder import Builder
 from tests.codegen.harness import NATIVE, RUN_IDS, RUNNABLE, run, samples
 
 ALL = pytest.mark.parametrize("d", dtypes.ALL, ids=lambda d: d.name)

@@ -11,7 +11,8 @@ from lamina import dtypes
 from lamina.codegen.compile import compile_text
 from lamina.codegen.printer import print_kernel
 from lamina.dtypes import DType
-from lamina.kernel.loops import Builder, Kernel, Value
+from lamina.kernel.builder import Builder
+from lamina.kernel.loops import Kernel, Value
 from lamina.targets import TARGETS
 from tests.codegen.harness import RUNNABLE, run, samples
 

@@ -12,7 +12,8 @@ from lamina.codegen.compile import compile_text
 from lamina.codegen.printer import print_kernel
 from lamina.codegen.types import MAX_LANES
 from lamina.dtypes import DType
-from lamina.kernel.loops import OPS, Builder, Instr, Kernel, Loop
+from lamina.kernel.builder import Builder
+from lamina.kernel.loops import OPS, Instr, Kernel, Loop
 from lamina.targets import TARGETS, Target
 from tests.codegen.harness import calls_in
 from tests.codegen.test_arithmetic import REGISTER, everything

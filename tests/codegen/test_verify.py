@@ -8,7 +8,8 @@ from lamina import dtypes
 from lamina.codegen.printer import print_kernel
 from lamina.codegen.verify import verify_kernel
 from lamina.errors import CompileError
-from lamina.kernel.loops import Builder, Instr, Kernel, Loop, Value, When
+from lamina.kernel.builder import Builder
+from lamina.kernel.loops import Instr, Kernel, Loop, Value, When
 from tests.codegen.harness import NATIVE
 
 F, INT, B = dtypes.float32, dtypes.int32, dtypes.bool_

@@ -13,8 +13,9 @@ from lamina.codegen.compile import compile_object
 from lamina.codegen.load import load
 from lamina.codegen.printer import print_kernel
 from lamina.dtypes import DType
+from lamina.kernel.builder import Builder
 from lamina.kernel.contraction import emit
-from lamina.kernel.loops import Builder, Kernel, Value
+from lamina.kernel.loops import Kernel, Value
 from lamina.schedule.contraction import Access, Contraction, Pack, Tile, matmul, packed
 from lamina.shapes import Dim, Sym, Var, evaluate, strides_of, variables
 from lamina.targets import Target

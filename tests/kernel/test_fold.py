@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lamina import dtypes
-from lamina.kernel.loops import Builder
+from lamina.kernel.builder import Builder
 from lamina.kernel.register_tile import fold
 from tests.codegen.harness import NATIVE, run
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lamina import dtypes
-from lamina.kernel.loops import Builder
+from lamina.kernel.builder import Builder
 from lamina.kernel.pack import emit_pack, transpose
 from lamina.schedule.contraction import Access, Pack, ceil_div
 from lamina.schedule.panels import pack_tasks

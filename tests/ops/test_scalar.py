@@ -16,7 +16,8 @@ from lamina import dtypes
 from lamina.codegen.compile import compile_text
 from lamina.codegen.printer import print_kernel
 from lamina.dtypes import DType
-from lamina.kernel.loops import Builder, Kernel
+from lamina.kernel.builder import Builder
+from lamina.kernel.loops import Kernel
 from lamina.ops import rows, scalar
 from lamina.ops.elementwise import OPS
 from lamina.targets import TARGETS

@@ -17,7 +17,7 @@ from lamina.codegen.driver import ADVANCE, CALL, COND, FIELDS, LAST, LOOP, SERIA
 from lamina.codegen.host import host_target
 from lamina.config import override
 from lamina.errors import CompileError
-from lamina.kernel.loops import Builder
+from lamina.kernel.builder import Builder
 from lamina.runtime import threads
 
 THREADS = pytest.mark.parametrize("count", [1, 2, 4])
