@@ -11,8 +11,6 @@ from lamina.tensor import Tensor, matmul, reshape, take, where
 from lamina.tensor import dropout as drop
 from lamina.tensor import one_hot as one_hot_of
 
-__all__ = ["dropout", "embedding", "flatten", "linear", "one_hot"]
-
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """`input @ weight.T + bias`.

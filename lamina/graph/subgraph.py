@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lamina.graph.node import BUFFER, CONST, Node, is_leaf, leaf, mode, note, topological
+from lamina.graph.node import CONST, Node, is_leaf, leaf, mode, note, topological
 
 
 class Graph:
@@ -100,6 +100,3 @@ def close(params: Sequence[Node], roots: Sequence[Node], created: dict[int, Node
             new[node] = copy
     results = [resolved(root) for root in roots]
     return Graph([*(new[p] for p in params), *captured.values()], results), list(captured)
-
-
-__all__ = ["BUFFER", "Graph", "close", "parameter"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lamina.kernel.builder import Builder
-from lamina.kernel.loops import INDEX, Value
+from lamina.kernel.loops import Value
 from lamina.shapes import Dim, Quotient, Var
 
 
@@ -108,6 +108,3 @@ class Indices:
         if left.uniform and right.uniform:
             return Index(operation(left.base, right.base))
         return Index(left.base, 0, operation(self.vector(left), self.vector(right)))
-
-
-__all__ = ["INDEX", "Index", "Indices"]

@@ -18,14 +18,12 @@ from lamina.schedule.spec import broadcast_index, view_index
 from lamina.shapes import (
     Dim,
     Sym,
-    Var,
     as_var,
     divide,
     provably_below,
     ravel,
     remainder,
     reshape_index,
-    strides_of,
     variable,
 )
 from lamina.targets import Target
@@ -271,6 +269,3 @@ class Inliner:
         x, *indices = node.inputs
         return self.value(x, self.addressed(x.shape, tuple(indices), node.attrs["axes"],
                                             node.attrs["dims"], index))
-
-
-__all__ = ["Inliner", "Position", "strides_of", "Var"]

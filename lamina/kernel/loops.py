@@ -1,7 +1,7 @@
 """The grammar of the loop language, which kernels are written in.
 
-In: what a `builder.Builder` puts together. Out: a `Kernel` that codegen prints as LLVM
-IR, line by line, and that `str` prints for people.
+In: what a `builder.Builder` puts together. Out: a `Kernel` that codegen prints as LLVM IR,
+line by line, and that `str` prints for people.
 
     kernel := name params body                 k(buffers, integers, lo, hi): chunks lo <= c < hi
     param  := a buffer of one dtype, or a run-time integer

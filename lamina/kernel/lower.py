@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 
-from lamina.errors import CompileError
-from lamina.graph.node import Node, is_leaf, topological
+from lamina.graph.node import Node, topological
 from lamina.kernel import contraction, reducers
 from lamina.kernel.cumulative import CumulativeWriter
 from lamina.kernel.index import Index
@@ -297,5 +296,3 @@ _KINDS: dict[str, type[Writer]] = {
     "scatter": ScatterWriter, "cumulative": CumulativeWriter, "sort": SortWriter,
     "pack": PackWriter,
 }
-
-__all__ = ["lower", "CompileError", "is_leaf"]

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lamina import dtypes
 from lamina.dtypes import DType
 from lamina.graph.node import Node
 from lamina.kernel.builder import Builder
@@ -55,8 +54,6 @@ def step(b: Builder, node: Node, carry: Sequence[Value], x: Value, place: Value,
     better = b.compare(op, x, best)
     if x.dtype.is_float:  # a NaN wins, the first one
         better = b.or_(better, b.and_(b.compare("ne", x, x), b.compare("eq", best, best)))
-        if mask is None:
-            pass
     return [b.select(better, x, best), b.select(better, b.splat(place, x.lanes), index)]
 
 
@@ -85,6 +82,3 @@ def finish(b: Builder, node: Node, carry: Sequence[Value]) -> Value:
         take = b.or_(better, tie)
         best, index = b.select(take, c, a), b.select(take, j, i)
     return b.cast(index, node.dtype.compute)
-
-
-__all__ = ["width", "identity", "start", "step", "finish", "dtypes"]

@@ -15,6 +15,7 @@ import numpy as np
 
 from lamina import dtypes
 from lamina.graph.node import Node, Op, Sample, constant
+from lamina.ops.broadcasting import unbroadcast
 from lamina.ops.contraction import matmul
 from lamina.ops.elementwise import (
     add,
@@ -33,9 +34,10 @@ from lamina.ops.elementwise import (
     where,
 )
 from lamina.ops.indexing import check_range
-from lamina.ops.kinds import COMPOSITE, element_count, first, shape_error
-from lamina.ops.movement import expand, iota, permute, reshape, unbroadcast
+from lamina.ops.kinds import COMPOSITE
+from lamina.ops.movement import expand, iota, permute, reshape
 from lamina.ops.reduction import max_, sum_
+from lamina.ops.rules import element_count, first, shape_error
 from lamina.shapes import Dim
 
 Axes = tuple[int, ...]

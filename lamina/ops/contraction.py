@@ -19,8 +19,9 @@ import numpy as np
 from lamina import dtypes
 from lamina.graph.node import Attrs, Kind, Node, Op, Sample
 from lamina.ops.elementwise import add
-from lamina.ops.kinds import COMPOSITE, first, shape_error
+from lamina.ops.kinds import COMPOSITE
 from lamina.ops.movement import flip, fold, pad, reshape
+from lamina.ops.rules import first, shape_error
 from lamina.shapes import Dim, Shape
 
 Terms = tuple[tuple[int, int], ...]  # (variable, coefficient): the index along one axis

@@ -16,8 +16,9 @@ import numpy as np
 from lamina import dtypes
 from lamina.graph.node import Node, Op, Sample, constant
 from lamina.ops.contraction import Map, contract_over
-from lamina.ops.kinds import COMPOSITE, first, shape_error
+from lamina.ops.kinds import COMPOSITE
 from lamina.ops.movement import concat, expand, flip, pad, permute, reshape, slice_
+from lamina.ops.rules import first, shape_error
 from lamina.shapes import Dim, Shape
 
 Ints = tuple[int, ...]

@@ -15,8 +15,8 @@ import numpy as np
 from lamina import dtypes
 from lamina.graph.node import Node, Op, Sample
 from lamina.ops import rows, scalar
-from lamina.ops.kinds import ELEMENTWISE, boolean, last, named
-from lamina.ops.movement import unbroadcast
+from lamina.ops.broadcasting import unbroadcast
+from lamina.ops.kinds import ELEMENTWISE
 from lamina.ops.rows import (
     BITS,
     NUMBERS,
@@ -30,6 +30,7 @@ from lamina.ops.rows import (
     unary,
     wide,
 )
+from lamina.ops.rules import boolean, last, named
 
 DISCRETE = BITS
 

@@ -18,8 +18,9 @@ from lamina.dtypes import DType
 from lamina.errors import IndexingError
 from lamina.graph.node import Attrs, Kind, Node, Op, Sample, constant
 from lamina.ops.elementwise import add, cast, equal, less, where
-from lamina.ops.kinds import ELEMENTWISE, first, shape_error
+from lamina.ops.kinds import ELEMENTWISE
 from lamina.ops.movement import expand, iota, reshape
+from lamina.ops.rules import first, shape_error
 from lamina.shapes import Dim, Shape, product
 
 Tuple = tuple[int, ...]

@@ -10,15 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina.errors import ShapeError
-from lamina.graph.node import LEAF, Attrs, Kind, Node, Op, leaf
-from lamina.ops.broadcasting import REDUCTION, lift
+from lamina.graph.node import Attrs, Kind, Node, Op, leaf
+from lamina.ops.broadcasting import lift
 from lamina.ops.rules import (
     boolean,
     broadcast_shapes,
     describe,
-    element_count,
     first,
-    last,
     named,
     shape_error,
 )
@@ -79,7 +77,4 @@ def _built_shape(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
 
 COMPOSITE = Kind("composite", "the operands fit the formula", _body_shape)
 
-__all__ = [
-    "LEAF", "ELEMENTWISE", "REDUCTION", "CUMULATIVE", "SORT", "COMPOSITE", "boolean", "first",
-    "last", "named", "describe", "shape_error", "broadcast_shapes", "element_count", "lift",
-]
+__all__ = ["ELEMENTWISE", "CUMULATIVE", "SORT", "COMPOSITE", "boolean", "first", "named"]

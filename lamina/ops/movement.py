@@ -15,21 +15,9 @@ import numpy as np
 from lamina import dtypes
 from lamina.dtypes import DType
 from lamina.graph.node import Attrs, Kind, Node, Op, Sample
-from lamina.ops.broadcasting import (
-    ViewMap as ViewMap,
-)
-from lamina.ops.broadcasting import (
-    expand as expand,
-)
-from lamina.ops.broadcasting import (
-    reshape as reshape,
-)
-from lamina.ops.broadcasting import (
-    sum_,
-)
-from lamina.ops.broadcasting import (
-    unbroadcast as unbroadcast,
-)
+from lamina.ops.broadcasting import ViewMap, sum_
+from lamina.ops.broadcasting import expand as expand
+from lamina.ops.broadcasting import reshape as reshape
 from lamina.ops.rules import first, shape_error
 from lamina.shapes import Dim, Shape
 

@@ -16,8 +16,9 @@ from lamina.graph.node import Node, Op, Sample, constant
 from lamina.ops import scalar
 from lamina.ops.elementwise import cast, divide, equal, multiply, where
 from lamina.ops.indexing import scatter_add, take_along_axis
-from lamina.ops.kinds import COMPOSITE, CUMULATIVE, SORT, first
+from lamina.ops.kinds import COMPOSITE, CUMULATIVE, SORT
 from lamina.ops.movement import flip, iota, narrow
+from lamina.ops.rules import first
 from lamina.shapes import Dim
 
 NUMBERS = (*dtypes.INTEGERS, *dtypes.FLOATS)

@@ -16,9 +16,10 @@ from lamina.dtypes import DType
 from lamina.graph.node import Node, Op, Sample, constant
 from lamina.ops.convolution import Ints, Pairs, margins
 from lamina.ops.elementwise import divide, equal, where
-from lamina.ops.kinds import COMPOSITE, first, shape_error
+from lamina.ops.kinds import COMPOSITE
 from lamina.ops.movement import fold, iota, permute, reshape, windows
 from lamina.ops.reduction import argmax, max_, sum_
+from lamina.ops.rules import first, shape_error
 
 
 def lowest(dtype: DType) -> float:

@@ -31,9 +31,10 @@ from lamina.ops.elementwise import (
     threefry,
     where,
 )
-from lamina.ops.kinds import COMPOSITE, boolean, first, named, shape_error
+from lamina.ops.kinds import COMPOSITE
 from lamina.ops.movement import expand, iota, narrow, reshape
 from lamina.ops.ordering import argsort
+from lamina.ops.rules import boolean, first, named, shape_error
 from lamina.shapes import Dim, Shape, product
 
 WORD = 1 << 32

@@ -17,9 +17,10 @@ from lamina import dtypes
 from lamina.dtypes import DType
 from lamina.graph.node import Attrs, Kind, Node, Op, Sample, constant
 from lamina.ops import scalar
+from lamina.ops.broadcasting import REDUCTION
 from lamina.ops.broadcasting import sum_ as sum_
 from lamina.ops.elementwise import cast, divide, equal, multiply, where
-from lamina.ops.kinds import REDUCTION, boolean, first, shape_error
+from lamina.ops.rules import boolean, first, shape_error
 from lamina.shapes import Shape
 
 NUMBERS = (*dtypes.INTEGERS, *dtypes.FLOATS)

@@ -16,8 +16,9 @@ import numpy as np
 from lamina import dtypes
 from lamina.dtypes import DType
 from lamina.graph.node import Node, Op, Sample
-from lamina.ops.kinds import ELEMENTWISE, boolean, first
-from lamina.ops.movement import unbroadcast
+from lamina.ops.broadcasting import unbroadcast
+from lamina.ops.kinds import ELEMENTWISE
+from lamina.ops.rules import boolean, first
 from lamina.ops.scalar import numbers
 
 NUMBERS = (*dtypes.INTEGERS, *dtypes.FLOATS)

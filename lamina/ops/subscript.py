@@ -17,8 +17,8 @@ from lamina.errors import IndexingError
 from lamina.graph.node import Node, constant
 from lamina.ops.elementwise import add, multiply
 from lamina.ops.indexing import gather, scatter, wrapped
-from lamina.ops.kinds import shape_error
 from lamina.ops.movement import expand, iota, reshape, slice_
+from lamina.ops.rules import shape_error
 from lamina.shapes import Dim, Shape
 
 Key = Any

@@ -19,7 +19,7 @@ from lamina import dtypes
 from lamina.config import settings
 from lamina.dtypes import DType, as_dtype
 from lamina.errors import ArgumentError, DTypeError, GradientError, ShapeError
-from lamina.graph.node import Node, is_leaf, leaf, topological, tracking
+from lamina.graph.node import Node, leaf, topological, tracking
 from lamina.ops.movement import view
 from lamina.runtime import execute
 from lamina.runtime.buffers import from_array
@@ -384,6 +384,3 @@ def evaluate(*tensors: Tensor | Sequence[Tensor]) -> None:
     for t in tensors:
         nodes.extend([t.node] if isinstance(t, Tensor) else [x.node for x in t])
     execute.evaluate(nodes)
-
-
-__all__ = ["Tensor", "Trace", "tensor", "evaluate", "detached", "traces", "is_leaf"]

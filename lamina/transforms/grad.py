@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina.errors import GradientError
-from lamina.graph.node import Node, constant, is_leaf, leaf, topological, tracking
+from lamina.graph.node import Node, constant, leaf, topological, tracking
 from lamina.ops.control import SEVERAL
 from lamina.ops.elementwise import add
 from lamina.ops.movement import expand
@@ -103,6 +103,3 @@ def push(roots: Sequence[Node], wrt: Sequence[Node], tangents: Sequence[Node]) -
                     total = part if total is None else add(total, part)
         result.append(total if total is not None else filled(0.0, root))
     return result
-
-
-__all__ = ["filled", "gradients", "pull", "pull_all", "push", "through_body", "is_leaf"]

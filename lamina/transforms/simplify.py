@@ -14,9 +14,9 @@ import numpy as np
 from lamina import dtypes
 from lamina.graph.node import CONST, Node, constant, is_leaf, topological
 from lamina.graph.rewrite import Rule, replace_inputs, rewrite
-from lamina.ops.movement import ViewMap, reshape, view
+from lamina.ops.broadcasting import ViewMap
+from lamina.ops.movement import reshape, view
 from lamina.ops.table import TABLE
-from lamina.shapes import product
 
 _VIEWS = ("permute", "expand", "slice", "windows")
 
@@ -269,6 +269,3 @@ def simplify(roots: Sequence[Node]) -> list[Node]:
     roots = rewrite(roots, STABILITY)
     roots = rewrite(roots, OPENING + ALGEBRA)
     return share(roots)
-
-
-__all__ = ["ALGEBRA", "OPENING", "STABILITY", "simplify", "share", "product"]
