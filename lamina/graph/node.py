@@ -112,6 +112,11 @@ class Node:
         """Number of axes."""
         return len(self.shape)
 
+    @property
+    def drops_history(self) -> bool:
+        """Whether no gradient needs its inputs once its value is known."""
+        return self.consumed or not self.tracked or self.variable
+
     def __repr__(self) -> str:
         return f"{self.op.name}:{self.dtype.name}{list(self.shape)}"
 

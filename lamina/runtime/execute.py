@@ -8,6 +8,7 @@ program; new sizes bind it again; only a new structure is compiled.
 from __future__ import annotations
 
 import weakref
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from lamina.runtime.buffers import Buffer, from_array
 from lamina.runtime.culprit import outside
 from lamina.runtime.families import prepare
 from lamina.runtime.interpret import interpret
+from lamina.runtime.takeover import Takeover
 
 if TYPE_CHECKING:
     from lamina.runtime.program import Bound
@@ -88,7 +90,7 @@ def run(roots: list[Node]) -> None:
 def settle(node: Node, value: Buffer) -> None:
     """Store a value; history that no gradient needs any more is dropped."""
     node.value = value
-    if node.consumed or not node.tracked or node.variable:
+    if node.drops_history:
         node.inputs = ()
         node.op = BUFFER
         node.attrs = {}
@@ -103,9 +105,20 @@ def compute(order: Sequence[Node], roots: Sequence[Node]) -> list[Buffer]:
     bound = prepare(order, roots)
     leaves = [n.value for n in order if is_leaf(n)]
     try:
-        return run_bound(bound, leaves)
+        return run_bound(bound, leaves, _takers(bound, order, roots, leaves))
     except IndexingError:
         raise outside(order, leaves) from None
+
+
+def _takers(bound: Bound, order: Sequence[Node], roots: Sequence[Node], leaves: list[Buffer]
+            ) -> list[int | None] | None:
+    """The leaf whose memory each output takes over."""
+    if not bound.donations:
+        return None
+    if bound.takeover is None:
+        bound.takeover = Takeover(bound, order, roots)
+    old = Counter(id(node) for _, node in assigned.values())
+    return bound.takeover.takers(order, roots, leaves, old)
 
 
 def run_bound(bound: Bound, leaves: list[Buffer], donated: Sequence[int | None] | None = None

@@ -24,6 +24,7 @@ from lamina.runtime.buffers import Buffer
 from lamina.runtime.host_call import raise_pending
 from lamina.runtime.profile import report
 from lamina.runtime.table import FIRST, Layout, Tables
+from lamina.runtime.takeover import Takeover
 from lamina.schedule.plan import checked_after, make_plan
 from lamina.schedule.steps import Plan, Step
 from lamina.shapes import Var
@@ -105,6 +106,7 @@ class Bound:
         self._pointers = ctypes.c_int64 * self.slots
         self._no_donations: list[int | None] = [None] * len(outputs)
         self.donations = _donations(plan, leaf_slot, {n: i for i, n in enumerate(outputs)})
+        self.takeover: Takeover | None = None  # made by who runs graphs with tensors around them
         self.peak_bytes = self.arena_bytes + sum(self.out_sizes)
         sizes = tuple(values[v] for v in program.sizes)
         self.uses = program.uses.setdefault(sizes, Uses(program, settled=not sizes))
