@@ -32,13 +32,14 @@ class Takeover:
     """What is the same for all graphs that a bound program serves."""
 
     def __init__(self, bound: Bound, order: Sequence[Node], roots: Sequence[Node]) -> None:
-        self.donations = bound.donations
         self.outputs = len(bound.out_sizes)
         edges = Counter(id(x) for n in order if not is_leaf(n) for x in n.inputs)
         held = {id(r) for r in roots}  # by tensors, but these let go of what they are made from
         self.inner = [i for i, n in enumerate(order) if not is_leaf(n)]
         self.explained = [sys.maxsize if id(n) in held else ALONE + edges[id(n)] for n in order]
         self.place = [i for i, n in enumerate(order) if is_leaf(n)]
+        self.donations = {output: leaf for output, leaf in bound.donations.items()
+                          if leaf < len(self.place)}  # those after it are the program's numbers
 
     def takers(self, order: Sequence[Node], roots: Sequence[Node], buffers: Sequence[Buffer],
                remembered: Mapping[int, int]) -> list[int | None]:
