@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from lamina.errors import CompileError
+
 Dim: TypeAlias = "int | Sym"
 Shape = tuple[Dim, ...]
 
@@ -24,6 +26,14 @@ class Var:
         self.name = name
         self.size = size
         self.typical = typical
+
+    @property
+    def extent(self) -> Dim:
+        """How often a loop over it runs; raises CompileError for what is no loop index."""
+        if self.size is None:
+            raise CompileError("shapes", operands=[("variable", self.name)],
+                               rule="a loop index has a size to stay below")
+        return self.size
 
     def __repr__(self) -> str:
         return self.name
@@ -166,6 +176,14 @@ def as_var(x: Dim) -> Var | None:
         if factor == 1 and len(monomial) == 1 and isinstance(monomial[0], Var):
             return monomial[0]
     return None
+
+
+def the_var(x: Dim) -> Var:
+    """The variable that `x` consists of; raises CompileError where it is anything else."""
+    var = as_var(x)
+    if var is None:
+        raise CompileError("shapes", operands=[("x", repr(x))], rule="a single variable")
+    return var
 
 
 def product(dims: Iterable[Dim]) -> Dim:

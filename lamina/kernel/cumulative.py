@@ -10,9 +10,9 @@ from __future__ import annotations
 from lamina.graph.node import Node
 from lamina.kernel import reducers
 from lamina.kernel.loops import Value
-from lamina.kernel.writer import Writer
+from lamina.kernel.writer import Writer, whole
 from lamina.schedule.fuse import reduce_kind
-from lamina.schedule.spec import COLUMNS
+from lamina.schedule.spec import COLUMNS, ceil_div
 from lamina.shapes import Var
 
 
@@ -31,25 +31,25 @@ class CumulativeWriter(Writer):
 
     def _columns(self, node: Node, chunk: Value, kept: tuple[Var, ...]) -> None:
         *outer, inner = kept
-        size = self.size(inner.size)
-        count = self.size((inner.size + (COLUMNS - 1)) // COLUMNS)  # type: ignore[operator]
+        size = self.size(inner.extent)
+        count = self.size(ceil_div(inner.extent, COLUMNS))
         self.unpack(self.b.div(chunk, count), outer)
         first = self.b.rem(chunk, count) * COLUMNS
-        lanes = self.lanes_for(inner.size)
+        lanes = self.lanes_for(inner.extent)
 
         def body(mask: Value | None, carry: list[Value]) -> list[Value]:
             self._scan(node, lanes, mask)
             return []
 
-        exact = isinstance(inner.size, int) and inner.size % lanes == 0
-        self.vectors(inner, first, self.b.min(first + COLUMNS, size), [], body, lanes, exact)
+        self.vectors(inner, first, self.b.min(first + COLUMNS, size), [], body, lanes,
+                     whole(inner.extent, lanes))
 
     def _scan(self, node: Node, lanes: int, mask: Value | None) -> None:
         """Totals along the axis for the row, or the columns, whose loop variables are bound."""
         index = self.spec.loops.index
         along = self.spec.loops.reduced
         start = reducers.start(self.b, node, lanes)
-        size = self.size(along[0].size if along else 1)
+        size = self.size(along[0].extent if along else 1)
         with self.b.loop(0, size, carry=start) as turn, self.block():
             if along:
                 self.bind(along[0], turn.var)

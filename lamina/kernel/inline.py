@@ -18,12 +18,12 @@ from lamina.schedule.spec import broadcast_index, view_index
 from lamina.shapes import (
     Dim,
     Sym,
-    as_var,
     divide,
     provably_below,
     ravel,
     remainder,
     reshape_index,
+    the_var,
     variable,
 )
 from lamina.targets import Target
@@ -259,8 +259,7 @@ class Inliner:
             value = self._checked(self.b.cast(value, dtypes.int64), x_shape[axis])
             self._fresh += 1
             var = variable(f"g{self._fresh}_{value.id}", x_shape[axis])
-            known = as_var(var)
-            self.indices.env[known] = (  # type: ignore[index]
+            self.indices.env[the_var(var)] = (
                 Index(value) if value.lanes == 1 else Index(self.b.extract(value, 0), 0, value))
             position[axis] = var
         return tuple(position)

@@ -18,9 +18,9 @@ from lamina.kernel.loops import Buffer, Kernel, Value
 from lamina.kernel.ordering import SortWriter
 from lamina.kernel.pack import emit_pack
 from lamina.kernel.scatter import ScatterWriter
-from lamina.kernel.writer import Writer
-from lamina.schedule.spec import BLOCK, COLUMNS, Spec, blocks, tiled_node
-from lamina.shapes import Dim, Sym, Var, as_var, product, variable
+from lamina.kernel.writer import Writer, whole
+from lamina.schedule.spec import BLOCK, COLUMNS, Spec, blocks, ceil_div, tiled_node
+from lamina.shapes import Var, product, the_var, variable
 from lamina.targets import Target
 
 SCRATCH = 16384  # elements of a row that may lie in stack memory
@@ -44,8 +44,8 @@ class MapWriter(Writer):
                 self._element(None)
                 return
             *outer, inner = loops
-            size = self.size(inner.size)
-            pieces = blocks(inner.size)  # type: ignore[arg-type]
+            size = self.size(inner.extent)
+            pieces = blocks(inner.extent)
             if pieces == 1:
                 row, lo, hi = chunk.var, self.b.index(0), size
             else:
@@ -54,9 +54,8 @@ class MapWriter(Writer):
                 lo = self.b.rem(chunk.var, count) * BLOCK
                 hi = self.b.min(lo + BLOCK, size)
             self.unpack(row, outer)
-            lanes = self.lanes_for(inner.size)
-            exact = isinstance(inner.size, int) and inner.size % lanes == 0
-            self.vectors(inner, lo, hi, [], self._body, lanes, exact)
+            lanes = self.lanes_for(inner.extent)
+            self.vectors(inner, lo, hi, [], self._body, lanes, whole(inner.extent, lanes))
 
     def _body(self, mask: Value | None, carry: list[Value]) -> list[Value]:
         self._element(mask)
@@ -77,10 +76,10 @@ class RowWriter(Writer):
             for level in range(max(levels.values()) + 1):
                 reductions = [n for n in spec.nodes
                               if n.op.kind.name == "reduction" and levels[n] == level]
-                kept = [n for n in self._worth_keeping() if levels[n] == level]
+                kept = [n for n in self._kept if levels[n] == level]
                 self._pass(reductions, kept)
                 for node in kept:
-                    self.inline.scratch[node] = (self._buffers[node], self._place)
+                    self.inline.scratch[node] = (self._kept[node], self.place)
             self._finish()
 
     def _levels(self) -> dict[Node, int]:
@@ -91,47 +90,35 @@ class RowWriter(Writer):
             levels[node] = max((levels[x] + (x in mine) for x in node.inputs), default=0)
         return levels
 
-    def _worth_keeping(self) -> list[Node]:
+    @cached_property
+    def _kept(self) -> dict[Node, Buffer]:
         """Inner nodes of the full shape: their row waits in stack memory for the next pass."""
-        row = product(v.size for v in self.spec.loops.reduced)  # type: ignore[misc]
+        row = product(v.extent for v in self.spec.loops.reduced)
         if not isinstance(row, int) or row > SCRATCH:
-            return []
-        return [n for n in self.spec.nodes if n not in self.outputs and n.shape == self.spec.domain
-                and n.op.kind.name != "reduction"]
-
-    @cached_property
-    def _buffers(self) -> dict[Node, Buffer]:
-        row = product(v.size for v in self.spec.loops.reduced)  # type: ignore[misc]
-        return {n: self.b.scratch(n.dtype.compute, int(row) + 64)  # type: ignore[arg-type]
-                for n in self._worth_keeping()}
-
-    @cached_property
-    def _place(self) -> Dim:
-        """The number of an element within its row."""
-        place: Dim = 0
-        for var in self.spec.loops.reduced:
-            place = place * var.size + Sym({(var,): 1})  # type: ignore[operator]
-        return place
+            return {}
+        return {n: self.b.scratch(n.dtype.compute, row + 64) for n in self.spec.nodes
+                if n not in self.outputs and n.shape == self.spec.domain
+                and n.op.kind.name != "reduction"}
 
     def _pass(self, reductions: list[Node], kept: list[Node]) -> None:
         index = self.spec.loops.index
 
         def body(mask: Value | None, carry: list[Value]) -> list[Value]:
             for node in kept:
-                at = self.inline.indices.eval(self._place)
+                at = self.inline.indices.eval(self.place)
                 value = self.b.splat(self.inline.value(node, index), self.inline.lanes)
-                self.b.store(self._buffers[node], at.base, value, mask)
+                self.b.store(self._kept[node], at.base, value, mask)
             result: list[Value] = []
             for node in reductions:
                 n = reducers.width(node)
                 value = self.inline.value(node.inputs[0], index)
-                place = self.inline.indices.vector(self.inline.indices.eval(self._place))
+                place = self.inline.indices.vector(self.inline.indices.eval(self.place))
                 result += reducers.step(self.b, node, carry[len(result):len(result) + n],
                                         self.b.splat(value, self.inline.lanes), place, mask)
             return result
 
         loops = self.spec.loops.reduced
-        lanes = self.lanes_for(loops[-1].size) if loops else 1
+        lanes = self.lanes_for(loops[-1].extent) if loops else 1
         start = [v for node in reductions for v in reducers.start(self.b, node, lanes)]
         values = self._nest(list(loops), start, body, lanes)
         for node in reductions:
@@ -144,10 +131,10 @@ class RowWriter(Writer):
         if not loops:
             return body(None, carry)
         var, *rest = loops
-        size = self.size(var.size)
+        size = self.size(var.extent)
         if not rest:
-            exact = isinstance(var.size, int) and var.size % lanes == 0
-            return self.vectors(var, self.b.index(0), size, carry, body, lanes, exact)
+            return self.vectors(var, self.b.index(0), size, carry, body, lanes,
+                                whole(var.extent, lanes))
         with self.b.loop(0, size, carry=carry) as loop, self.block():
             self.bind(var, loop.var)
             loop.next(*self._nest(rest, loop.carry, body, lanes))
@@ -170,7 +157,7 @@ class RowWriter(Writer):
 
         if full:
             loops = self.spec.loops.reduced
-            lanes = self.lanes_for(loops[-1].size) if loops else 1
+            lanes = self.lanes_for(loops[-1].extent) if loops else 1
             self._nest(list(loops), [], body, lanes)
         self.inline.known.clear()
         self.inline.scratch.clear()
@@ -183,18 +170,17 @@ class ColumnWriter(Writer):
         kept = self.spec.loops.kept
         with self.b.loop(self.b.lo, self.b.hi) as chunk, self.block():
             *outer, inner = kept
-            count = self.size((inner.size + (COLUMNS - 1)) // COLUMNS)  # type: ignore[operator]
+            count = self.size(ceil_div(inner.extent, COLUMNS))
             self.unpack(self.b.div(chunk.var, count), outer)
             lo = self.b.rem(chunk.var, count) * COLUMNS
-            hi = self.b.min(lo + COLUMNS, self.size(inner.size))
-            lanes = self.lanes_for(inner.size)
-            whole = isinstance(inner.size, int) and inner.size % COLUMNS == 0
-            if whole:
+            hi = self.b.min(lo + COLUMNS, self.size(inner.extent))
+            lanes = self.lanes_for(inner.extent)
+            if whole(inner.extent, COLUMNS):
                 self._columns(inner, lo, lanes, COLUMNS // lanes, None)
                 return
             with self.b.loop(lo, hi, lanes) as turn, self.block():
                 mask = None
-                if lanes > 1 and not (isinstance(inner.size, int) and inner.size % lanes == 0):
+                if lanes > 1 and not whole(inner.extent, lanes):
                     at = self.b.splat(turn.var, lanes) + self.b.iota(lanes)
                     mask = at < self.b.splat(hi, lanes)
                 self._columns(inner, turn.var, lanes, 1, mask)
@@ -231,22 +217,19 @@ class ColumnWriter(Writer):
                 count: int, reductions: list[Node], mask: Value | None) -> list[Value]:
         if loops:
             var, *rest = loops
-            with self.b.loop(0, self.size(var.size), carry=carry) as loop, self.block():
+            with self.b.loop(0, self.size(var.extent), carry=carry) as loop, self.block():
                 self.bind(var, loop.var)
                 loop.next(*self._reduce(rest, loop.carry, inner, lo, lanes, count, reductions,
                                         mask))
             self.inline.forget()
             return loop.results
-        place: Dim = 0
-        for var in self.spec.loops.reduced:
-            place = place * var.size + Sym({(var,): 1})  # type: ignore[operator]
         result: list[Value] = []
         for k in range(count):
             self.bind(inner, lo + k * lanes, 1 if lanes > 1 else 0)
             for node in reductions:
                 n = reducers.width(node)
                 value = self.inline.value(node.inputs[0], self.spec.loops.index)
-                number = self.inline.indices.vector(self.inline.indices.eval(place))
+                number = self.inline.indices.vector(self.inline.indices.eval(self.place))
                 result += reducers.step(self.b, node, carry[len(result):len(result) + n],
                                         self.b.splat(value, lanes), number, None)
         return result
@@ -267,9 +250,8 @@ class TiledWriter(Writer):
             self.inline.indices.lanes = value.lanes
             self.inline.push(mask)
             for name, first in at.items():
-                known = as_var(loops[name])
                 step = 1 if name == var and value.lanes > 1 else 0
-                self.inline.indices.env[known] = Index(first, step)  # type: ignore[index]
+                self.inline.indices.env[the_var(loops[name])] = Index(first, step)
             self.inline.forget()
             self.inline.indices.forget()
             self.inline.known[node] = value

@@ -11,7 +11,7 @@ from __future__ import annotations
 from lamina import dtypes
 from lamina.graph.node import Node
 from lamina.kernel.loops import Value
-from lamina.kernel.writer import Writer
+from lamina.kernel.writer import Writer, whole
 from lamina.schedule.workspace import is_short, place_dtype, sort_key
 
 LONGEST = 62  # passes that sort any row
@@ -23,13 +23,12 @@ class SortWriter(Writer):
     def write(self) -> None:
         self.node: Node = self.spec.nodes[0]
         row = self.node.shape[self.node.attrs["axis"]]
-        stack = is_short(row)
         with self.b.loop(self.b.lo, self.b.hi) as chunk, self.block():
             self.unpack(chunk.var, self.spec.loops.kept)
             size = self.size(row)
-            if stack:
-                self.keys = self.b.scratch(sort_key(self.node), 2 * int(row) + 64)  # type: ignore[arg-type]
-                self.places = self.b.scratch(place_dtype(self.node), 2 * int(row) + 64)  # type: ignore[arg-type]
+            if isinstance(row, int) and is_short(row):
+                self.keys = self.b.scratch(sort_key(self.node), 2 * row + 64)
+                self.places = self.b.scratch(place_dtype(self.node), 2 * row + 64)
                 base = self.b.index(0)
             else:
                 self.keys, self.places = self.workspaces
@@ -56,9 +55,9 @@ class SortWriter(Writer):
         if not along:
             body(None, [])
             return
-        lanes = self.lanes_for(along[0].size)
-        exact = isinstance(along[0].size, int) and along[0].size % lanes == 0
-        self.vectors(along[0], self.b.index(0), size, [], body, lanes, exact)
+        lanes = self.lanes_for(along[0].extent)
+        self.vectors(along[0], self.b.index(0), size, [], body, lanes,
+                     whole(along[0].extent, lanes))
 
     def _key(self, x: Value) -> Value:
         """An integer whose order is the element's."""

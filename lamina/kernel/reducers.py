@@ -7,6 +7,7 @@ In: a reduction node. Out: values to start from, a step, and the final scalar.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ def width(node: Node) -> int:
 
 def identity(node: Node, dtype: DType) -> float | int | bool:
     """The value that changes nothing."""
-    value = node.op.extra.get("arg", node.op.identity)
+    value: Any = node.op.extra.get("arg", node.op.identity)
     if value in ("lowest", "max"):
         if dtype.kind == "b":
             return False
@@ -32,7 +33,8 @@ def identity(node: Node, dtype: DType) -> float | int | bool:
         if dtype.kind == "b":
             return True
         return float("inf") if dtype.is_float else int(np.iinfo(dtype.storage).max)
-    return value  # type: ignore[no-any-return]
+    number: float | int | bool = value
+    return number
 
 
 def start(b: Builder, node: Node, lanes: int) -> list[Value]:

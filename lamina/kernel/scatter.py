@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from lamina.graph.node import Node
 from lamina.kernel.inline import Position
 from lamina.kernel.loops import Buffer, Value
-from lamina.kernel.writer import Writer
+from lamina.kernel.writer import Writer, whole
 from lamina.schedule.scatter import Cut, cut, parts_of
-from lamina.shapes import Dim, Var, as_var, ravel, variable
+from lamina.shapes import Dim, Var, as_var, ravel, the_var, variable
 
 
 class ScatterWriter(Writer):
@@ -54,7 +54,7 @@ class ScatterWriter(Writer):
         return self.b.div(chunk, self.size(count)), (lo, self.b.min(lo + self.size(step), size))
 
     def _var(self, axis: int) -> Var:
-        return as_var(self.index[axis])  # type: ignore[return-value]
+        return the_var(self.index[axis])
 
     def _over(self, axes: Sequence[int], body: Callable[[Value | None], None]) -> None:
         """Loops over the chunk's part of some axes of the result, the last one in vectors."""
@@ -77,8 +77,8 @@ class ScatterWriter(Writer):
             body(mask)
             return []
 
-        lanes = self.lanes_for(var.size)
-        exact = isinstance(var.size, int) and var.size % lanes == 0 and self.cut.block % lanes == 0
+        lanes = self.lanes_for(var.extent)
+        exact = whole(var.extent, lanes) and self.cut.block % lanes == 0
         self.vectors(var, lo, hi, [], step, lanes, exact)
 
     def _all(self, body: Callable[[Value | None], None]) -> None:
@@ -116,14 +116,14 @@ class ScatterWriter(Writer):
             if d >= 0:
                 position[dims[d]] = self.index[d]
         shared = {dims[d] for d in (*self.cut.slices, self.cut.inner) if d >= 0}
-        own = [as_var(position[i]) for i in range(update.ndim) if i not in shared]
-        self._each(own, tuple(position))  # type: ignore[arg-type]
+        own = [the_var(position[i]) for i in range(update.ndim) if i not in shared]
+        self._each(own, tuple(position))
 
     def _each(self, loops: Sequence[Var], position: Position) -> None:
         """Every update of the slice, in order."""
         if loops:
             var, *rest = loops
-            with self.b.loop(0, self.size(var.size)) as turn, self.block():
+            with self.b.loop(0, self.size(var.extent)) as turn, self.block():
                 self.bind(var, turn.var)
                 self._each(rest, position)
             self.inline.forget()

@@ -17,8 +17,13 @@ from lamina.kernel.index import Index
 from lamina.kernel.inline import Inliner, Position
 from lamina.kernel.loops import Buffer, Value
 from lamina.schedule.spec import Spec
-from lamina.shapes import Dim, Var, ravel
+from lamina.shapes import Dim, Sym, Var, ravel
 from lamina.targets import Target
+
+
+def whole(size: Dim, lanes: int) -> bool:
+    """Whether full vectors cover `size`, so that none needs a mask."""
+    return isinstance(size, int) and size % lanes == 0
 
 
 class Writer:
@@ -49,9 +54,9 @@ class Writer:
         self.inline.forget()
         self.inline.indices.bind(var, Index(value, step))
 
-    def size(self, x: Dim | None) -> Value:
+    def size(self, x: Dim) -> Value:
         """A size as a value."""
-        return self.inline.indices.scalar(x if x is not None else 1)
+        return self.inline.indices.scalar(x)
 
     def fresh_size(self, x: Dim) -> Value:
         """A size for writers with blocks of their own, which ours do not know."""
@@ -64,7 +69,7 @@ class Writer:
             if i == 0:
                 self.bind(var, flat)
             else:
-                size = self.size(var.size)
+                size = self.size(var.extent)
                 self.bind(var, self.b.rem(flat, size))
                 flat = self.b.div(flat, size)
 
@@ -83,13 +88,19 @@ class Writer:
         widest = max((d.itemsize for d in used if d.is_float), default=4)
         return self.target.lanes(max(widest, 4))
 
-    def lanes_for(self, size: Dim | None) -> int:
+    def lanes_for(self, size: Dim) -> int:
         """Lanes for a loop of `size`: no more than cover it."""
         lanes = self.lanes
         if isinstance(size, int):
             while lanes > 1 and lanes // 2 >= size:
                 lanes //= 2
         return lanes
+
+    @cached_property
+    def place(self) -> Dim:
+        """The number of an element among those of its row, which the reduced loops run over."""
+        loops = self.spec.loops.reduced
+        return ravel([Sym({(var,): 1}) for var in loops], [var.extent for var in loops])
 
     def vectors(self, var: Var, lo: Value, hi: Value, carry: Sequence[Value],
                 body: Callable[[Value | None, list[Value]], list[Value]], lanes: int,

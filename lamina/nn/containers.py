@@ -55,5 +55,6 @@ class ModuleDict(dict[str, Module]):
 
 def _instance_of(item: object) -> str:
     """The way out when a class such as `ReLU` was given for its instance."""
-    is_layer = isinstance(item, type) and issubclass(item, Module)
-    return f"{item.__name__}(...)" if is_layer else ""  # type: ignore[attr-defined]
+    if isinstance(item, type) and issubclass(item, Module):
+        return f"{item.__name__}(...)"
+    return ""

@@ -42,7 +42,8 @@ def view_of(x):
 CASES = {
     "log_of_softmax": (lambda x: op("log")(op("softmax")(x, axis=1)), "log_softmax"),
     "log_of_one_plus_exp": (lambda x: op("log")(op("add")(1.0, op("exp")(x))), "softplus"),
-    "log_of_sum_of_exp": (lambda x: op("log")(op("sum")(op("exp")(x), axes=(1,))), "logsumexp reshape"),
+    "log_of_sum_of_exp": (lambda x: op("log")(op("sum")(op("exp")(x), axes=(1,))),
+                          "logsumexp reshape"),
     "log_of_sigmoid": (lambda x: op("log")(op("sigmoid")(x)), "negative softplus negative"),
     "open_composite": (lambda x: op("softmax")(x, axis=1), "max subtract exp sum divide"),
     "canonical_view": (turned, "view"),
