@@ -19,7 +19,7 @@ from lamina import dtypes
 from lamina.config import settings
 from lamina.dtypes import DType, as_dtype
 from lamina.errors import ArgumentError, DTypeError, GradientError, ShapeError
-from lamina.graph.node import Node, leaf, topological, tracking
+from lamina.graph.node import BUFFER, Node, leaf, topological, tracking
 from lamina.ops.movement import view
 from lamina.runtime import execute
 from lamina.runtime.buffers import from_array
@@ -30,11 +30,22 @@ Scalar = (bool, int, float)
 
 
 class Trace:
-    """What `compile` records while it runs a function: which tensors were assigned to."""
+    """What is recorded while a function runs on stand-ins: tensors from outside that it changed.
+
+    `own`: ids of the tensors that were made meanwhile, and of the stand-ins.
+    """
 
     def __init__(self) -> None:
         self.assigned: dict[int, tuple[Tensor, Node]] = {}
         self.grads: dict[int, tuple[Tensor, Tensor | None]] = {}
+        self.own: set[int] = set()
+
+    def change(self, t: Tensor) -> None:
+        """Remember what a tensor from outside was before its first change."""
+        if self is traces[0] and t.node.op is BUFFER and t.node.value is None:
+            self.own.add(id(t))  # a stand-in, and nobody outside could have made it
+        if id(t) not in self.own:
+            self.assigned.setdefault(id(t), (t, t.node))
 
 
 traces: list[Trace] = []  # the ones that are running, innermost last
@@ -64,7 +75,9 @@ class Tensor(Attached):
         reference = weakref.ref(self)
         if node.owner is None or node.owner() is None:
             node.owner = reference
-        if node.value is None and not traces:
+        if traces:
+            traces[-1].own.add(id(self))
+        elif node.value is None:
             execute.pending[id(self)] = reference
 
     # -- what it is ----------------------------------------------------------------------------
@@ -144,7 +157,7 @@ class Tensor(Attached):
     # -- its value -----------------------------------------------------------------------------
     def numpy(self) -> np.ndarray:
         """A copy of the values as a NumPy array; bfloat16 comes as float32."""
-        execute.evaluate([self.node])
+        _find(self.node)
         array = execute.array_of(self.node)
         return dtypes.widen_bfloat16(array) if self.dtype is dtypes.bfloat16 else array.copy()
 
@@ -253,14 +266,12 @@ class Tensor(Attached):
                 operands=[("old", f"{self.dtype.name} {list(self.shape)}"),
                           ("new", f"{new.dtype.name} {list(new.shape)}")],
                 rule="the new value has the shape and dtype of the old one")
-        if traces:
-            traces[-1].assigned.setdefault(id(self), (self, self.node))
         self._set(detached(new.node))
         return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         """A tensor of the same class with its own memory and no history."""
-        execute.evaluate([self.node])
+        _find(self.node)
         new = _rebuilt(type(self), execute.array_of(self.node), self.dtype.name,
                        self._requires_grad)
         memo[id(self)] = new
@@ -269,13 +280,15 @@ class Tensor(Attached):
         return new
 
     def __reduce__(self) -> tuple[Any, ...]:
-        execute.evaluate([self.node])
+        _find(self.node)
         stored = execute.array_of(self.node).copy()
         return _rebuilt, (type(self), stored, self.dtype.name, self._requires_grad)
 
     def _set(self, node: Node) -> None:
         if self._requires_grad:
             node.tracked = node.variable = True
+        if traces:
+            traces[-1].change(self)
         old, self.node = self.node, node
         node.owner = reference = weakref.ref(self)
         if node.value is None and not traces:
@@ -283,6 +296,14 @@ class Tensor(Attached):
             execute.remember(execute.assigned, self, old)
         elif not traces:
             execute.assigned.pop(id(self), None)
+
+
+def _find(node: Node) -> None:
+    """Give the node its value; while a function is recorded, nothing else has a part in that."""
+    if not traces:
+        execute.evaluate([node])
+    elif node.value is None:
+        execute.run([node])
 
 
 def _rebuilt(kind: type[Tensor], stored: np.ndarray, dtype: str, requires_grad: bool) -> Tensor:

@@ -34,8 +34,7 @@ def run_body(name: str, function: Callable[[], Any], params: Sequence[Node]) -> 
     try:
         with tracking(True):
             returned = function()
-        assigned = [(t, old, t.node) for t, old in trace.assigned.values()
-                    if id(old) not in created]
+        assigned = [(t, old, t.node) for t, old in trace.assigned.values()]
     finally:
         mode.created = outer
         traces.pop()
@@ -55,6 +54,8 @@ def stand_in(node: Node) -> Tensor:
     """A tensor for a hollow leaf, which no program takes for a result."""
     t = Tensor.__new__(Tensor)
     t.node, t._requires_grad, t._grad = node, False, None
+    if traces:
+        traces[-1].own.add(id(t))
     return t
 
 

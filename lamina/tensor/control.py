@@ -35,8 +35,13 @@ def finish(node: Node, count: int, structure: Any, bodies: list[Body], start: in
            ) -> Any:
     """The first `count` results as a tree; tensors assigned to take those from `start`."""
     first = count if start is None else start
+    with_history = {id(t) for body in bodies for t, _, new in body.assigned if new.tracked}
     for i, t in enumerate(_assigned(bodies)):
-        t.assign(Tensor(control.output(node, first + i)))
+        new = Tensor(control.output(node, first + i))
+        if id(t) in with_history:
+            t._set(new.node)  # elements were set, through which gradients flow
+        else:
+            t.assign(new)
     return tree.unflatten(structure, [Tensor(control.output(node, i)) for i in range(count)])
 
 

@@ -47,10 +47,14 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         leaves, structure = tree.flatten((args, kwargs))
         inputs = [x.node for x in leaves if isinstance(x, Tensor)]
         params = [parameter(x) for x in inputs]
-        hollow = iter([stand_in(p) for p in params])
-        given, named = tree.unflatten(structure, [next(hollow) if isinstance(x, Tensor) else x
-                                                  for x in leaves])
-        body = run_body("checkpoint", lambda: f(*given, **named), params)
+
+        def applied() -> Any:
+            hollow = iter([stand_in(p) for p in params])
+            given, named = tree.unflatten(structure, [next(hollow) if isinstance(x, Tensor) else x
+                                                      for x in leaves])
+            return f(*given, **named)
+
+        body = run_body("checkpoint", applied, params)
         roots, result = result_nodes("checkpoint", body.returned)
         graph, captured = close(params, [*roots, *(new for _, _, new in body.assigned)],
                                 body.created)

@@ -14,7 +14,9 @@ from lamina import tree
 from lamina.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from lamina.graph.node import Node, leaf, tracking
 from lamina.ops.movement import expand, permute
+from lamina.runtime import execute
 from lamina.tensor.array import Tensor, detached
+from lamina.tensor.bodies import described, run_body, stand_in
 from lamina.tensor.creation import eye
 from lamina.transforms import grad as derive
 from lamina.transforms.batch import batch
@@ -50,6 +52,20 @@ def gradients(y: Tensor, xs: Sequence[Tensor] | Tensor, cotangent: Tensor | None
                              None if cotangent is None else cotangent.node)
     results = [Tensor(g) for g in found]
     return results if many else results[0]
+
+
+@contextmanager
+def _differentiating() -> Iterator[None]:
+    """History is recorded in the block; if it raises, no later program computes what it left."""
+    before = dict(execute.pending)
+    try:
+        with tracking(True):
+            yield
+    except BaseException:
+        for key, reference in list(execute.pending.items()):
+            if before.get(key) is not reference:
+                del execute.pending[key]
+        raise
 
 
 def _variable(x: Any) -> Any:
@@ -108,9 +124,9 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0,
     def function(*args: Any, **kwargs: Any) -> Any:
         numbers = _numbers(argnums, len(args))
         inner = list(args)
-        for n in numbers:
-            inner[n] = tree.map_leaves(_variable, args[n])
-        with tracking(True):
+        with _differentiating():
+            for n in numbers:
+                inner[n] = tree.map_leaves(_variable, args[n])
             result = f(*inner, **kwargs)
             value = result[0] if has_aux else result
             leaves, structure = _tensors("grad", "argument", [inner[n] for n in numbers])
@@ -144,17 +160,17 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool 
 
 def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """f(*primals), and the function that takes a cotangent of it to cotangents of the primals."""
-    inner = [tree.map_leaves(_variable, p) for p in primals]
-    with tracking(True):
+    with _differentiating():
+        inner = [tree.map_leaves(_variable, p) for p in primals]
         value = f(*inner)
-    outputs, _ = _tensors("vjp", "result", value)
-    leaves, structure = _tensors("vjp", "primal", inner)
+        outputs, _ = _tensors("vjp", "result", value)
+        leaves, structure = _tensors("vjp", "primal", inner)
 
     def pull(cotangent: Any) -> tuple[Any, ...]:
         seeds, _ = _tensors("vjp", "cotangent", cotangent)
         _check_alike("vjp", ("result", outputs), ("cotangent", seeds))
         total: list[Tensor | None] = [None] * len(leaves)
-        with tracking(True):
+        with _differentiating():
             for y, seed in zip(outputs, seeds, strict=True):
                 found = derive.gradients(y.node, [x.node for x in leaves], seed.node)
                 for i, g in enumerate(found):
@@ -170,11 +186,11 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
         raise ArgumentError("jvp", operands=[("primals", f"{primals!r:.60}"),
                                              ("tangents", f"{tangents!r:.60}")],
                             rule="primals and tangents are sequences", hint="jvp(f, [x], [t])")
-    inner = [tree.map_leaves(_variable, p) for p in primals]
-    leaves, _ = _tensors("jvp", "primal", inner)
-    moves, _ = _tensors("jvp", "tangent", list(tangents))
-    _check_alike("jvp", ("primal", leaves), ("tangent", moves))
-    with tracking(True):
+    with _differentiating():
+        inner = [tree.map_leaves(_variable, p) for p in primals]
+        leaves, _ = _tensors("jvp", "primal", inner)
+        moves, _ = _tensors("jvp", "tangent", list(tangents))
+        _check_alike("jvp", ("primal", leaves), ("tangent", moves))
         value = f(*inner)
         outputs, structure = _tensors("jvp", "result", value)
         found = derive.push([y.node for y in outputs], [x.node for x in leaves],
@@ -188,9 +204,8 @@ def hessian(f: Callable[..., Any]) -> Callable[[Tensor], Tensor]:
 
     def function(x: Tensor) -> Tensor:
         _tensors("hessian", "argument", x)
-        from_basis = _basis(x)
         _, pull = vjp(first, x)
-        rows = vmap(lambda v: pull(v)[0])(from_basis)
+        rows = vmap(lambda v: pull(v)[0])(_basis(x))
         return rows.reshape(*x.shape, *x.shape)
 
     return function
@@ -211,22 +226,27 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: int = 0) -> Callable
     """
     def function(*args: Any) -> Any:
         axes = in_axes if isinstance(in_axes, (tuple, list)) else (in_axes,) * len(args)
-        batched: dict[Node, Node] = {}
-        sizes: set[int] = set()
-        inner = []
         if len(axes) != len(args):
             raise ArgumentError("vmap", operands=[("in_axes", repr(in_axes))],
                                 rule=f"the function was called with {len(args)} arguments")
-        for arg, axis in zip(args, axes, strict=True):
-            inner.append(tree.map_leaves(
-                lambda x, a=axis: _one(x, a, batched, sizes), arg))
+        given = [tree.map_leaves(lambda x, a=axis: _in_front(x, a), arg)
+                 for arg, axis in zip(args, axes, strict=True)]
+        batched = {leaf(None, node.shape[1:], node.dtype, tracked=node.tracked): node
+                   for node in tree.flatten(given)[0] if isinstance(node, Node)}
+        sizes: set[Any] = {node.shape[0] for node in batched.values()}
         if len(sizes) != 1:
             raise ShapeError("vmap", operands=[("sizes", str(sorted(sizes)))],
                              rule="all mapped axes have one size")
-        n = sizes.pop()
-        outputs, structure = _tensors("vmap", "result", f(*inner))
+        examples = iter(batched)
+        body = run_body("vmap", lambda: f(*tree.map_leaves(
+            lambda x: stand_in(next(examples)) if isinstance(x, Node) else x, given)),
+            list(batched))
+        outputs, structure = _tensors("vmap", "result", body.returned)
+        count, n = len(outputs), sizes.pop()
+        found = batch([*(y.node for y in outputs), *(new for _, _, new in body.assigned)], batched)
+        _change(body.assigned, found[count:])
         results = []
-        for node, is_batched in batch([y.node for y in outputs], batched):
+        for node, is_batched in found[:count]:
             if not is_batched:
                 node = expand(node, shape=(n, *node.shape))
             results.append(Tensor(_moved(node, 0, out_axes)))
@@ -235,20 +255,26 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: int = 0) -> Callable
     return function
 
 
-def _one(x: Any, axis: int | None, batched: dict[Node, Node], sizes: set[int]) -> Any:
-    """A stand-in for one example of x."""
+def _in_front(x: Any, axis: int | None) -> Any:
+    """The node of a tensor with the mapped axis in front; anything else as it is."""
     if not isinstance(x, Tensor) or axis is None:
         return x
     if not -x.ndim <= axis < x.ndim:
         raise ShapeError("vmap", operands=[("x", f"{x.dtype.name} {list(x.shape)}")],
                          rule=f"x has an axis {axis}")
-    node = _moved(x.node, axis % x.ndim, 0)
-    sizes.add(node.shape[0])  # type: ignore[arg-type]
-    example = leaf(None, node.shape[1:], node.dtype, tracked=node.tracked)
-    batched[example] = node
-    stand_in = Tensor.__new__(Tensor)
-    stand_in.node, stand_in._requires_grad, stand_in._grad = example, False, None
-    return stand_in
+    return _moved(x.node, axis % x.ndim, 0)
+
+
+def _change(assigned: Sequence[tuple[Tensor, Node, Node]], found: Sequence[tuple[Node, bool]]
+            ) -> None:
+    """Tensors outside that the mapped function changed take their new values."""
+    each = [new for (_, _, new), (_, is_batched) in zip(assigned, found, strict=True) if is_batched]
+    if each:
+        raise ArgumentError("vmap", operands=[("changed", described(new)) for new in each],
+                            rule="a tensor outside has one value, not one for each example",
+                            hint="return the new value from the function")
+    for (t, _, _), (node, _) in zip(assigned, found, strict=True):
+        t._set(node)
 
 
 def _moved(node: Node, source: int, destination: int) -> Node:
