@@ -7,7 +7,6 @@ was or complete.
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -58,7 +57,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
 
 def _write_and_rename(target: Path, chunks: Iterable[Any]) -> None:
-    draft = target.parent / f".{target.name}.{secrets.token_hex(4)}.part"
+    draft = target.parent / f".{target.name}.{os.urandom(4).hex()}.part"
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -22,7 +22,8 @@ from lamina.codegen.host import host_target
 from lamina.codegen.library import lock, opened
 from lamina.config import SETTINGS, settings
 from lamina.data.datasets import COLLECTIONS
-from lamina.data.datasets.sources import Collection, where_found
+from lamina.data.datasets.collection import Collection
+from lamina.data.datasets.sources import where_found
 from lamina.errors import ConfigError, LaminaError
 from lamina.runtime.threads import available_cpus, cgroup_quota, thread_count
 from lamina.tensor import tensor

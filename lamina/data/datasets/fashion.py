@@ -10,9 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lamina.data.datasets.sources import Collection, File, locate
+from lamina.data.datasets.collection import Collection, File
 from lamina.data.datasets.splits import check_split
-from lamina.data.idx import parse_idx
 
 CLASSES = (
     "T-shirt", "trouser", "pullover", "dress", "coat",
@@ -58,6 +57,9 @@ def fashion_mnist(
     Raises DataError, which lists what was tried, or FormatError if the file in `$LAMINA_DATA` is
     corrupt.
     """
+    from lamina.data.datasets.sources import locate
+    from lamina.data.idx import parse_idx
+
     check_split("fashion_mnist", split, tuple(_PREFIX))
     prefix = _PREFIX[split]
     names = (f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte")

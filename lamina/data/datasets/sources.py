@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lamina.config import settings
+from lamina.data.datasets.collection import Collection
 from lamina.data.datasets.fetching import Unavailable, fetch_debian_package, fetch_url
 from lamina.data.idx import read_bytes, unpack
 from lamina.errors import DataError, FormatError
@@ -21,26 +22,6 @@ from lamina.files import write_atomically
 
 Report = Callable[[str], None]
 Packed = dict[str, bytes]  # file name -> its bytes, gzipped or not
-
-
-@dataclass(frozen=True)
-class File:
-    """What a file is once unpacked: its length in bytes and its SHA-256."""
-
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Collection:
-    """A data set as files; each may be stored plain or with `.gz` at the end of its name."""
-
-    name: str  # of its folder
-    title: str
-    files: Mapping[str, File]
-    addresses: tuple[str, ...]  # URLs of folders
-    debian_package: str
-    hint: str  # what to do without any source
 
 
 def locate(collection: Collection, names: Sequence[str], report: Report) -> dict[str, bytes]:

@@ -43,9 +43,9 @@ def test_another_split_is_refused():
 
 
 def test_a_damaged_installation_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(digit_images, "PATH", tmp_path / "digits.npz")
-    with pytest.raises(FormatError, match="(?s)digits.npz.*install lamina again"):
+    monkeypatch.setattr(digit_images, "PATH", tmp_path / "digits.npy")
+    with pytest.raises(FormatError, match="(?s)digits.npy.*install lamina again"):
         digits()
-    (tmp_path / "digits.npz").write_bytes(b"PK\3\4 but no zip file")
-    with pytest.raises(FormatError, match="(?s)digits.npz.*install lamina again"):
+    (tmp_path / "digits.npy").write_bytes(b"\x93NUMPY but no array")
+    with pytest.raises(FormatError, match="(?s)digits.npy.*install lamina again"):
         digits()

@@ -10,8 +10,8 @@ import pytest
 
 from lamina.config import override
 from lamina.data.datasets import fashion
+from lamina.data.datasets.collection import File
 from lamina.data.datasets.fashion import CLASSES, FASHION_MNIST, fashion_mnist
-from lamina.data.datasets.sources import File
 from lamina.errors import ArgumentError
 
 

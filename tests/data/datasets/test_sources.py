@@ -13,8 +13,9 @@ import pytest
 
 from lamina.config import override
 from lamina.data.datasets import sources
+from lamina.data.datasets.collection import Collection, File
 from lamina.data.datasets.fetching import Unavailable
-from lamina.data.datasets.sources import Collection, File, cache_folder, locate
+from lamina.data.datasets.sources import cache_folder, locate
 from lamina.errors import DataError, FormatError
 
 CONTENTS = {"images": b"pixels" * 100, "labels": b"0123456789"}
