@@ -21,6 +21,7 @@ from lamina.schedule.layout import lay_out
 from lamina.schedule.spec import Spec, make_spec, rename
 from lamina.schedule.split import split_reductions
 from lamina.schedule.steps import ControlStep, Plan, Step
+from lamina.schedule.transpose import transpose_contractions
 from lamina.shapes import Dim
 from lamina.targets import Target
 from lamina.transforms.inline import inline_calls
@@ -31,6 +32,7 @@ Pass = tuple[str, Callable[[Sequence[Node], Target], list[Node]]]
 PASSES: tuple[Pass, ...] = (
     ("inline", lambda roots, target: inline_calls(roots)),
     ("simplify", lambda roots, target: simplify(roots)),
+    ("transpose", lambda roots, target: transpose_contractions(roots)),
     ("split", lambda roots, target: split_reductions(roots)),
     ("layout", lambda roots, target: lay_out(roots, target)),
     ("share", lambda roots, target: share(roots)),
