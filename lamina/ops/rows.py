@@ -128,8 +128,11 @@ def sigmoid(x: np.ndarray) -> Any:
 
 
 def erfinv(x: float) -> float:
-    """From Winitzki's estimate ("A handy approximation for the error function and its inverse",
-    2008), improved by three steps of Halley on erf or erfc."""
+    """The number whose error function is x: an estimate, and three steps of Halley on erf or erfc.
+
+    The estimate is S. Winitzki's, "A handy approximation for the error function and its inverse",
+    2008.
+    """
     if not abs(x) < 1:
         return math.copysign(math.inf, x) if abs(x) == 1 else math.nan
     size = abs(x)
