@@ -1,79 +1,78 @@
-"""Kernels of all operations for a target, through its compiler: work for a process of a pool.
+"""Every kernel of an operation, for one dtype and one target, through the target's compiler.
 
-Every sample of every dtype is lowered and verified for every target. Compiling them all takes
-minutes, so of an operation's samples one is compiled for each dtype, in turn, and every other dtype
-on a target: what one target leaves out, its neighbour in the list compiles. PTX goes on to ptxas
-where there is one.
+In: names, so that a process of its own can do the work. Out: an `Outcome`. Kernels are compiled by
+the functions that programs use, with the same passes. A kernel whose text, but for its name, this
+process has compiled before is not compiled again: half of the integer dtypes' copies are alike.
 """
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from lamina import dtypes
+from lamina.codegen.block import is_gpu
 from lamina.codegen.compile import compile_object, compile_text
 from lamina.codegen.printer import print_kernel
 from lamina.errors import LaminaError
-from lamina.graph.node import Op
+from lamina.graph.node import Node
 from lamina.kernel.lower import lower
 from lamina.ops.table import TABLE
 from lamina.schedule.plan import make_plan
 from lamina.targets import TARGETS, Target
-from tests.ops.oracle import draw
-
-PTXAS = shutil.which("ptxas")
-TOGETHER = 200  # kernels in one run of ptxas
+from tests.codegen.symbols import missing
+from tests.ops.graphs import graphs
 
 
-def failures(name: str, part: int, parts: int) -> list[str]:
-    """What went wrong in every `parts`-th operation: one line each."""
-    target, found = TARGETS[name], []
-    seen: set[str] = set()
-    ptx: list[str] = []
-    for op in list(TABLE.values())[part::parts]:
-        try:
-            for text in texts(op, target, seen):
-                if name == "sm_90":
-                    ptx.append(compile_text(text, target))
-                else:
-                    compile_object(text, target)
-        except LaminaError as error:
-            found.append(f"{op.name}: {error}")
-    if PTXAS:
-        for i in range(0, len(ptx), TOGETHER):
-            found += assembled(ptx[i:i + TOGETHER])
-    return found
+class Case(NamedTuple):
+    """What is compiled; prints as a label."""
+
+    op: str
+    dtype: str
+    target: str
+
+    def __str__(self) -> str:
+        return f"{self.op} of {self.dtype} for {self.target}"
 
 
-def texts(op: Op, target: Target, seen: set[str]) -> Iterator[str]:
-    """LLVM IR of the kernels to compile, each text once."""
-    turn = list(TARGETS).index(target.name)
-    for i, dtype in enumerate(op.takes):
-        for j, sample in enumerate(op.samples):
-            node = op(*[n for n, _ in draw(op, sample, dtype)], **sample.attrs)
-            for step in make_plan([node], target).steps:
-                if step.spec.key in seen:
-                    continue
-                seen.add(step.spec.key)
-                text = print_kernel(lower(step.spec, target), target)
-                if j == (i // 2 + turn // 2) % len(op.samples) and i % 2 == turn % 2:
-                    yield text
+@dataclass
+class Outcome:
+    """Kernels of a case, how many of them were new, what went wrong, and the PTX for ptxas."""
+
+    kernels: int = 0
+    compiled: int = 0
+    failures: list[str] = field(default_factory=list)
+    ptx: list[tuple[str, str]] = field(default_factory=list)
 
 
-def assembled(ptx: list[str]) -> list[str]:
-    """Messages of ptxas about some modules, joined to one whose names differ."""
-    header = "".join(re.findall(r"^\.(?:version|target|address_size).*\n", ptx[0], re.MULTILINE))
-    bodies = []
-    for i, text in enumerate(ptx):
-        text = re.sub(r"^\.(?:version|target|address_size).*\n", "", text, flags=re.MULTILINE)
-        bodies.append(re.sub(r"\bk_(?=\w)", f"k{i}_", text))
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "kernels.ptx")
-        file.write_text(header + "\n".join(bodies))
-        run = subprocess.run([PTXAS or "ptxas", "-arch=sm_90", "-O0", str(file), "-o", "/dev/null"],
-                             capture_output=True, text=True, check=False)
-    return [] if run.returncode == 0 else [run.stderr[:2000]]
+_seen: set[tuple[str, str]] = set()  # (target, text) that this process has compiled
+
+
+def compiled(case: Case) -> Outcome:
+    """Lower and compile all kernels of a case, up to its first failure."""
+    outcome, label = Outcome(), ""
+    try:
+        for label, root in graphs(TABLE[case.op], dtypes.BY_NAME[case.dtype]):
+            _compile(root, TARGETS[case.target], f"{case} {label}", outcome)
+    except Exception as error:  # noqa: BLE001  whatever it is, it is this case's failure
+        outcome.failures.append(f"{case} {label}: {described(error)}")
+    return outcome
+
+
+def described(error: Exception) -> str:
+    return str(error) if isinstance(error, LaminaError) else f"{type(error).__name__}: {error}"
+
+
+def _compile(root: Node, target: Target, label: str, outcome: Outcome) -> None:
+    for step in make_plan([root], target, apart=True).kernels():
+        outcome.kernels += 1
+        kernel = lower(step.spec, target)
+        text = print_kernel(kernel, target).replace(f"@{kernel.name}", "@kernel")
+        if (target.name, text) in _seen:
+            continue
+        _seen.add((target.name, text))
+        outcome.compiled += 1
+        if is_gpu(target):
+            outcome.ptx.append((f"{label}, {kernel.name}", compile_text(text, target)))
+        elif names := missing(compile_object(text, target)):
+            outcome.failures.append(f"{label}, {kernel.name}: calls {', '.join(names)}")

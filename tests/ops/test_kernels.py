@@ -1,13 +1,9 @@
 """Every operation of the table, by its own samples, on the kernels of this machine: values of each
-dtype against the oracle, first and second gradients against numeric slopes, vmap against a loop;
-and for every target, kernels of each dtype that its compiler accepts."""
+dtype against the oracle, first and second gradients against numeric slopes, vmap against a loop."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
@@ -22,11 +18,9 @@ from lamina.ops.table import TABLE
 from lamina.runtime.buffers import from_array
 from lamina.runtime.execute import array_of, compute
 from lamina.runtime.interpret import interpret, widened
-from lamina.targets import TARGETS
 from lamina.tensor import vmap
 from lamina.tensor.array import Tensor
 from lamina.transforms.grad import gradients
-from tests.ops.every_target import failures
 from tests.ops.oracle import cases, draw, label
 
 OPS = tuple(TABLE.values())
@@ -137,17 +131,3 @@ def which(n: int) -> Iterator[tuple[bool, ...]]:
     if n > 1:
         yield from (tuple(i == j for j in range(n)) for i in range(n))
 
-
-# ---- targets -------------------------------------------------------------------------------------
-@pytest.fixture(scope="module")
-def processes() -> Iterator[ProcessPoolExecutor]:
-    """LLVM compiles one module at a time in a process, so there are several."""
-    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
-        yield pool
-
-
-@pytest.mark.parametrize("target", TARGETS)
-def test_every_target_has_kernels_of_every_dtype(target: str, processes: ProcessPoolExecutor):
-    parts = os.cpu_count() or 1
-    jobs = [processes.submit(failures, target, part, parts) for part in range(parts)]
-    assert [line for job in jobs for line in job.result()] == []
