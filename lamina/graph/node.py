@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lamina import dtypes
 from lamina.config import settings
 from lamina.dtypes import DType
-from lamina.errors import DTypeError, user_frame
+from lamina.errors import CompileError, DTypeError, user_frame
 from lamina.shapes import Dim, Shape, Sym
 
 Attrs = Mapping[str, Any]
@@ -43,6 +43,11 @@ class Sample:
     dtypes: tuple[str, ...] = ()  # of each input; "" for those of the tested dtype
 
 
+def absent(*inputs: Any, **attrs: Any) -> Any:
+    """What stands in a row of the table for a part that the operation does not have."""
+    raise CompileError("op", rule="the operation's row has the part that is asked for")
+
+
 @dataclass(frozen=True, eq=False)
 class Op:
     """One operation, whole: everything that any room wants to know about it.
@@ -60,10 +65,10 @@ class Op:
     name: str
     kind: Kind
     doc: str
-    numpy: Callable[..., Any]
-    dtype: Callable[..., DType]
+    numpy: Callable[..., Any] = absent
+    dtype: Callable[..., DType] = absent
     vjp: Callable[..., Sequence[Node | None]] | None = None
-    emit: Callable[..., Any] | None = None
+    emit: Callable[..., Any] = absent
     body: Callable[..., Node] | None = None
     sizes: tuple[str, ...] = ()
     identity: Any = None
@@ -77,6 +82,10 @@ class Op:
 
     def __call__(self, *inputs: Any, **attrs: Any) -> Node:
         return build(self, inputs, attrs)
+
+    def opened(self, *inputs: Node, **attrs: Any) -> Node:
+        """The composite in other ops."""
+        return absent() if self.body is None else self.body(*inputs, **attrs)
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -217,7 +226,7 @@ def _leaf_shape(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
 
 LEAF = Kind("leaf", "a leaf has no inputs", _leaf_shape)
 
-BUFFER = Op("buffer", LEAF, "A value in memory.", numpy=None, dtype=None)  # type: ignore[arg-type]
+BUFFER = Op("buffer", LEAF, "A value in memory.")
 CONST = Op("const", LEAF, "One number, the same everywhere.",
            numpy=lambda value, dtype: dtype.storage.type(value),
            dtype=lambda value, dtype: dtype)

@@ -54,7 +54,7 @@ class CumulativeWriter(Writer):
             if along:
                 self.bind(along[0], turn.var)
             value = self.b.splat(self.inline.value(node.inputs[0], index), lanes)
-            total = node.op.emit(self.b, turn.carry[0], value)  # type: ignore[misc]
+            total = node.op.emit(self.b, turn.carry[0], value)
             self.store(node, index, total, mask)
             turn.next(total)
         self.inline.forget()

@@ -143,7 +143,7 @@ class Inliner:
         if lanes > 1 and node.op.cost > 8:
             values = [self.b.splat(v, lanes) for v in values]
         attrs = {k: v.compute if isinstance(v, dtypes.DType) else v for k, v in node.attrs.items()}
-        result: Value = node.op.emit(self.b, *values, **attrs)  # type: ignore[misc]
+        result: Value = node.op.emit(self.b, *values, **attrs)
         return result
 
     def _view(self, node: Node, index: Position) -> Value:

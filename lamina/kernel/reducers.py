@@ -50,7 +50,7 @@ def step(b: Builder, node: Node, carry: Sequence[Value], x: Value, place: Value,
     if mask is not None:
         x = b.select(mask, x, b.const(identity(node, x.dtype), x.dtype, x.lanes))
     if width(node) == 1:
-        return [node.op.emit(b, carry[0], x)]  # type: ignore[misc]
+        return [node.op.emit(b, carry[0], x)]
     best, index = carry
     op = "gt" if node.op.extra["arg"] == "max" else "lt"
     better = b.compare(op, x, best)
@@ -67,7 +67,7 @@ def finish(b: Builder, node: Node, carry: Sequence[Value]) -> Value:
             half = value.lanes // 2
             low = b.shuffle(value, value, range(half))
             high = b.shuffle(value, value, range(half, value.lanes))
-            value = node.op.emit(b, low, high)  # type: ignore[misc]
+            value = node.op.emit(b, low, high)
         return value
     best, index = carry
     op = "gt" if node.op.extra["arg"] == "max" else "lt"

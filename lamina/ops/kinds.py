@@ -67,7 +67,7 @@ def _body_shape(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
 def _built_shape(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
     hollow = [leaf(None, n.shape, n.dtype) for n in inputs]
     try:
-        return op.body(*hollow, **attrs).shape  # type: ignore[misc]
+        return op.opened(*hollow, **attrs).shape
     except ShapeError as inner:  # the user called `op`, not what its body calls
         if inner.op == op.name:
             raise

@@ -83,7 +83,7 @@ def through_body(node: Node, g: Node) -> list[Node | None]:
     """The cotangents of a composite's inputs, by differentiating its body."""
     inputs = node.inputs
     with tracking(True):
-        body = node.op.body(*inputs, **node.attrs)  # type: ignore[misc]
+        body = node.op.opened(*inputs, **node.attrs)
     stop = frozenset(id(x) for x in inputs)
     found = pull(body, inputs, g, stop)
     return [found.pop(id(x), None) for x in inputs]  # all of it to the first of equal inputs

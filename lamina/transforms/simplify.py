@@ -92,7 +92,7 @@ def open_composite(node: Node) -> Node | None:
 def canonical_view(node: Node) -> Node | None:
     """permute, expand, slice and windows become the one linear `view`."""
     if node.op.name in _VIEWS and node.value is None:
-        index = node.op.emit(node.inputs[0].shape, **node.attrs)  # type: ignore[misc]
+        index = node.op.emit(node.inputs[0].shape, **node.attrs)
         return view(node.inputs[0], shape=node.shape, map=index)
     return None
 
