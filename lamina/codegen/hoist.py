@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from lamina.codegen.memory import EMITTERS as MEMORY_OPS
+from lamina.codegen.access import EMITTERS as MEMORY_OPS
 from lamina.kernel.loops import Instr, Kernel, Loop, Stmt, Value, When
 
 Key = tuple[Any, ...]

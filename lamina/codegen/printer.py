@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from lamina.codegen.access import EMITTERS as MEMORY_EMITTERS
 from lamina.codegen.arithmetic import EMITTERS as ARITHMETIC
 from lamina.codegen.block import Text, is_gpu, is_x86, operand, typed
 from lamina.codegen.hoist import hoist
 from lamina.codegen.intrinsics import PLAIN
-from lamina.codegen.memory import EMITTERS as MEMORY_EMITTERS
 from lamina.codegen.memory import Memory
 from lamina.codegen.types import memory_type, register_type
 from lamina.codegen.verify import verify_kernel

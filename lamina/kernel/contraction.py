@@ -30,7 +30,8 @@ from dataclasses import dataclass
 
 from lamina.kernel.builder import Builder
 from lamina.kernel.loops import Buffer, Value
-from lamina.kernel.register_tile import Epilogue, Part, RegisterTile, Resolve, Site, Store
+from lamina.kernel.register_tile import RegisterTile
+from lamina.kernel.site import Epilogue, Part, Resolve, Site, Store
 from lamina.schedule.contraction import Contraction, Tile
 
 

@@ -12,63 +12,15 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
-from lamina.errors import CompileError
-from lamina.kernel.builder import Builder
+from lamina.kernel.fold import fold
 from lamina.kernel.loops import Buffer, Value
-from lamina.schedule.contraction import Access, Contraction, Tile, reduce_loops
-from lamina.shapes import Dim
+from lamina.kernel.site import Site, Store
+from lamina.schedule.contraction import Access, reduce_loops
 
-Epilogue = Callable[[dict[str, Value], str, Value, Value | None], None]
-Resolve = Callable[[Dim], Value]
 MaskOf = Callable[[int], Value | None]
 Step = Callable[[list[Value], list[Value]], list[Value]]
 
 FLAT_FMAS = 60  # reduce loops with fewer multiply-adds in all are written out; more make it spill
-
-
-class Site:
-    """What all tiles of a kernel share: the builder, the records, the operands, the epilogue.
-
-    store: the sums of the task, where they stay in memory between blocks; part: the block that is
-    being summed, None in the last run over a task, which hands the sums to the epilogue.
-    """
-
-    def __init__(self, b: Builder, contraction: Contraction, tile: Tile,
-                 buffers: tuple[Buffer, Buffer], epilogue: Epilogue, resolve: Resolve | None
-                 ) -> None:
-        self.b = b
-        self.c = contraction
-        self.tile = tile
-        self.buffers = buffers
-        self.epilogue = epilogue
-        self.resolve = resolve
-        self.acc = contraction.acc
-        self.lanes = 1 if tile.horizontal else tile.lanes  # of the column variable in a register
-        self.out = [v for v, _ in contraction.out_vars]
-        self.store: Store | None = None
-        self.part: Part | None = None
-
-    def value(self, size: Dim) -> Value:
-        """A size or stride as a value."""
-        if isinstance(size, int):
-            return self.b.index(size)
-        if self.resolve is None:
-            raise CompileError("contraction", operands=[("size", repr(size))],
-                               rule="a kernel with symbolic sizes is given `resolve`")
-        return self.resolve(size)
-
-    def size(self, var: str) -> Value:
-        """The extent of a variable."""
-        return self.value(self.c.size(var))
-
-
-@dataclass(frozen=True)
-class Part:
-    """A block of the reduce variables: where it starts, and how long it is in the last of them."""
-
-    index: dict[str, Value]
-    var: str
-    size: Value
 
 
 @dataclass(frozen=True)
@@ -77,32 +29,6 @@ class _Turns:
 
     size: Value
     strides: tuple[Value, Value]
-
-
-class Store:
-    """The sums of a task in stack memory, laid out like the task's part of the output."""
-
-    def __init__(self, w: Site, origin: Mapping[str, Value]) -> None:
-        self.w, self.b, self.origin = w, w.b, origin
-        self.strides: dict[str, int] = {}
-        self.count = w.tile.lanes if w.tile.horizontal else 1
-        for var, step in sorted(w.tile.grid, key=lambda g: g[0] != w.tile.column):
-            self.strides[var] = self.count
-            self.count *= -(-step // w.tile.lanes) * w.tile.lanes if var == w.tile.vector else step
-        self.buffer = w.b.scratch(w.acc, self.count)
-
-    def clear(self) -> None:
-        """All sums zero."""
-        lanes = self.w.tile.lanes
-        with self.b.loop(0, self.count, lanes) as turn:
-            self.b.store(self.buffer, turn.var, self.b.const(0, self.w.acc, lanes))
-
-    def at(self, index: Mapping[str, Value]) -> Value:
-        """Where the sum for an output index lies."""
-        b, total = self.b, self.b.index(0)
-        for var, at in index.items():
-            total = b.add(total, b.mul(b.sub(at, self.origin[var]), self.strides[var]))
-        return total
 
 
 class RegisterTile:
@@ -295,35 +221,6 @@ class RegisterTile:
             for j, value in enumerate(line):
                 total = self.b.reduce("add", value)
                 self.w.epilogue(self.place(row, j), self.tile.column, total, None)
-
-
-def fold(b: Builder, vectors: Sequence[Value]) -> Value:
-    """The sums of the lanes of 1, 2, 4... vectors, as the lanes of one."""
-    count, lanes = len(vectors), vectors[0].lanes
-    vectors = list(vectors)
-    group = 1
-    while len(vectors) > 1 and group < lanes:
-        low, high = _interleaved(lanes, group)
-        vectors = [b.add(b.shuffle(x, y, low), b.shuffle(x, y, high))
-                   for x, y in zip(vectors[::2], vectors[1::2], strict=True)]
-        group *= 2
-    while len(vectors) > 1:  # more vectors than lanes: their sums side by side
-        vectors = [b.shuffle(x, y, range(2 * x.lanes))
-                   for x, y in zip(vectors[::2], vectors[1::2], strict=True)]
-    value = vectors[0]
-    while value.lanes > count:
-        half = value.lanes // 2
-        value = b.add(b.shuffle(value, value, range(half)),
-                      b.shuffle(value, value, range(half, value.lanes)))
-    return value
-
-
-def _interleaved(lanes: int, group: int) -> tuple[list[int], list[int]]:
-    """Lanes of two vectors, merged by groups: even groups of both, then odd groups of both."""
-    pairs = range(0, lanes, 2 * group)
-    low = [s + p + g for p in pairs for s in (0, lanes) for g in range(group)]
-    high = [s + p + group + g for p in pairs for s in (0, lanes) for g in range(group)]
-    return low, high
 
 
 class _Operand:

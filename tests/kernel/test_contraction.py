@@ -9,7 +9,7 @@ from lamina import dtypes
 from lamina.codegen.compile import compile_object
 from lamina.codegen.printer import print_kernel
 from lamina.kernel.builder import Builder
-from lamina.kernel.register_tile import fold
+from lamina.kernel.fold import fold
 from lamina.schedule.contraction import packed
 from lamina.schedule.tiling import choose, split
 from lamina.shapes import variable

@@ -5,7 +5,7 @@ import pytest
 
 from lamina import dtypes
 from lamina.kernel.builder import Builder
-from lamina.kernel.register_tile import fold
+from lamina.kernel.fold import fold
 from tests.codegen.harness import NATIVE, run
 
 

@@ -6,12 +6,13 @@ import pytest
 from lamina import dtypes
 from lamina.errors import DTypeError, IndexingError, ShapeError
 from lamina.graph.node import Node, leaf
-from lamina.ops.composite import attention, cross_entropy, log_softmax, logsumexp, softmax, var
+from lamina.ops.composite import attention, cross_entropy, log_softmax, logsumexp, softmax
 from lamina.ops.contraction import contract, linear, matmul
 from lamina.ops.convolution import conv, conv_transpose
 from lamina.ops.elementwise import multiply
 from lamina.ops.indexing import gather, scatter, take
 from lamina.ops.movement import reshape
+from lamina.ops.normalisation import var
 from lamina.ops.ordering import argsort, cummax, cumprod, sort, topk
 from lamina.ops.pooling import avg_pool, max_pool
 from lamina.ops.reduction import argmax, argmin, max_, prod, sum_
