@@ -1,7 +1,8 @@
 """Small graphs of every operation of the table, for what compiles and never runs.
 
 In: an op and a dtype. Out: (label, root) pairs over hollow leaves: the op's samples, with every
-dtype that a result may be asked for; and graphs written here for the ops that have no samples.
+dtype that a result may be asked for, the first one also with variables for its sizes; and graphs
+written here for the ops that have no samples.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from typing import Any
 
 from lamina import dtypes
 from lamina.dtypes import DType
-from lamina.graph.node import Node, Op, leaf
+from lamina.graph.node import Node, Op, leaf, topological
 from lamina.graph.subgraph import Graph, parameter
 from lamina.ops import control
 from lamina.ops.movement import iota, view
+from lamina.runtime import instance
 from tests.ops.oracle import draw
 
 SHAPE = (3, 5)
@@ -23,18 +25,34 @@ RESULTS: dict[str, tuple[DType, ...]] = {
     "cast": dtypes.ALL, "uniform": dtypes.FLOATS, "normal": dtypes.FLOATS,
     "randint": dtypes.INTEGERS,
 }
+# Ops whose sizes hang together by more than being equal, which is all that `any_size` knows: a
+# convolution's, and those of a random op's key. (A check of a range is never a program by itself.)
+NUMBERED = {"conv", "conv_transpose", "random_bits", "uniform", "normal", "bernoulli", "randint",
+            "permutation", "dropout", "check_range"}
 
 
 def graphs(op: Op, dtype: DType) -> Iterator[tuple[str, Node]]:
     """Every graph of an op with inputs of a dtype."""
     if not op.samples:
         yield "", BUILT[op.name](dtype)
-    for sample in op.samples:
+    for i, sample in enumerate(op.samples):
         for result in RESULTS.get(op.name, (None,)):
             attrs = dict(sample.attrs, **({"dtype": result} if result else {}))
             inputs = [node for node, _ in draw(op, sample, dtype)]
             shapes = ", ".join(f"{n.dtype.name}{list(n.shape)}" for n in inputs)
-            yield f"({shapes}; {attrs})", op(*inputs, **attrs)
+            root = op(*inputs, **attrs)
+            yield f"({shapes}; {attrs})", root
+            if i == 0 and op.name not in NUMBERED:
+                yield f"({shapes}; {attrs}) of any size", any_size(root)
+
+
+def any_size(root: Node) -> Node:
+    """The graph as it is compiled once its sizes were seen to differ: variables, but for 1."""
+    order = topological([root])
+    _, fills = instance.abstract(order, [root])
+    larger = tuple(3 * x + 100 if type(x) is int else x for x in fills)
+    copies, _ = instance.symbolic(order, instance.Template([fills, larger]))
+    return copies[order.index(root)]
 
 
 # ---- ops without samples -------------------------------------------------------------------------
