@@ -26,6 +26,7 @@ BITS = (dtypes.bool_, *dtypes.INTEGERS)
 Oracle = Callable[..., Any]
 Emit = Callable[..., Any]
 Rule = Callable[..., DType]
+BinaryVjp = Callable[[Node, Node, Node, Node], tuple[Node | None, Node | None]]
 
 
 def unary(name: str, doc: str, numpy: Oracle, emit: Emit,
@@ -40,27 +41,31 @@ def unary(name: str, doc: str, numpy: Oracle, emit: Emit,
 
 
 def binary(name: str, doc: str, numpy: Oracle, emit: Emit,
-           vjp: Callable[[Node, Node, Node, Node], tuple[Node | None, Node | None]] | None = None,
-           *, takes: Sequence[DType] = NUMBERS, dtype: Rule = first,
-           domain: tuple[float, float] = (-2.0, 2.0),
-           right: tuple[float, float] | None = None, cost: int = 1, ulp: float = 0.0,
-           onnx: str = "") -> Op:
+           vjp: BinaryVjp | None = None, *,
+           takes: Sequence[DType] = NUMBERS, dtype: Rule = first,
+           domain: tuple[float, float] = (-2.0, 2.0), right: tuple[float, float] | None = None,
+           cost: int = 1, ulp: float = 0.0, onnx: str = "") -> Op:
     """A row for an op of two inputs that broadcast.
 
     vjp: (g, out, x, y) -> a cotangent for each, of the result's shape: broadcasting is undone here.
     """
-
-    def pull(g: Node, out: Node, x: Node, y: Node) -> tuple[Node | None, Node | None]:
-        dx, dy = vjp(g, out, x, y)  # type: ignore[misc]
-        return (None if dx is None else unbroadcast(dx, x.shape),
-                None if dy is None else unbroadcast(dy, y.shape))
-
     right = right or domain
-    return Op(name, ELEMENTWISE, doc, quiet(numpy), dtype, None if vjp is None else pull, emit,
+    pull = None if vjp is None else _unbroadcasting(vjp)
+    return Op(name, ELEMENTWISE, doc, quiet(numpy), dtype, pull, emit,
               takes=tuple(takes), cost=cost, ulp=ulp, onnx=onnx,
               samples=(Sample((((3, 4), *domain), ((3, 4), *right))),
                        Sample((((3, 4), *domain), ((4,), *right))),
                        Sample((((3, 1), *domain), ((1, 4), *right)))))
+
+
+def _unbroadcasting(vjp: BinaryVjp) -> BinaryVjp:
+    """The rule for inputs that broadcast: each cotangent has the shape of its input."""
+    def pull(g: Node, out: Node, x: Node, y: Node) -> tuple[Node | None, Node | None]:
+        dx, dy = vjp(g, out, x, y)
+        return (None if dx is None else unbroadcast(dx, x.shape),
+                None if dy is None else unbroadcast(dy, y.shape))
+
+    return pull
 
 
 def comparison(name: str, sign: str, numpy: Oracle, instr: str, onnx: str = "") -> Op:

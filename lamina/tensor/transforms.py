@@ -35,7 +35,7 @@ def gradients(y: Tensor, xs: Sequence[Tensor] | Tensor, cotangent: Tensor | None
     The results have gradients themselves. Raises GradientError for an x that requires none.
     """
     many = not isinstance(xs, Tensor)
-    wanted: Sequence[Tensor] = xs if many else [xs]  # type: ignore[assignment,list-item]
+    wanted: Sequence[Tensor] = [xs] if isinstance(xs, Tensor) else xs
     _tensors("gradients", "y", y)
     _tensors("gradients", "x", list(wanted) if isinstance(wanted, (list, tuple)) else [wanted])
     if cotangent is None and y.size != 1:
