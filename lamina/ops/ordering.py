@@ -14,10 +14,10 @@ import numpy as np
 from lamina import dtypes
 from lamina.graph.node import Node, Op, Sample, constant
 from lamina.ops import scalar
-from lamina.ops.elementwise import cast, divide, equal, multiply, where
+from lamina.ops.elementwise import add, equal, multiply, where
 from lamina.ops.indexing import scatter_add, take_along_axis
 from lamina.ops.kinds import COMPOSITE, CUMULATIVE, SORT
-from lamina.ops.movement import flip, iota, narrow
+from lamina.ops.movement import concat, flip, iota, narrow, pad, reshape, slice_
 from lamina.ops.rules import first
 from lamina.shapes import Dim
 
@@ -45,19 +45,66 @@ cumsum = cumulative("cumsum", "The sum of the elements up to each one.",
                     lambda g, y, x, axis: _from_the_end(g, axis), ulp=8, onnx="CumSum")
 
 
-def _cumprod_vjp(g: Node, y: Node, x: Node, axis: int) -> Node:
-    """The sum of g y from each element on, over the element.
+def _along(axis: int, size: int, x: Node) -> tuple[int, ...]:
+    return tuple(size if i == axis else 0 for i in range(x.ndim))
 
-    Past the first zero all is zero; that zero itself moves the products without it.
+
+def _longer(x: Node, axis: int, low: int, high: int, value: float) -> Node:
+    """So many more elements of one value at both ends."""
+    return pad(x, low=_along(axis, low, x), high=_along(axis, high, x),
+               interior=_along(axis, 0, x), value=value)
+
+
+def _before(x: Node, axis: int) -> Node:
+    """The product of the elements before each one."""
+    return _longer(cumprod(narrow(x, axis, 0, x.shape[axis] - 1), axis=axis), axis, 1, 0, 1.0)
+
+
+def products_without(x: Node, axis: int) -> Node:
+    """The product of all other elements along the axis; without a division, which zeros forbid."""
+    if x.shape[axis] == 0:
+        return x
+    after = flip(_before(flip(x, (axis,)), axis), (axis,))
+    return multiply(_before(x, axis), after)
+
+
+def _recurrence(g: Node, a: Node, axis: int) -> Node:
+    """s[i] = g[i] + a[i] s[i+1] from the last element on, where it is g.
+
+    Two steps as one are such a recurrence of half the length, for the even i (cyclic reduction;
+    Kogge and Stone, 1973); the odd ones follow from these.
     """
-    zero, one = constant(0.0, x.dtype), constant(1.0, x.dtype)
-    is_zero = equal(x, zero)
-    zeros = cumsum(cast(is_zero, dtype=x.dtype), axis=axis)
-    before = divide(_from_the_end(multiply(g, y), axis), where(is_zero, one, x))
-    first_zero = where(is_zero, equal(zeros, one), is_zero)
-    without = cumprod(where(first_zero, one, x), axis=axis)
-    at = where(first_zero, _from_the_end(multiply(g, without), axis), zero)
-    return where(equal(zeros, zero), before, at)
+    n: int = g.shape[axis]  # type: ignore[assignment]
+    if n == 1:
+        return g
+    if n % 2:
+        longer = _recurrence(_longer(g, axis, 0, 1, 0.0), _longer(a, axis, 0, 1, 0.0), axis)
+        return narrow(longer, axis, 0, n)
+    g0, g1, a0, a1 = (_every_second(x, axis, start) for x in (g, a) for start in (0, 1))
+    even = _recurrence(add(g0, multiply(a0, g1)), multiply(a0, a1), axis)
+    behind = _longer(narrow(even, axis, 1, n // 2 - 1), axis, 0, 1, 0.0)
+    odd = add(g1, multiply(a1, behind))
+    column = (*even.shape[:axis + 1], 1, *even.shape[axis + 1:])
+    both = concat(reshape(even, shape=column), reshape(odd, shape=column), axis=axis + 1)
+    return reshape(both, shape=g.shape)
+
+
+def _every_second(x: Node, axis: int, start: int) -> Node:
+    shape = tuple(x.shape[axis] // 2 if i == axis else d for i, d in enumerate(x.shape))
+    return slice_(x, starts=_along(axis, start, x), shape=shape,
+                  steps=tuple(2 if i == axis else 1 for i in range(x.ndim)))
+
+
+def _cumprod_vjp(g: Node, y: Node, x: Node, axis: int) -> Node:
+    """The product before each element, times the sum of g with the products behind it.
+
+    Nothing is divided: derivatives of any order are exact where elements are zero.
+    """
+    n: int = x.shape[axis]  # type: ignore[assignment]
+    if n == 0:
+        return x
+    following = _longer(narrow(x, axis, 1, n - 1), axis, 0, 1, 0.0)
+    return multiply(_before(x, axis), _recurrence(g, following, axis))
 
 
 cumprod = cumulative("cumprod", "The product of the elements up to each one.",

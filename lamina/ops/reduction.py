@@ -15,13 +15,15 @@ import numpy as np
 
 from lamina import dtypes
 from lamina.dtypes import DType
-from lamina.graph.node import Attrs, Kind, Node, Op, Sample, constant
+from lamina.graph.node import Attrs, Kind, Node, Op, Sample
 from lamina.ops import scalar
 from lamina.ops.broadcasting import REDUCTION
 from lamina.ops.broadcasting import sum_ as sum_
-from lamina.ops.elementwise import cast, divide, equal, multiply, where
+from lamina.ops.elementwise import cast, divide, equal, multiply
+from lamina.ops.movement import permute, reshape
+from lamina.ops.ordering import products_without
 from lamina.ops.rules import boolean, first, shape_error
-from lamina.shapes import Shape
+from lamina.shapes import Shape, product
 
 NUMBERS = (*dtypes.INTEGERS, *dtypes.FLOATS)
 
@@ -41,14 +43,13 @@ def reduction(name: str, doc: str, numpy: Callable[..., Any], emit: Callable[...
 
 # ---- sums and products ---------------------------------------------------------------------------
 def _prod_vjp(g: Node, y: Node, x: Node, axes: tuple[int, ...]) -> Node:
-    """y / x; where an axis holds one zero, only that zero moves the product, by the others'."""
-    zero, one = constant(0.0, x.dtype), constant(1.0, x.dtype)
-    is_zero = equal(x, zero)
-    filled = where(is_zero, one, x)
-    zeros = sum_(cast(is_zero, dtype=x.dtype), axes=axes)
-    slope = divide(prod(filled, axes=axes), filled)
-    alone = where(is_zero, where(equal(zeros, one), slope, zero), zero)
-    return multiply(g, where(equal(zeros, zero), slope, alone))
+    """The product of the others, along the reduced axes as one."""
+    order = [*(i for i in range(x.ndim) if i not in axes), *axes]
+    turned = permute(x, axes=tuple(order))
+    kept = x.ndim - len(axes)
+    line = reshape(turned, shape=(*turned.shape[:kept], product(turned.shape[kept:])))
+    others = reshape(products_without(line, kept), shape=turned.shape)
+    return multiply(g, permute(others, axes=tuple(order.index(i) for i in range(x.ndim))))
 
 
 prod = reduction(
