@@ -7,6 +7,7 @@ such and computed in float32, as the kernels do.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,11 @@ from lamina import dtypes
 from lamina.dtypes import DType, narrow_bfloat16, widen_bfloat16
 from lamina.graph.node import CONST, Node, is_leaf, topological
 from lamina.graph.subgraph import Graph
-from lamina.ops.control import HOST, SEVERAL
+from lamina.ops.control import HOST, SEVERAL, results
+from lamina.runtime.capacity import LARGE, check_fits
 from lamina.runtime.host_call import call_host
 from lamina.runtime.places import check_places
+from lamina.shapes import Shape
 
 
 def interpret(roots: Sequence[Node], leaves: Mapping[Node, np.ndarray]) -> list[np.ndarray]:
@@ -26,6 +29,8 @@ def interpret(roots: Sequence[Node], leaves: Mapping[Node, np.ndarray]) -> list[
     for node in topological(roots):
         values[node] = (widened(leaves[node], node.dtype) if is_leaf(node)
                         else compute(node, [values[x] for x in node.inputs]))
+    for root in roots:
+        _check_memory(root.shape, root.dtype.storage)
     return [narrowed(values[root], root.dtype) for root in roots]
 
 
@@ -38,6 +43,8 @@ def run_graph(graph: Graph, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 def compute_several(node: Node, inputs: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
     """All results of a control operation or a call of Python."""
+    for shape, dtype in results(node):
+        _check_memory(shape, dtype.compute.storage)
     if node.op.kind is HOST:
         stored = [narrowed(x, n.dtype) for x, n in zip(inputs, node.inputs, strict=True)]
         return [widened(y, dtype) for y, (_, dtype) in
@@ -53,6 +60,8 @@ def compute(node: Node, inputs: Sequence[Any]) -> Any:
         return np.asarray(node.attrs["value"], node.dtype.compute.storage)
     for i, size in node.op.places(node) if node.op.places is not None else ():
         check_places(node, i, inputs[i], size)  # type: ignore[arg-type]
+    if node.op.kind.name not in _FREE:
+        _check_memory(node.shape, node.dtype.compute.storage)
     attrs = {k: _computed(v) for k, v in node.attrs.items()}
     with np.errstate(all="ignore"):
         result = node.op.numpy(*inputs, **attrs)
@@ -60,6 +69,17 @@ def compute(node: Node, inputs: Sequence[Any]) -> Any:
     if node.op.name == "cast":
         result = widened(narrowed(result, node.dtype), node.dtype)
     return np.broadcast_to(result, node.shape)  # type: ignore[arg-type]
+
+
+_FREE = ("view", "output")  # NumPy makes no new array for these
+
+
+def _check_memory(shape: Shape, storage: np.dtype) -> None:
+    """Raise CapacityError for an array that cannot be filled."""
+    sizes: tuple[int, ...] = shape  # type: ignore[assignment]
+    nbytes = prod(sizes) * storage.itemsize
+    if nbytes >= LARGE:
+        check_fits(nbytes)
 
 
 def _computed(x: Any) -> Any:

@@ -3,6 +3,7 @@
 import pytest
 
 import lamina as lm
+from lamina.config import settings
 from lamina.errors import CapacityError
 from lamina.runtime.capacity import available_bytes, check_fits, readable
 
@@ -29,6 +30,22 @@ def test_too_large():
     with pytest.raises(CapacityError) as caught:
         lm.zeros((1 << 22, 1 << 22)).numpy()
     assert isinstance(caught.value, MemoryError) and isinstance(caught.value, lm.LaminaError)
+    assert caught.value.got >= 1 << 46
+
+
+HUGE = 1 << 22
+
+
+@pytest.mark.parametrize("wanted", [
+    lambda: lm.zeros((HUGE, HUGE)),  # a view until it is wanted
+    lambda: lm.zeros((HUGE, HUGE)).reshape(-1).sum(),
+    lambda: (lm.zeros((HUGE, HUGE)) + lm.ones(HUGE)).sum(),  # never whole on the CPU device
+    lambda: lm.concat([lm.zeros((HUGE, HUGE))] * 2).sum(),
+    lambda: lm.scan(lambda c, x: (c, c), lm.zeros(HUGE), length=HUGE)[1]])
+def test_too_large_on_the_oracle_device(wanted, monkeypatch):
+    monkeypatch.setattr(settings, "device", "interpret")
+    with pytest.raises(CapacityError) as caught:
+        wanted().numpy()
     assert caught.value.got >= 1 << 46
 
 
