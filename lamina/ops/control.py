@@ -3,8 +3,8 @@
 In: inputs, and `Graph`s among the attributes. Such a node has several results; each is a node of
 its own, an `output` of it. Rules that need to look into a graph get the interpreter they need as an
 argument: `run(graph, arrays)` for values, `pull(roots, cotangents, wrt)` for gradients,
-`batch(roots, {node: batched})` for vmap. A vjp takes cotangents of the results as {index: node},
-and which inputs `needed` one.
+`push(roots, wrt, tangents)` for forward mode, `batch(roots, {node: batched})` for vmap. A vjp takes
+cotangents of the results as {index: node}, and which inputs `needed` one.
 
 Backward passes compute the body again from what goes into it: a `scan` hands out, beside its final
 carries and its stacked results, the carries that each turn began with; a `cond` chooses again.
@@ -44,6 +44,7 @@ from lamina.shapes import Dim, Shape, product
 Result = tuple[Shape, DType]
 Run = Callable[[Graph, Sequence[np.ndarray]], list[np.ndarray]]
 Pull = Callable[..., dict[int, Node]]
+Push = Callable[[Sequence[Node], Sequence[Node], Sequence[Node]], list[Node]]
 Batch = Callable[..., list[tuple[Node, bool]]]
 
 
@@ -342,8 +343,10 @@ scan = Op(
 
 
 # ---- while_loop ----------------------------------------------------------------------------------
-# inputs: initial carries, constants; both graphs take a turn's carries and the constants.
-def _while_numpy(*inputs: np.ndarray, run: Run, test: Graph, body: Graph) -> list[np.ndarray]:
+# inputs: initial carries, constants; both graphs take a turn's carries and the constants. `limit`:
+# the turns that there are at most (`test` sees to that), or None.
+def _while_numpy(*inputs: np.ndarray, run: Run, test: Graph, body: Graph, limit: int | None
+                 ) -> list[np.ndarray]:
     carry, consts = list(inputs[:len(body.roots)]), inputs[len(body.roots):]
     while run(test, [*carry, *consts])[0]:
         carry = run(body, [*carry, *consts])
@@ -351,11 +354,49 @@ def _while_numpy(*inputs: np.ndarray, run: Run, test: Graph, body: Graph) -> lis
 
 
 def _while_vjp(gs: Mapping[int, Node], node: Node, *inputs: Node, needed: Sequence[bool],
-               pull: Pull, test: Graph, body: Graph) -> list[Node | None]:
-    raise GradientError("while_loop", where=node.where, operands=[
-        (f"carry {i}", f"{r.dtype.name} {list(r.shape)}") for i, r in enumerate(body.roots)],
-        rule="the number of turns is known before the first one, so that their carries can be kept",
-        hint="scan with a fixed length and a where on the condition; or detach() what goes in")
+               pull: Pull, test: Graph, body: Graph, limit: int | None) -> list[Node | None]:
+    """That of a scan of `limit` turns, which goes again through all of it and keeps the carries.
+
+    Past the last turn the carries stay as they are.
+    """
+    if limit is None:
+        raise GradientError("while_loop", where=node.where, operands=[
+            (f"carry {i}", f"{r.dtype.name} {list(r.shape)}") for i, r in enumerate(body.roots)],
+            rule="a bound of the number of turns is known, so that their carries can be kept",
+            hint="while_loop(..., max_steps=N)")
+    carries = len(body.roots)
+    with tracking(True):
+        params = [parameter(x) for x in inputs]
+        stay = [parameter(x) for x in inputs]
+        turned = outputs(choose(test.apply(params)[0], params, body, Graph(stay, stay[:carries])))
+        fresh = [reshape(x, shape=x.shape) for x in inputs]
+        again = turn(fresh, Graph(params, turned), carries, 0, limit, False)
+    found = pull([output(again, i) for i in gs], list(gs.values()), fresh,
+                 frozenset(id(x) for x in fresh))
+    return [found.get(id(x)) for x in fresh]
+
+
+def _while_push(node: Node, given: Sequence[Node | None], push: Push, test: Graph, body: Graph,
+                limit: int | None) -> dict[int, Node]:
+    """The changes of the float results: a loop that carries them beside what changes."""
+    inputs, carries = node.inputs, len(body.roots)
+    moving = [i for i in range(carries) if inputs[i].dtype.is_float]
+    fixed = [i for i in range(carries, len(inputs)) if given[i] is not None]
+    own = {i: parameter(inputs[i]) for i in (*moving, *fixed)}
+    with tracking(True):
+        moved = push([body.roots[i] for i in moving], [body.params[i] for i in own],
+                     list(own.values()))
+
+    def widened(own: Mapping[int, Any], params: Sequence[Any]) -> list[Any]:
+        return [*params[:carries], *(own[i] for i in moving), *params[carries:],
+                *(own[i] for i in fixed)]
+
+    start = {i: given[i] or zeros(inputs[i]) for i in own}
+    hollow = {i: parameter(inputs[i]) for i in own}
+    new = record(while_loop, widened(start, inputs), test=Graph(
+        widened(hollow, test.params), test.roots), body=Graph(
+        widened(own, body.params), [*body.roots, *moved]), limit=limit)
+    return {i: output(new, carries + k) for k, i in enumerate(moving)}
 
 
 def _while_batch(inputs: Sequence[Node], batched: Sequence[bool], attrs: Attrs, batch: Batch
@@ -372,7 +413,7 @@ def _while_batch(inputs: Sequence[Node], batched: Sequence[bool], attrs: Attrs, 
                                    zip(body.roots, body.params, strict=False)])
         test = Graph(test.params, [reshape(any_(test.roots[0], axes=(0,)), shape=())])
     ready = [_with_axis(x, b or not f, n) for x, b, f in zip(inputs, batched, flags, strict=True)]
-    found = outputs(record(while_loop, ready, test=test, body=body))
+    found = outputs(record(while_loop, ready, test=test, body=body, limit=attrs["limit"]))
     return record(bundle, [_with_axis(y, flag, n)
                            for y, flag in zip(found, flags, strict=False)])
 
@@ -380,8 +421,8 @@ def _while_batch(inputs: Sequence[Node], batched: Sequence[bool], attrs: Attrs, 
 while_loop = Op(
     "while_loop", CONTROL, "One graph turn after turn, as long as the other says so.",
     numpy=_while_numpy, dtype=boolean, vjp=_while_vjp, sizes=("test", "body"),
-    extra={"batch": _while_batch,
-           "results": lambda inputs, test, body: [(r.shape, r.dtype) for r in body.roots]})
+    extra={"batch": _while_batch, "push": _while_push,
+           "results": lambda inputs, test, body, limit: [(r.shape, r.dtype) for r in body.roots]})
 
 
 # ---- call ----------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import Any
 
 from lamina import dtypes, tree
 from lamina.errors import ArgumentError, DTypeError, ShapeError
-from lamina.graph.node import Node
+from lamina.graph.node import Node, constant
 from lamina.graph.subgraph import close, parameter
 from lamina.ops import control
 from lamina.ops.table import TABLE
@@ -153,16 +153,21 @@ def _turns(stacked: list[Node], length: int | None) -> int:
 
 
 # ---- while_loop ----------------------------------------------------------------------------------
-def while_loop(cond_fn: Callable[[Any], Any], body_fn: Callable[[Any], Any], init: Any) -> Any:
+def while_loop(cond_fn: Callable[[Any], Any], body_fn: Callable[[Any], Any], init: Any,
+               max_steps: int | None = None) -> Any:
     """body_fn turn after turn, as long as cond_fn of the carry holds; the last carry.
 
-    Has no gradient, since the number of turns is not known before: use `scan` where it is. Under
-    vmap it runs until all examples are done.
+    max_steps: it ends after so many turns in any case. With it the loop has a gradient, for which
+    it runs again and keeps the carries of max_steps turns; without, it has forward mode (`jvp`).
+    Under vmap it runs until all examples are done.
 
     >>> import lamina as lm
     >>> lm.while_loop(lambda n: n < 100, lambda n: n * 2, lm.tensor(1)).item()
     128
     """
+    if max_steps is not None and (type(max_steps) is not int or max_steps < 0):
+        raise ArgumentError("while_loop", operands=[("max_steps", repr(max_steps))],
+                            rule="max_steps is a number of turns, or None")
     start, structure = flat_nodes(init)
     params = [parameter(x) for x in start]
     body = run_body("while_loop", lambda: body_fn(stand_ins(structure, params)), params)
@@ -177,10 +182,17 @@ def while_loop(cond_fn: Callable[[Any], Any], body_fn: Callable[[Any], Any], ini
     if answer.dtype is not dtypes.bool_:
         raise DTypeError("while_loop", operands=[("cond_fn", described(answer.node))],
                          rule="cond_fn returns a bool", hint="a comparison, such as x > 0")
-    before = [old for _, old, _ in body.assigned]
-    carry = [*params, *before]
-    (check, turn), captured = aligned(
-        [close(carry, [_truth("while_loop", "cond_fn", answer.node)]),
-         close(carry, [*after[0], *(new for _, _, new in body.assigned)])], len(carry))
-    node = control.record(control.while_loop, [*start, *before, *captured], test=check, body=turn)
+    going = _truth("while_loop", "cond_fn", answer.node)
+    changed = [*after[0], *(new for _, _, new in body.assigned)]
+    inputs = [*start, *(old for _, old, _ in body.assigned)]
+    carry = [*params, *inputs[len(start):]]
+    if max_steps is not None:  # the turns are counted, by one carry more
+        zero, one, last = (constant(n, dtypes.int64) for n in (0, 1, max_steps))
+        count = parameter(zero)
+        going = TABLE["logical_and"](going, TABLE["less"](count, last))
+        changed, inputs, carry = ([*changed, TABLE["add"](count, one)], [*inputs, zero],
+                                  [*carry, count])
+    (check, turn), captured = aligned([close(carry, [going]), close(carry, changed)], len(carry))
+    node = control.record(control.while_loop, [*inputs, *captured], test=check, body=turn,
+                          limit=max_steps)
     return finish(node, len(start), structure, [body])

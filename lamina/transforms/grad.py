@@ -1,8 +1,9 @@
 """Reverse-mode differentiation: graph in, graph out. Names no operation.
 
 In: a node, the nodes to differentiate by, a cotangent. Out: one node for each, by the table's vjp
-rules; an op without one is differentiated through its body. Forward mode is the transpose of the
-transpose: a vjp is linear in its cotangent, so differentiating it by that gives the jvp.
+rules; an op without one is differentiated through its body. Forward mode goes node by node, by the
+transpose of the transpose: a vjp is linear in its cotangent, so differentiating it by that gives
+the jvp.
 """
 
 from __future__ import annotations
@@ -91,15 +92,44 @@ def through_body(node: Node, g: Node) -> list[Node | None]:
 
 def push(roots: Sequence[Node], wrt: Sequence[Node], tangents: Sequence[Node]) -> list[Node]:
     """Forward mode: the change of each root when `wrt` move along `tangents`."""
-    result = []
-    for root in roots:
-        u = leaf(None, root.shape, root.dtype, tracked=True)  # a stand-in: the vjp is linear in it
-        found = pull(root, wrt, u)
-        total: Node | None = None
-        for w, t in zip(wrt, tangents, strict=True):
-            if id(w) in found:
-                part = pull(found[id(w)], [u], t).get(id(u))
-                if part is not None:
-                    total = part if total is None else add(total, part)
-        result.append(total if total is not None else filled(0.0, root))
-    return result
+    moved = {id(w): t for w, t in zip(wrt, tangents, strict=True)}
+    order = topological(roots, stop=lambda n: id(n) in moved or not n.inputs or n.variable)
+    read: dict[int, list[Node]] = {}  # the results of one node that are used
+    for node in order:
+        if node.op.kind.name == "output":
+            read.setdefault(id(node.inputs[0]), []).append(node)
+    for node in order:
+        given = [moved.get(id(x)) for x in node.inputs]
+        if id(node) in moved or not node.tracked or all(t is None for t in given):
+            continue
+        if node.op.kind in SEVERAL:
+            found = _push_several(node, given, read.get(id(node), []))
+            moved.update((id(y), found[y.attrs["index"]]) for y in read.get(id(node), [])
+                         if y.attrs["index"] in found)
+        elif node.op.kind.name != "output":
+            u = leaf(None, node.shape, node.dtype, tracked=True)
+            moved.update((id(node), t) for t in _transposed(node, u, [u], given).values())
+    return [moved.get(id(root)) or filled(0.0, root) for root in roots]
+
+
+def _push_several(node: Node, given: Sequence[Node | None], read: Sequence[Node]
+                  ) -> dict[int, Node]:
+    """Changes of a node's results that are read, by their index."""
+    if "push" in node.op.extra:
+        return node.op.extra["push"](node, given, push, **node.attrs)  # type: ignore[no-any-return]
+    seeds = {y.attrs["index"]: leaf(None, y.shape, y.dtype, tracked=True)
+             for y in read if y.dtype.is_float}
+    if not seeds:
+        return {}
+    found = _transposed(node, seeds, list(seeds.values()), given)
+    return {i: found[id(u)] for i, u in seeds.items() if id(u) in found}
+
+
+def _transposed(node: Node, seeds: Any, hollow: Sequence[Node], given: Sequence[Node | None]
+                ) -> dict[int, Node]:
+    """The transpose of a node's vjp, which is linear in its cotangents `hollow`, at `given`."""
+    needed = [t is not None for t in given]
+    pairs = [(c, t) for c, t in zip(_vjp(node, seeds, needed), given, strict=True)
+             if c is not None and t is not None]
+    stop = frozenset([id(node), *map(id, node.inputs)])
+    return pull_all([c for c, _ in pairs], [t for _, t in pairs], hollow, stop)

@@ -57,6 +57,8 @@ MESSAGES = {
     "grad_of_integers": lambda: lm.tensor([1], requires_grad=True),
     "memory": lambda: lm.ones((1 << 20, 1 << 20, 8)).numpy(),
     "not_a_tensor": lambda: F.cross_entropy([[1.0]], [0]),
+    "while_loop_gradient": lambda: lm.grad(lambda x: lm.while_loop(
+        lambda y: y < 3, lambda y: y * x, x))(f()),
     "vmap": lambda: lm.vmap(lambda x, y: x + y)(f(2, 3), f(4, 3)),
 }
 

@@ -93,8 +93,8 @@ def repeated(dtype: DType) -> Node:
     go, x = hollow(dtypes.bool_, ()), hollow(dtype)
     test = copying(go, x)
     return control.output(control.record(
-        control.while_loop, [go, x], test=Graph(test.params, test.roots[:1]), body=copying(go, x)),
-        1)
+        control.while_loop, [go, x], test=Graph(test.params, test.roots[:1]), body=copying(go, x),
+        limit=None), 1)
 
 
 def called(dtype: DType) -> Node:

@@ -329,9 +329,106 @@ def test_vmap_of_while_loop_with_one_number_of_turns(device):
     assert found[0].tolist() == [4, 4, 4]
 
 
-def test_while_loop_has_no_gradient_and_says_so():
-    with pytest.raises(GradientError, match="scan with a fixed length"):
+def powers(x, w, max_steps=None):
+    """x times w until it is large; and the sum on the way, the turns, and what no turn changes."""
+    return lm.while_loop(
+        lambda s: (s["x"] ** 2).sum() < 10,
+        lambda s: {"x": (s["x"] * w).sin() * 3, "sum": s["sum"] + s["x"].sum() * w, "n": s["n"] + 1,
+                   "w": s["w"]},
+        {"x": x, "sum": w * 0, "n": lm.tensor(0), "w": w}, max_steps=max_steps)
+
+
+def in_python(x, w, max_steps=9):
+    total, n = w * 0, 0
+    while n < max_steps and (x ** 2).sum().item() < 10:
+        x, total, n = (x * w).sin() * 3, total + x.sum() * w, n + 1
+    return {"x": x, "sum": total, "w": w}
+
+
+POINTS = [(0.05, 1.1), (0.4, 1.3), (4.0, 1.3)]  # 4, 2 and no turns
+
+
+def start(x, w):
+    return lm.tensor([x, x * 2], dtype=lm.float64), lm.tensor([w, w + 0.1], dtype=lm.float64)
+
+
+@pytest.mark.parametrize(("max_steps", "turns"), [(0, 0), (3, 3), (50, 10)])
+def test_while_loop_ends_after_so_many_turns(device, max_steps, turns):
+    last = lm.while_loop(lambda n: n < 10, lambda n: n + 1, lm.tensor(0), max_steps=max_steps)
+    assert last.item() == turns
+    counts = lm.vmap(lambda n: lm.while_loop(lambda n: n < 10, lambda n: n + 1, n,
+                                             max_steps=max_steps))(lm.tensor([0, 8, 12]))
+    assert counts.tolist() == [turns, min(10, 8 + turns), 12]
+
+
+@pytest.mark.parametrize("max_steps", [9, 2, 0])
+@pytest.mark.parametrize("point", POINTS)
+def test_gradients_of_while_loop(point, max_steps):
+    def floats(x, w):
+        last = powers(x, w, max_steps)
+        return last["x"], last["sum"], last["w"]
+
+    check_gradients(floats, *start(*point))
+
+    def g(f):
+        return lm.grad(lambda *a: f(*a, max_steps)["sum"].sum(), (0, 1))(*start(*point))
+
+    for found, expected in zip(g(powers), g(in_python)):
+        same(found, expected)
+
+
+@pytest.mark.parametrize("max_steps", [None, 9])
+@pytest.mark.parametrize("point", POINTS)
+def test_forward_mode_through_while_loop(point, max_steps, device):
+    x, w = start(*point)
+    moves = draw(2), draw(2)
+    value, change = lm.jvp(lambda *a: powers(*a, max_steps), [x, w], moves)
+    _, expected = lm.jvp(in_python, [x, w], moves)
+    for name, moved in expected.items():
+        same(change[name], moved)
+    assert change["n"].numpy() == 0 and value["n"].item() == powers(x, w)["n"].item()
+
+
+def test_forward_mode_of_forward_mode_through_while_loop():
+    def second(f):
+        def first(x, w):
+            return lm.jvp(lambda w: f(x, w)["sum"], [w], [w * 0 + 1])[1]
+        x, w = start(*POINTS[0])
+        return lm.jvp(lambda x: first(x, w), [x], [x])[1]
+
+    same(second(powers), second(in_python))
+
+
+def test_vmap_of_the_gradient_of_while_loop():
+    pairs = [start(*p) for p in POINTS]
+    xs, ws = (lm.stack([pair[i] for pair in pairs]) for i in (0, 1))
+    g = lm.grad(lambda x, w: powers(x, w, 9)["sum"].sum(), (0, 1))
+    for found, one_by_one in zip(lm.vmap(g)(xs, ws), zip(*(g(*p) for p in pairs))):
+        same(found, np.stack([x.numpy() for x in one_by_one]))
+
+
+def test_gradient_of_a_compiled_while_loop_inside_a_scan():
+    @lm.compile
+    def g(x, w):
+        return lm.grad(lambda w: lm.scan(lambda c, _: (powers(c, w, 5)["x"] * 0.1, None), x,
+                                         length=3)[0].sum())(w)
+
+    def looped(w):
+        c = x
+        for _ in range(3):
+            c = in_python(c, w, 5)["x"] * 0.1
+        return c.sum()
+
+    x, w = start(*POINTS[0])
+    same(g(x, w), lm.grad(looped)(w))
+
+
+def test_while_loop_without_max_steps_has_no_gradient_and_says_so():
+    with pytest.raises(GradientError, match="try: while_loop\\(..., max_steps=N\\)"):
         lm.grad(lambda x: lm.while_loop(lambda y: y < 3, lambda y: y * x, x))(lm.tensor(1.5))
+    for wrong in (-1, 1.5, "many"):
+        with pytest.raises(ArgumentError, match="max_steps is a number of turns"):
+            lm.while_loop(lambda n: n < 3, lambda n: n + 1, lm.tensor(0), max_steps=wrong)
     with pytest.raises(DTypeError, match="cond_fn returns a bool"):
         lm.while_loop(lambda n: n, lambda n: n, lm.tensor(1))
 
