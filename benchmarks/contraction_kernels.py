@@ -2,7 +2,7 @@
 
     python -m benchmarks.contraction_kernels [matmul conv weight data deep ...] [--threads 2]
 
-Ours include all copies into panels, the padding of inputs and the sum of split sums, as the
+Ours include all copies into panels, the padding of inputs and the sum of parts, as the
 scheduler would launch them, one launch table each. PyTorch's convolutions are timed in both of its
 layouts, and the better one counts. Both sides take turns; the figures are medians, in GFLOP/s.
 """
@@ -26,9 +26,10 @@ from lamina.kernel.builder import Builder
 from lamina.kernel.loops import Kernel, Value
 from lamina.kernel.pack import emit_pack
 from lamina.runtime import threads
-from lamina.schedule.contraction import Contraction, Pack, packed
+from lamina.schedule.contraction import PART, Contraction, Pack, packed
 from lamina.schedule.panels import pack_tasks
-from lamina.schedule.tiling import choose, split
+from lamina.schedule.summation import Rules
+from lamina.schedule.tiling import choose, order_sums
 from tests.kernel import contraction_harness as harness
 
 TARGET = native_target()
@@ -102,9 +103,10 @@ class Step:
 def ours(case: Case) -> tuple[Callable[[], None], Step, str]:
     """The whole step for a case, and a word on its tile."""
     step, c = Step(), case.contraction
-    parts = split(c, TARGET)
-    whole, c = c, parts or c
-    tile = choose(c, TARGET)
+    whole = c
+    nbytes = 4 * sum(harness.operand_size(c, x, {}) for x in (c.a, c.b))
+    c, along = order_sums(c, nbytes, TARGET, Rules())
+    tile = choose(c, TARGET, along)
     room = case.pad.n * padded_size(case.pad) ** 2 * case.pad.channels if case.pad else 0
     slots = {"a": step.buffer(max(room, harness.operand_size(c, c.a, {}))),
              "b": step.buffer(harness.operand_size(c, c.b, {}))}
@@ -119,12 +121,13 @@ def ours(case: Case) -> tuple[Callable[[], None], Step, str]:
     outputs = int(np.prod([n for _, n in c.out_vars]))
     out = step.buffer(outputs)
     step.add(harness.kernel(c, tile, TARGET), [slots["a"], slots["b"], out], int(tile.tasks(c)))
-    if parts is not None:
+    if PART in dict(c.out_vars):
         size = int(np.prod([n for _, n in whole.out_vars]))
         step.add(sum_kernel(outputs // size, size), [out, step.buffer(size)], -(-size // 1024))
     rows = "x".join(f"{n}{v}" for v, n in tile.rows) or "1"
     word = f"{rows} x {tile.columns}{tile.column}" + (" along " + tile.vector) * tile.horizontal
-    word += "".join(f" pack {p.operand}" for p in tile.packs) + (" split" if parts else "")
+    word += "".join(f" pack {p.operand}" for p in tile.packs)
+    word += " in parts" if PART in dict(c.out_vars) else ""
     return step.finish(), step, word + (f" block {tile.block[0]}" if tile.block else "")
 
 
@@ -184,7 +187,7 @@ def fill(b: Builder, count: int, write: Callable[[Value, int, Value | None], Non
 
 
 def sum_kernel(parts: int, size: int) -> Kernel:
-    """The sum of split sums; a chunk is 1024 elements."""
+    """The sum of parts; a chunk is 1024 elements."""
     b, lanes = Builder("sum", TARGET), TARGET.lanes(4)
     source = b.buffer("source", F32)
     out = b.buffer("out", F32, written=True, noalias=True)

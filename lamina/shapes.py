@@ -314,6 +314,11 @@ def _substitute_atom(atom: Atom, values: Mapping[Var, Dim]) -> Dim:
     return divide(left, right) if atom.op == "//" else remainder(left, right)
 
 
+def ceil_div(size: Dim, step: int) -> Dim:
+    """How many steps cover `size`."""
+    return (size + (step - 1)) // step
+
+
 def evaluate(x: Dim, values: Mapping[Var, int]) -> int:
     """The integer that x stands for."""
     if isinstance(x, int):

@@ -86,17 +86,17 @@ class _Writer:
         site.store = Store(site, {v: lo for v, (lo, _) in spans.items()})
         site.store.clear()
         with ExitStack() as loops:
-            site.part = self.open_blocks(loops)
+            site.part = self.open_blocks(loops, {v: lo for v, (lo, _) in spans.items()})
             self.nest(0, spans, {}, {}, False)
         site.part = None
         self.nest(0, spans, {}, {}, False)
 
-    def open_blocks(self, loops: ExitStack) -> Part:
+    def open_blocks(self, loops: ExitStack, origin: Mapping[str, Value]) -> Part:
         """Open a loop for each reduce variable down to the blocked one."""
         b, index = self.b, {}
         name, step = self.tile.block or ("", 1)
         for var in self.tile.reduce:
-            size = self.site.size(var)
+            size = self.site.turns(var, origin)
             by = step if var == name else 1
             turn = loops.enter_context(b.loop(0, size, by)).var if size.const != 1 else b.index(0)
             index[var] = turn

@@ -14,6 +14,7 @@ from lamina.graph.node import CONST, Node, is_leaf
 from lamina.kernel.builder import Builder
 from lamina.kernel.index import Index, Indices
 from lamina.kernel.loops import Buffer, Value
+from lamina.schedule.contraction import PART
 from lamina.schedule.spec import broadcast_index, view_index
 from lamina.shapes import (
     Dim,
@@ -222,6 +223,9 @@ class Inliner:
         size = a["size"]
         exact = isinstance(size, int) and size % a["width"] == 0
         conditions = [] if exact else [self._where("lt", at[a["var"]], size)]
+        if a["cut"] is not None:
+            name, end, each = a["cut"]
+            conditions.append(self._where("lt", at.get(PART, 0) * each + at.get(name, 0), end))
         position = []
         for terms in a["terms"]:
             total: Dim = 0

@@ -7,14 +7,11 @@ In: a reduction node. Out: values to start from, a step, and the final scalar.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-
-from lamina.dtypes import DType
 from lamina.graph.node import Node
 from lamina.kernel.builder import Builder
 from lamina.kernel.loops import INDEX, Value
+from lamina.ops.kinds import identity
 
 
 def width(node: Node) -> int:
@@ -22,25 +19,10 @@ def width(node: Node) -> int:
     return 2 if "arg" in node.op.extra else 1
 
 
-def identity(node: Node, dtype: DType) -> float | int | bool:
-    """The value that changes nothing."""
-    value: Any = node.op.extra.get("arg", node.op.identity)
-    if value in ("lowest", "max"):
-        if dtype.kind == "b":
-            return False
-        return float("-inf") if dtype.is_float else int(np.iinfo(dtype.storage).min)
-    if value in ("highest", "min"):
-        if dtype.kind == "b":
-            return True
-        return float("inf") if dtype.is_float else int(np.iinfo(dtype.storage).max)
-    number: float | int | bool = value
-    return number
-
-
 def start(b: Builder, node: Node, lanes: int) -> list[Value]:
     """The carried values before the first element."""
     dtype = node.inputs[0].dtype.compute
-    first = b.const(identity(node, dtype), dtype, lanes)
+    first = b.const(identity(node.op, dtype), dtype, lanes)
     return [first] if width(node) == 1 else [first, b.const(0, INDEX, lanes)]
 
 
@@ -48,7 +30,7 @@ def step(b: Builder, node: Node, carry: Sequence[Value], x: Value, place: Value,
          mask: Value | None) -> list[Value]:
     """The carried values after one more element in each lane; lanes off in `mask` stay."""
     if mask is not None:
-        x = b.select(mask, x, b.const(identity(node, x.dtype), x.dtype, x.lanes))
+        x = b.select(mask, x, b.const(identity(node.op, x.dtype), x.dtype, x.lanes))
     if width(node) == 1:
         return [node.op.emit(b, carry[0], x)]
     best, index = carry

@@ -15,7 +15,7 @@ from math import prod
 from lamina.kernel.fold import fold
 from lamina.kernel.loops import Buffer, Value
 from lamina.kernel.site import Site, Store
-from lamina.schedule.contraction import Access, reduce_loops
+from lamina.schedule.contraction import Access, ReduceLoop, reduce_loops
 
 MaskOf = Callable[[int], Value | None]
 Step = Callable[[list[Value], list[Value]], list[Value]]
@@ -86,8 +86,13 @@ class RegisterTile:
             if part.var != self.tile.vector:
                 loops = [_Turns(part.size, self.strides(part.var))]
         value = self.w.value
-        return start, loops + [_Turns(value(loop.size), (value(loop.a), value(loop.b)))
+        return start, loops + [_Turns(self.turns(loop), (value(loop.a), value(loop.b)))
                                for loop in reduce_loops(self.w.c, order)]
+
+    def turns(self, loop: ReduceLoop) -> Value:
+        """How often a reduce loop turns; several variables in one are never cut."""
+        one = len(loop.names) == 1
+        return self.w.turns(loop.names[0], self.index) if one else self.w.value(loop.size)
 
     def strides(self, var: str) -> tuple[Value, Value]:
         """How far each operand moves with a variable."""
@@ -179,7 +184,7 @@ class RegisterTile:
         """One run along the vector variable: full vectors, then a masked one."""
         b, lanes, var, part = self.b, self.tile.lanes, self.tile.vector, self.w.part
         strides = self.strides(var)
-        size = part.size if part and part.var == var else self.w.size(var)
+        size = part.size if part and part.var == var else self.w.turns(var, self.index)
         for lo, hi, turns in self.runs(b.div(size, lanes), self.unroll):
             with b.loop(lo, hi, turns, carry=sums) as turn:
                 sums = turn.carry
@@ -219,7 +224,7 @@ class RegisterTile:
                 self.w.epilogue(self.place(row, 0), self.tile.column, fold(self.b, line), None)
                 continue
             for j, value in enumerate(line):
-                total = self.b.reduce("add", value)
+                total = fold(self.b, [value])
                 self.w.epilogue(self.place(row, j), self.tile.column, total, None)
 
 

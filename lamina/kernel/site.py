@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from lamina.errors import CompileError
 from lamina.kernel.builder import Builder
 from lamina.kernel.loops import Buffer, Value
-from lamina.schedule.contraction import Contraction, Tile
+from lamina.schedule.contraction import PART, Contraction, Tile
 from lamina.shapes import Dim
 
 Epilogue = Callable[[dict[str, Value], str, Value, Value | None], None]
@@ -53,6 +53,14 @@ class Site:
     def size(self, var: str) -> Value:
         """The extent of a variable."""
         return self.value(self.c.size(var))
+
+    def turns(self, var: str, index: Mapping[str, Value]) -> Value:
+        """How often a reduce variable's loop turns for an output index: fewer in a last part."""
+        size = self.size(var)
+        if self.c.cut is None or self.c.cut[0] != var:
+            return size
+        left = self.b.sub(self.value(self.c.cut[1]), self.b.mul(index[PART], size))
+        return self.b.max(self.b.min(left, size), 0)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from lamina.dtypes import DType
 from lamina.errors import ShapeError
 from lamina.graph.node import Attrs, Kind, Node, Op, leaf
 from lamina.ops.broadcasting import lift
@@ -76,5 +79,21 @@ def _built_shape(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
 
 
 COMPOSITE = Kind("composite", "the operands fit the formula", _body_shape)
+
+
+# ---- reductions ----------------------------------------------------------------------------------
+def identity(op: Op, dtype: DType) -> float | int | bool:
+    """The value that changes nothing in a reduction of values of this dtype."""
+    value: Any = op.extra.get("arg", op.identity)
+    if value in ("lowest", "max"):
+        if dtype.kind == "b":
+            return False
+        return float("-inf") if dtype.is_float else int(np.iinfo(dtype.storage).min)
+    if value in ("highest", "min"):
+        if dtype.kind == "b":
+            return True
+        return float("inf") if dtype.is_float else int(np.iinfo(dtype.storage).max)
+    number: float | int | bool = value
+    return number
 
 __all__ = ["ELEMENTWISE", "CUMULATIVE", "SORT", "COMPOSITE", "boolean", "first", "named"]

@@ -28,14 +28,14 @@ def explain(roots: Sequence[Node]) -> str:
     before = counts.compiled, counts.disk
     bound = families.prepare(order, wanted)
     compiled, disk = counts.compiled - before[0], counts.disk - before[1]
-    kernels = list(bound.program.plan.kernels())
+    kernels = list(bound.plan.kernels())
     known = len(kernels) - compiled - disk
     inputs = sum(size_of(n, {}) for n in order if is_leaf(n))
     return "\n".join([
         f"graph: {len(order)} nodes", graph_text(wanted), "",
         f"plan: {len(kernels)} kernels ({compiled} compiled now, {disk} from disk,"
         f" {known} at hand); kernels of one level run side by side",
-        *plan_lines(bound.program.plan.steps), "",
+        *plan_lines(bound.plan.steps), "",
         "kernels: operations, bytes read and written", *_kernel_lines(bound), "",
         f"memory: {readable(inputs)} of inputs, {readable(sum(bound.out_sizes))} of results,"
         f" {readable(bound.arena_bytes)} between; peak beside the inputs"
@@ -44,7 +44,7 @@ def explain(roots: Sequence[Node]) -> str:
 
 def _kernel_lines(bound: Bound) -> list[str]:
     lines = []
-    for step in bound.program.plan.steps:
+    for step in bound.plan.steps:
         cost = cost_of(step, bound.values, 0.0)
         size = f"{cost.operations:12,d} {readable(cost.nbytes):>11}"
         lines.append(f"{size}  {cost.name}{_tile(step)}")

@@ -41,7 +41,7 @@ class Cost:
 
 def run_profiled(bound: Bound, pointers: Any) -> list[Cost]:
     """Run the program once, kernel by kernel."""
-    steps = bound.program.plan.steps
+    steps = bound.plan.steps
     times = np.zeros((max(1, len(steps)), 2), np.int64)
     table, keep = _one_by_one(bound.table)
     threads.launch(table.ctypes.data, len(table), ctypes.addressof(pointers), times.ctypes.data)

@@ -10,6 +10,7 @@ import ctypes
 import sys
 import time
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -27,10 +28,20 @@ from lamina.runtime.table import FIRST, Layout, Tables
 from lamina.runtime.takeover import Takeover
 from lamina.schedule.plan import checked_after, make_plan
 from lamina.schedule.steps import Plan, Step
+from lamina.schedule.summation import Rules
 from lamina.shapes import Var
 
 HOT_RUNS = 16  # with the same sizes, and this share of all runs, pay for a compilation
 HOT_SHARE = 1 / 8
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A plan of a program, for all sizes for which its rules come out alike."""
+
+    plan: Plan
+    addresses: dict[Step, int]
+    rules: Rules
 
 
 class Program:
@@ -42,24 +53,34 @@ class Program:
     def __init__(self, roots: Sequence[Node], leaves: Sequence[Node],
                  literals: Mapping[Node, Var], sizes: Set[Var] = frozenset()) -> None:
         self.target = host_target()
+        self.roots, self.leaves = list(roots), list(leaves)
+        self.literals = dict(literals)
         self.sizes = sizes
+        self.variants: list[Variant] = []
         self.runs = 0
         self.uses: dict[tuple[int, ...], Uses] = {}
-        self.leaves = list(leaves)
-        self.literals = dict(literals)
-        started, before = time.perf_counter(), counts.compiled
-        self.plan: Plan = make_plan(roots, self.target)
-        steps = list(self.plan.kernels())
-        self.addresses: dict[Step, int] = dict(zip(steps, get_by_keys(
-            [(s.spec.key, partial(lower, s.spec, self.target)) for s in steps], self.target),
-            strict=True))
-        if settings.debug >= 1:
-            print(f"[lamina] program of {len(steps)} kernels, {counts.compiled - before} compiled,"
-                  f" {time.perf_counter() - started:.3f} s", file=sys.stderr)
 
     def bind(self, values: Mapping[Var, Any]) -> Bound:
         """The program for concrete sizes."""
-        return Bound(self, values)
+        for variant in self.variants:
+            if variant.rules.hold(values):
+                return Bound(self, variant, values)
+        self.variants.insert(0, self._compiled(values))
+        return Bound(self, self.variants[0], values)
+
+    def _compiled(self, values: Mapping[Var, Any]) -> Variant:
+        started, before = time.perf_counter(), counts.compiled
+        rules = Rules(values)
+        plan = make_plan(self.roots, self.target, rules)
+        steps = list(plan.kernels())
+        addresses = dict(zip(steps, get_by_keys(
+            [(s.spec.key, partial(lower, s.spec, self.target)) for s in steps], self.target),
+            strict=True))
+        if settings.debug >= 1:
+            order = ", whose sums are added up in another order" if self.variants else ""
+            print(f"[lamina] program of {len(steps)} kernels{order}, {counts.compiled - before}"
+                  f" compiled, {time.perf_counter() - started:.3f} s", file=sys.stderr)
+        return Variant(plan, addresses, rules)
 
 
 class Uses:
@@ -82,10 +103,10 @@ class Bound:
     Holds no state of a run: may run in several Python threads at once.
     """
 
-    def __init__(self, program: Program, values: Mapping[Var, Any]) -> None:
+    def __init__(self, program: Program, variant: Variant, values: Mapping[Var, Any]) -> None:
         self.program = program
         self.values = dict(values)
-        plan = program.plan
+        self.plan = plan = variant.plan
         leaf_slot = {leaf: FIRST + i for i, leaf in enumerate(program.leaves)}
         outputs = list(dict.fromkeys(r for r in plan.results if r not in leaf_slot))
         first = FIRST + len(program.leaves)
@@ -97,7 +118,7 @@ class Bound:
         self.literals = [(FIRST + i, _literal(node, values[program.literals[node]]))
                          for i, node in enumerate(program.leaves) if node in program.literals]
         where = {n: (slot, 0) for n, slot in {**leaf_slot, **out_slot}.items()}
-        tables = Tables(program.addresses, values, first + len(outputs))
+        tables = Tables(variant.addresses, values, first + len(outputs))
         self.table = tables.whole(layout, where)
         self.slots, self._keep = tables.slots, tables.keep
         self.address = self.table.ctypes.data if len(self.table) else 0

@@ -24,9 +24,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lamina.dtypes import DType
-from lamina.shapes import Dim, product
+from lamina.schedule.summation import part_of
+from lamina.shapes import Dim, ceil_div, product
 
 Var = tuple[str, Dim]
+PART = "part"
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Contraction:
 
     out_vars: in the order of the output's memory, the last one contiguous.
     dtype: of the operands in memory; acc: of the products and their sum (float32 for the halves).
+    cut: a reduce variable that is summed in parts, and how long it is in all, where these do not
+        come out even: the last parts are shorter, or empty. The output variable `PART` counts them.
     """
 
     out_vars: tuple[Var, ...]
@@ -71,6 +75,7 @@ class Contraction:
     b: Access
     dtype: DType
     acc: DType
+    cut: Var | None = None
 
     def size(self, var: str) -> Dim:
         """The extent of a variable."""
@@ -167,9 +172,14 @@ class Tile:
         return next((p for p in self.packs if p.operand == operand), None)
 
 
-def ceil_div(size: Dim, step: int) -> Dim:
-    """How many steps cover `size`."""
-    return (size + (step - 1)) // step
+def in_parts(c: Contraction, var: str) -> Contraction:
+    """The same sums, but not added up yet: a reduce variable cut in parts."""
+    parts, each = part_of(c.size(var))
+    reduce_vars = tuple((v, each if v == var else n) for v, n in c.reduce_vars)
+    a, b = (replace(x, strides=((PART, x.stride(var) * each), *x.strides)) for x in (c.a, c.b))
+    cut = None if parts * each == c.size(var) else (var, c.size(var))
+    return replace(c, out_vars=((PART, parts), *c.out_vars), reduce_vars=reduce_vars, a=a, b=b,
+                   cut=cut)
 
 
 def packed(contraction: Contraction, tile: Tile) -> Contraction:
@@ -206,12 +216,13 @@ class ReduceLoop:
 def reduce_loops(contraction: Contraction, order: Sequence[str]) -> list[ReduceLoop]:
     """The reduce loops, outermost first; neighbours are one loop where both operands allow it."""
     loops: list[ReduceLoop] = []
+    cut = contraction.cut[0] if contraction.cut else None
     for name in order:
         a, b = contraction.a.stride(name), contraction.b.stride(name)
         loop = ReduceLoop((name,), contraction.size(name), a, b)
-        if loop.size == 1:
+        if loop.size == 1 and name != cut:
             continue
-        if loops and _mergeable(loops[-1], loop):
+        if loops and cut not in (name, *loops[-1].names) and _mergeable(loops[-1], loop):
             outer = loops.pop()
             loop = ReduceLoop(outer.names + loop.names, outer.size * loop.size, a, b)
         loops.append(loop)

@@ -8,6 +8,7 @@ what is computed to produce an operand can be fused into its copy.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from lamina import dtypes
@@ -19,12 +20,14 @@ from lamina.ops.kinds import first
 from lamina.ops.movement import reshape, view
 from lamina.ops.table import TABLE
 from lamina.schedule import tiling
-from lamina.schedule.contraction import Access, Contraction, Pack, Tile
+from lamina.schedule.contraction import PART, Access, Contraction, Pack, Tile
+from lamina.schedule.summation import Rules
 from lamina.shapes import (
     Dim,
     Shape,
     as_var,
     linear_factor,
+    product,
     ravel,
     reshape_index,
     substitute,
@@ -43,12 +46,12 @@ PACK = Op("pack", Kind("pack", "made by the compiler", _given),
           "An operand copied into panels.", numpy=None, dtype=first)  # type: ignore[arg-type]
 
 
-def lay_out(roots: Sequence[Node], target: Target) -> list[Node]:
+def lay_out(roots: Sequence[Node], target: Target, rules: Rules) -> list[Node]:
     """Choose tiles for all contractions under `roots`."""
-    return rewrite(roots, [Rule("tile", lambda node: _tile(node, target))])
+    return rewrite(roots, [Rule("tile", lambda node: _tile(node, target, rules))])
 
 
-def _tile(node: Node, target: Target) -> Node | None:
+def _tile(node: Node, target: Target, rules: Rules) -> Node | None:
     if is_leaf(node) or node.op.name != "contract":
         return None
     sizes, n_out = node.attrs["sizes"], node.attrs["n_out"]
@@ -65,11 +68,13 @@ def _tile(node: Node, target: Target) -> Node | None:
     out = tuple(v for v in names if int(v[0][1:]) < n_out) or (("one", 1),)
     summed = tuple(v for v in names if int(v[0][1:]) >= n_out)
     c = Contraction(out, summed, accesses[0], accesses[1], node.dtype, accumulator(node.dtype))
-    parts = tiling.split(c, target)
-    if parts is None:
-        return _with_packs(node, node.shape, c, tiling.choose(c, target), sources)
-    shape = (parts.out_vars[0][1], *node.shape)
-    partial = _with_packs(node, shape, parts, tiling.choose(parts, target), sources)
+    nbytes = (product(node.inputs[0].shape) + product(node.inputs[1].shape)) * c.dtype.itemsize
+    ordered, along = tiling.order_sums(c, nbytes, target, rules)
+    tile = tiling.choose(ordered, target, along)
+    if ordered is c:
+        return _with_packs(node, node.shape, c, tile, sources)
+    shape = (ordered.size(PART), *node.shape)
+    partial = _with_packs(node, shape, ordered, tile, sources)
     return reshape(TABLE["sum"](partial, axes=(0,)), shape=node.shape)
 
 
@@ -85,7 +90,7 @@ def _with_packs(node: Node, shape: Shape, c: Contraction, tile: Tile, sources: l
         i = 0 if pack.operand == "a" else 1
         sources[i] = _pack(node, i, pack, c)
         accesses[i] = pack.access
-    packed = Contraction(c.out_vars, c.reduce_vars, accesses[0], accesses[1], c.dtype, c.acc)
+    packed = replace(c, a=accesses[0], b=accesses[1])
     return TILED(*sources, shape=shape, contraction=packed, tile=tile)
 
 
@@ -100,12 +105,12 @@ def _pack(node: Node, operand: int, pack: Pack, c: Contraction) -> Node:
             if sizes[v] != 1:
                 names.append((f"v{v}", factor))
                 if each.get(f"v{v}", sizes[v]) != sizes[v]:  # summed in parts
-                    names.append(("part", each[f"v{v}"] * factor))
+                    names.append((PART, each[f"v{v}"] * factor))
         collected.append(tuple(names))
     terms = tuple(collected)
     return PACK(node.inputs[operand], shape=tuple(size for _, size in pack.layout), terms=terms,
                 names=tuple(name for name, _ in pack.layout), var=pack.var, size=pack.size,
-                width=pack.width)
+                width=pack.width, cut=None if c.cut is None else (*c.cut, c.size(c.cut[0])))
 
 
 def _index(terms: Any, variables: Sequence[Dim]) -> Dim:

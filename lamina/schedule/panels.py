@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lamina.graph.node import Node, is_leaf
-from lamina.schedule.contraction import Pack, ceil_div
+from lamina.schedule.contraction import Pack
 from lamina.schedule.layout import find_access
-from lamina.shapes import Dim, product, variable
+from lamina.shapes import Dim, ceil_div, product, variable
 
 TASK_ELEMENTS = 16_384
 MOST_LANES = 16  # of a square that is turned in registers: beyond, the code grows too long
@@ -20,6 +20,8 @@ MOST_LANES = 16  # of a square that is turned in registers: beyond, the code gro
 def pack_record(node: Node) -> tuple[Pack, Node] | None:
     """The record of a `pack` node and the leaf that it copies; None if the source is computed."""
     a = node.attrs
+    if a["cut"] is not None:  # its last parts are not all there to copy
+        return None
     own = (a["var"], a["var"] + "/")
     variables = {name: variable(name, size)
                  for name, size in zip(a["names"], node.shape, strict=True)

@@ -21,33 +21,37 @@ from lamina.schedule.layout import lay_out
 from lamina.schedule.spec import Spec, make_spec, rename
 from lamina.schedule.split import split_reductions
 from lamina.schedule.steps import ControlStep, Plan, Step
+from lamina.schedule.summation import Rules
 from lamina.schedule.transpose import transpose_contractions
 from lamina.shapes import Dim
 from lamina.targets import Target
 from lamina.transforms.inline import inline_calls
 from lamina.transforms.simplify import share, simplify
 
-Pass = tuple[str, Callable[[Sequence[Node], Target], list[Node]]]
+Pass = tuple[str, Callable[[Sequence[Node], Target, Rules], list[Node]]]
 
 PASSES: tuple[Pass, ...] = (
-    ("inline", lambda roots, target: inline_calls(roots)),
-    ("simplify", lambda roots, target: simplify(roots)),
-    ("transpose", lambda roots, target: transpose_contractions(roots)),
-    ("split", lambda roots, target: split_reductions(roots)),
-    ("layout", lambda roots, target: lay_out(roots, target)),
-    ("share", lambda roots, target: share(roots)),
-    ("operands", lambda roots, target: store_operands(roots)),
-    ("results", lambda roots, target: [_with_storage(r) for r in roots]),
+    ("inline", lambda roots, target, rules: inline_calls(roots)),
+    ("simplify", lambda roots, target, rules: simplify(roots)),
+    ("transpose", lambda roots, target, rules: transpose_contractions(roots)),
+    ("split", lambda roots, target, rules: split_reductions(roots, rules)),
+    ("layout", lambda roots, target, rules: lay_out(roots, target, rules)),
+    ("share", lambda roots, target, rules: share(roots)),
+    ("operands", lambda roots, target, rules: store_operands(roots)),
+    ("results", lambda roots, target, rules: [_with_storage(r) for r in roots]),
 )
 
 
-def make_plan(roots: Sequence[Node], target: Target, apart: bool = False) -> Plan:
+def make_plan(roots: Sequence[Node], target: Target, rules: Rules | None = None,
+              apart: bool = False) -> Plan:
     """Run the passes, fuse, and order the kernels.
 
+    rules: collects what was decided by the sizes of this graph alone.
     apart: each result in memory of its own, which no leaf and no other result shares.
     """
+    rules = rules or Rules()
     for name, apply in PASSES:
-        roots = apply(roots, target)
+        roots = apply(roots, target, rules)
         if settings.check:
             verify(roots, name)
         if settings.debug >= 3:
@@ -56,7 +60,7 @@ def make_plan(roots: Sequence[Node], target: Target, apart: bool = False) -> Pla
         roots = results_apart(roots)
     if "graph" in settings.show:
         print(graph_text(roots), file=sys.stderr)
-    steps = _steps(fuse(roots), target)
+    steps = _steps(fuse(roots), target, rules)
     if "plan" in settings.show:
         print("\n".join(plan_lines(steps)), file=sys.stderr)
     return Plan(tuple(steps), tuple(storage(r) for r in roots))
@@ -70,7 +74,7 @@ def _with_storage(root: Node) -> Node:
     return view(source, shape=root.shape, map=())
 
 
-def _steps(groups: Sequence[Group], target: Target) -> list[Step | ControlStep]:
+def _steps(groups: Sequence[Group], target: Target, rules: Rules) -> list[Step | ControlStep]:
     levels: dict[int, int] = {}
     steps: list[Step | ControlStep] = []
     for group in groups:
@@ -79,7 +83,8 @@ def _steps(groups: Sequence[Group], target: Target) -> list[Step | ControlStep]:
             continue
         group.reads = list(dict.fromkeys(group.reads))
         if group.kind in ("control", "host"):
-            steps.append(control_step(group, level, lambda roots: make_plan(roots, target, True)))
+            steps.append(control_step(
+                group, level, lambda roots: make_plan(roots, target, rules, apart=True)))
             continue
         spec, bindings = make_spec(group)
         writes = (*group.roots, *_workspaces(spec, bindings))

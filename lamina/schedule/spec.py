@@ -212,7 +212,7 @@ def _flat(group: Group, reads: Sequence[Node]) -> bool:
         own = node not in read_set and not is_leaf(node)
         if own and node.op.kind.name != "elementwise" and node.op is not CONST:
             return False
-        if isinstance(node.attrs.get("value"), Sym):
+        if own and _variables(tuple(node.attrs.values())):  # the length alone does not tell it
             return False
     return size != 1
 
@@ -327,9 +327,8 @@ def _offsets(nodes: Sequence[Node], index: tuple[Dim, ...], domain: Shape, axes:
         seen.add((id(node), at))
         kind = node.op.kind.name
         if node.op is CONST:
-            if isinstance(node.attrs["value"], Sym):
-                return None
-        elif is_leaf(node):
+            continue
+        if is_leaf(node):
             offsets.append(ravel(at, node.shape))
         elif kind == "elementwise":
             if node.op.name == "check_range":

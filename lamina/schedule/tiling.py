@@ -16,9 +16,9 @@ from dataclasses import replace
 from functools import lru_cache
 from math import prod
 
-from lamina.schedule.contraction import Contraction, Pack, Tile, ceil_div, reduce_loops
+from lamina.schedule.contraction import Contraction, Pack, Tile, in_parts, reduce_loops
+from lamina.schedule.summation import Rules, along_lanes, cut, product_in_parts
 from lamina.schedule.tile_costs import (
-    FMA_PORTS,
     LINE,
     Candidate,
     Model,
@@ -27,29 +27,26 @@ from lamina.schedule.tile_costs import (
     pack_cycles,
 )
 from lamina.schedule.tile_tasks import (
-    BLOCK_SUMS,
-    MIN_TASKS,
-    SMALL_TASK,
     Plan,
     loop_order,
     period,
     task_grid,
 )
-from lamina.shapes import Dim
+from lamina.shapes import Dim, ceil_div, product
 from lamina.targets import Target
 
 REUSE = 8  # register tiles that read a panel before its copy pays
 COPY_SHARE = 0.04  # of all cycles, that an optional copy may take
-SPLIT_TURNS = 1024  # turns of the reduce loops in a part of a split sum, at least
-SPLIT_SUMS = 1 << 21  # partial sums in memory, at most
-MIN_PARTS = 4
 UNROLL = (4, 3, 2)  # turns of the innermost reduce loop that may be written out
 UNROLL_FMAS = 32  # multiply-adds in its body, at most: large tiles gain nothing, and may spill
 TAILS = (4, 1)  # rows of the tiles that follow where the number of rows is a run-time one
 
 
-def choose(contraction: Contraction, target: Target) -> Tile:
+def choose(contraction: Contraction, target: Target, along: bool | None = None) -> Tile:
     """The tile for a contraction on a target, fast at the typical values of run-time sizes.
+
+    along: whether the lanes are to hold parts of one sum (`summation.along_lanes`); None: whatever
+    costs less.
 
     >>> from lamina import dtypes
     >>> from lamina.schedule.contraction import matmul
@@ -58,13 +55,14 @@ def choose(contraction: Contraction, target: Target) -> Tile:
     >>> choose(c, TARGETS["avx512"]).vector
     'n'
     """
-    return _choose(contraction, target)
+    return _choose(contraction, target, along)
 
 
 @lru_cache(maxsize=4096)
-def _choose(contraction: Contraction, target: Target) -> Tile:
+def _choose(contraction: Contraction, target: Target, along: bool | None) -> Tile:
     model = Model(contraction, target)
-    best = min(candidates(model), key=lambda c: c.cycles)
+    found = [c for c in candidates(model) if along is None or c.horizontal is along]
+    best = min(found, key=lambda c: c.cycles)
     order = _reduce_order(model, best)
     copied = (*best.packs, *(o.name for o in model.operands if _pays(model, best, o)))
     packs = tuple(_pack(model, best, model.operand(o), order) for o in copied)
@@ -152,51 +150,28 @@ def _slides(operand: Reads, tile: Tile, turn: Dim) -> bool:
     return any(abs(turn) % s == 0 and abs(turn) // s < n for s, n in rows)
 
 
-# -- sums in parts ------------------------------------------------------------------------------
-def split(contraction: Contraction, target: Target) -> Contraction | None:
-    """The same sums in parts; None where one pass is better.
+# -- order of sums ------------------------------------------------------------------------------
+def order_sums(c: Contraction, nbytes: Dim, target: Target, rules: Rules
+               ) -> tuple[Contraction, bool]:
+    """The contraction, in parts where that is better, and whether its sums run along the lanes.
 
-    Parts pay where there are too few outputs to keep all threads busy, and where operands from
-    beyond the caches would be read again and again.
-
-    The parts are a new output variable `part`, the first: the caller sums over it in a second
-    kernel, where the epilogue then belongs. How many there are depends on sizes only, so bits do
-    not depend on the number of threads.
+    nbytes: of both operands. The caller adds up the parts, which are a new output variable, the
+    first, in a second kernel, where the epilogue then belongs.
     """
-    model = Model(contraction, target)
-    tile = choose(contraction, target)
-    wanted = _wanted_parts(model, tile)
-    if wanted < MIN_PARTS:
-        return None
-    most = min(wanted, model.k // SPLIT_TURNS, SPLIT_SUMS // model.outputs)
-    cuts = [(var, _parts(model, var, most)) for var in model.reduce]
-    var, count = max(cuts, key=lambda cut: min(model.number(cut[1]), MIN_TASKS))
-    return _in_parts(contraction, var, count) if model.number(count) >= MIN_PARTS else None
+    rows, columns, batch = _extents(c)
+    terms = product(n for _, n in c.reduce_vars)
+    lanes = target.lanes(c.acc.itemsize)
+    side_by_side = any(c.a.stride(v) == c.b.stride(v) == 1 for v, _ in c.reduce_vars)
+    along = lanes > 1 and side_by_side and rules.apply(
+        along_lanes, rows, columns, batch, terms, lanes, c.dtype.itemsize)
+    if not rules.apply(product_in_parts, rows, columns, batch, terms, nbytes):
+        return c, along
+    return in_parts(c, c.reduce_vars[rules.apply(cut, *(n for _, n in c.reduce_vars))][0]), along
 
 
-def _wanted_parts(model: Model, tile: Tile) -> int:
-    if model.outputs * model.k / model.lanes / FMA_PORTS < 4 * SMALL_TASK:
-        return 0
-    tasks = prod(-(-model.sizes[v] // step) for v, step in tile.grid)
-    operands = model.a.bytes() + model.b.bytes()
-    small = tile.block is not None and model.outputs <= BLOCK_SUMS
-    if tasks < MIN_TASKS or (small and operands > 4 * model.target.l2):
-        return 2 * MIN_TASKS
-    far = tile.block is not None and operands > model.target.l3 // 2
-    return max(MIN_PARTS, 4 * operands // model.target.l3) if far else 0
-
-
-def _parts(model: Model, var: str, most: int) -> Dim:
-    """Into how many equal parts a reduce variable is cut: a divisor, or one part for each value."""
-    size = model.c.size(var)
-    if not isinstance(size, int):
-        return size if model.outputs * model.number(size) <= SPLIT_SUMS else 1
-    return max((n for n in range(1, max(most, 1) + 1) if size % n == 0), default=1)
-
-
-def _in_parts(c: Contraction, var: str, parts: Dim) -> Contraction:
-    size = c.size(var)
-    each = size // parts if isinstance(size, int) and isinstance(parts, int) else 1
-    reduce_vars = tuple((v, each if v == var else n) for v, n in c.reduce_vars)
-    a, b = (replace(x, strides=(("part", x.stride(var) * each), *x.strides)) for x in (c.a, c.b))
-    return replace(c, out_vars=(("part", parts), *c.out_vars), reduce_vars=reduce_vars, a=a, b=b)
+def _extents(c: Contraction) -> tuple[Dim, Dim, Dim]:
+    """Sizes of the output: of the rows' operand, of the columns' operand, of both."""
+    a = product(n for v, n in c.out_vars if not c.b.carries(v))
+    b = product(n for v, n in c.out_vars if not c.a.carries(v))
+    both = product(n for v, n in c.out_vars if c.a.carries(v) and c.b.carries(v))
+    return (a, b, both) if c.b.carries(c.out_vars[-1][0]) else (b, a, both)

@@ -8,7 +8,8 @@ from tests.architecture.rooms import LLVM, OPTIONAL, PACKAGE, imported_modules, 
 LATE = (*OPTIONAL, LLVM)  # what is imported where it is used
 # Rooms of our own that load late, so that `import lamina` is fast: (file, module)
 DOORS = {
-    ("runtime/execute.py", "lamina.runtime"),  # the compiler, with the first program
+    ("runtime/execute.py", "lamina.runtime"),  # the checker
+    ("runtime/families.py", "lamina.runtime"),  # the compiler, with the first program
     ("data/datasets/fashion.py", "lamina.data.datasets.sources"),  # network, with the first data
     ("data/datasets/fashion.py", "lamina.data.idx"),
 }

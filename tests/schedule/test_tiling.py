@@ -4,7 +4,8 @@ import pytest
 
 from lamina import dtypes
 from lamina.schedule.contraction import Access, Contraction, matmul, packed, reduce_loops
-from lamina.schedule.tiling import choose, split
+from lamina.schedule.summation import PARTS, Rules
+from lamina.schedule.tiling import choose, order_sums
 from lamina.shapes import variable
 from lamina.targets import TARGETS
 
@@ -97,12 +98,17 @@ def test_neighbouring_reduce_variables_become_one_loop():
 
 def test_a_sum_with_few_outputs_is_split():
     c = plain(10, 10, 100_000)
-    parts = split(c, AVX512)
-    assert parts is not None
-    assert parts.out_vars[0][0] == "part" and parts.size("part") * parts.size("k") == 100_000
+    parts, _ = order_sums(c, 8_000_000, AVX512, Rules())
+    assert parts.out_vars[0] == ("part", PARTS) and parts.size("k") * PARTS == 100_000
+    assert parts.cut is None
     assert parts.a.stride("part") == parts.size("k") * c.a.stride("k")
-    assert split(plain(512, 512, 512), AVX512) is None
-    assert split(plain(10, 10, 100), AVX512) is None
+    for c in (plain(512, 512, 512), plain(10, 10, 100)):
+        assert order_sums(c, 1 << 20, AVX512, Rules())[0] is c
+
+
+def test_the_last_parts_of_a_sum_may_be_short():
+    parts, _ = order_sums(plain(10, 10, 100_001), 8_000_000, AVX512, Rules())
+    assert parts.size("k") == 6251 and parts.cut == ("k", 100_001)
 
 
 def test_records_print_and_hash():

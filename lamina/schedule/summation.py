@@ -1,0 +1,100 @@
+"""In which order sums are added up: decided by structure and sizes alone.
+
+In: the sizes of a sum. Out: how its terms are grouped. Nothing else in the compiler may change the
+order in which numbers are added: not tiles, not threads, and not whether a size is a constant of
+the kernel or an argument. So the bits of a result do not depend on what else was computed before.
+
+`Rules` applies a rule to the sizes of one graph, and remembers what came out: a plan serves other
+sizes only where all of its rules come out the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lamina.shapes import Dim, Var, ceil_div, evaluate
+
+PARTS = 16  # of a sum that is cut for the threads; the last ones may be shorter, or empty
+
+FEW_RESULTS = 512  # of a reduction: more are work enough for all threads
+MUCH = 1 << 15  # elements that are worth a second kernel
+LONG = 256  # elements for each result, at least
+
+TILE = (8, 32)  # rows and columns of a register tile, about
+SMALL_PRODUCT = 1 << 20  # multiply-adds that are not worth a second kernel
+LONG_PRODUCT = 4096  # terms of a sum, at least
+FEW_SUMS = 40_000  # results that stay in cache while operands from beyond it pass
+MOST_SUMS = 1 << 17  # results whose parts are kept in memory
+FAR = 4 << 20, 16 << 20  # bytes of operands beyond the second-level and the last cache
+
+COPY = 1.2  # cost of a copy into panels, in multiply-adds of vectors, for each element
+FAR_COPY = 5.0  # for each element from beyond the caches
+ALONG = 1.3, 6.0  # cost of sums along the lanes: each vector of products, each result
+
+
+class Rules:
+    """The rules that were applied for one plan, and what came out of them.
+
+    values: of the size variables, in the graph that the plan is made for.
+    """
+
+    def __init__(self, values: Mapping[Var, Any] | None = None) -> None:
+        self._values = values or {}
+        self._made: dict[tuple[Any, ...], Any] = {}
+
+    def apply(self, rule: Callable[..., Any], *sizes: Dim) -> Any:
+        """What the rule says for these sizes."""
+        outcome = rule(*[evaluate(size, self._values) for size in sizes])
+        if any(not isinstance(size, int) for size in sizes):
+            self._made[rule, sizes] = outcome
+        return outcome
+
+    def hold(self, values: Mapping[Var, Any]) -> bool:
+        """Whether all outcomes are the same where the variables have these values."""
+        return all(rule(*[evaluate(size, values) for size in sizes]) == outcome
+                   for (rule, sizes), outcome in self._made.items())
+
+
+def cut(*sizes: int) -> int:
+    """Which of the axes of a sum is cut in parts: the first that is long enough, or the longest."""
+    long = [i for i, size in enumerate(sizes) if size >= PARTS]
+    return long[0] if long else sizes.index(max(sizes))
+
+
+def part_of(size: Dim) -> tuple[Dim, Dim]:
+    """How many parts an axis is cut in, and the length of each but the last ones."""
+    each = ceil_div(size, PARTS)
+    return (ceil_div(size, each) if isinstance(each, int) and each else PARTS), each
+
+
+def reduction_in_parts(results: int, length: int) -> bool:
+    """Whether a reduction of `length` elements for each result is cut in `PARTS`."""
+    return (results <= FEW_RESULTS and results * length >= MUCH and length >= LONG
+            and length >= 2 * PARTS)
+
+
+def along_lanes(rows: int, columns: int, batch: int, terms: int, lanes: int, item: int) -> bool:
+    """Whether the lanes of a vector hold parts of one sum.
+
+    For a product of two arrays that both have the terms of a sum side by side. The other way is to
+    copy the columns' operand into panels, with different sums in the lanes.
+    """
+    sums = rows * columns * batch
+    copied = columns * batch * terms
+    here = sums * (-(-terms // lanes) * ALONG[0] + ALONG[1])
+    there = sums * terms / lanes + copied * (FAR_COPY if copied * item > FAR[1] else COPY)
+    return here < there
+
+
+def product_in_parts(rows: int, columns: int, batch: int, terms: int, operands: int) -> bool:
+    """Whether the sums of a product are cut in `PARTS`; operands: their bytes.
+
+    Where there are too few results to keep all threads busy, and where operands from beyond the
+    caches would be read again and again.
+    """
+    sums = rows * columns * batch
+    if sums * terms < SMALL_PRODUCT or terms < LONG_PRODUCT or sums > MOST_SUMS:
+        return False
+    tiles = batch * -(-rows // TILE[0]) * -(-columns // TILE[1])
+    return tiles < PARTS or operands > FAR[1] or (sums <= FEW_SUMS and operands > FAR[0])
