@@ -78,11 +78,12 @@ class _Fusion:
     def _choose_stored(self) -> set[int]:
         uses: dict[int, int] = {}
         widened: set[int] = set()
-        for node in self.order:
+        for node in reversed(self.order):
             if is_leaf(node):
                 continue
+            readers = uses.get(id(node), 1) if node.op.kind.name in FREE else 1
             for x in set(node.inputs):
-                uses[id(x)] = uses.get(id(x), 0) + 1
+                uses[id(x)] = uses.get(id(x), 0) + readers
             if node.op.name == "view" and _repeats(node):
                 widened.add(id(storage(node.inputs[0])))
         stored = self._epilogues(uses)

@@ -53,6 +53,12 @@ def test_derivatives_of_running_products_along_an_axis():
     check_gradients(lambda x: x.cumprod(0), lm.tensor(x))
 
 
+def test_second_derivatives_of_a_long_running_product():
+    x = np.ones(30000)
+    found = lm.grad(lambda x: lm.grad(lambda x: x.cumprod(0)[-1])(x).sum())(lm.tensor(x))
+    np.testing.assert_array_equal(found, x * (len(x) - 1))
+
+
 def test_derivatives_of_the_product_of_nothing():
     assert lm.grad(lambda x: x.prod())(lm.zeros((0,))).shape == (0,)
     assert lm.grad(lambda x: x.cumprod(0).sum())(lm.zeros((0,))).shape == (0,)

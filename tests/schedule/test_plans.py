@@ -39,6 +39,12 @@ def chain_with_two_results():
     return y, y + x
 
 
+def read_twice_through_a_view():
+    """The dear values are stored, as if they were read twice without the view."""
+    line = floats(64, 32).exp().reshape(-1)
+    return line + lm.flip(line),
+
+
 def softmax():
     return floats(64, 100).softmax(),
 
@@ -139,10 +145,11 @@ def changed_by(optimizer, parameters):
     return [t for t in caught if not is_leaf(t.node)]
 
 
-GRAPHS = (chain, chain_with_two_results, softmax, layer_norm, layer_norm_gradients, cross_entropy,
-          linear_relu, residual_in_the_epilogue, convolution_bias_relu, reduction_epilogue,
-          column_reduction_epilogue, two_reductions_of_one_row, batch_norm_training, attention,
-          embedding_gradient, dropout, large_sum, adam, mlp_step)
+GRAPHS = (chain, chain_with_two_results, read_twice_through_a_view, softmax, layer_norm,
+          layer_norm_gradients, cross_entropy, linear_relu, residual_in_the_epilogue,
+          convolution_bias_relu, reduction_epilogue, column_reduction_epilogue,
+          two_reductions_of_one_row, batch_norm_training, attention, embedding_gradient, dropout,
+          large_sum, adam, mlp_step)
 
 
 @pytest.fixture(autouse=True)
