@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 
-from lamina.schedule.contraction import Access, Contraction
+from lamina.schedule.contraction import PART, Access, Contraction
 from lamina.shapes import Dim, evaluate, variables
 from lamina.targets import Target
 
@@ -91,6 +91,7 @@ class Model:
         self.sizes = {name: max(1, self.number(size))  # of nothing, the cost of one
                       for name, size in contraction.out_vars + contraction.reduce_vars}
         self.out = [name for name, _ in contraction.out_vars]
+        self.tiled = [v for v in self.out if v != PART]  # parts may differ in length
         self.reduce = [name for name, _ in contraction.reduce_vars]
         self.k = prod(self.sizes[r] for r in self.reduce)
         self.outputs = prod(self.sizes[v] for v in self.out)
@@ -144,7 +145,7 @@ class Candidate:
 
 def candidates(model: Model) -> Iterator[Candidate]:
     """All tiles that fit the registers; where costs are equal, the better one comes first."""
-    for var in model.out:
+    for var in model.tiled:
         yield from _vertical(model, var)
     for var in model.reduce:
         yield from _horizontal(model, var)
@@ -210,7 +211,7 @@ def _row_blocks(model: Model, column: str, columns: int) -> Iterator[Rows]:
     limit = min(limit, 2) if columns > 4 else min(limit, MAX_ROWS)
     if limit < 1 and columns > 1:
         return
-    others = [v for v in model.out if v != column and model.sizes[v] > 1]
+    others = [v for v in model.tiled if v != column and model.sizes[v] > 1]
     others = [v for v in others if not model.shared(v)] or others
     if not others or limit < 2:
         yield ()

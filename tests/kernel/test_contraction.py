@@ -101,8 +101,9 @@ def test_sums_kept_between_blocks():
 
 @pytest.mark.parametrize("terms", [20_000, 20_001, 9])
 @pytest.mark.parametrize("block", [None, ("k", 500)])
-def test_long_sums_in_parts(terms, block):
-    c = h.product(12, 20, terms, "T", "N")
+@pytest.mark.parametrize("rows", [1, 12])
+def test_long_sums_in_parts(terms, block, rows):
+    c = h.product(rows, 20, terms, "T", "N")
     parts = in_parts(c, "k")
     assert (parts.cut is None) == (terms in (20_000, 9))
     found = h.run(parts, replace(choose(parts, NATIVE), block=block), NATIVE, {})[0]
