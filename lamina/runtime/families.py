@@ -5,7 +5,7 @@ In: a pending graph. Out: a `Bound` program for its sizes. Graphs of one structu
     the first                 is compiled for exactly its sizes
     the second, other sizes   is compiled for any value of what differs; so are all that follow
     sizes used again and      get a program of their own: constants are worth something, and a
-    again (`Uses.hot`)        training run has one batch size, a server has a few
+    again (`Bound.hot`)        training run has one batch size, a server has a few
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def prepare(order: Sequence[Node], roots: Sequence[Node]) -> Bound:
     """The bound program of a graph: remembered, bound anew, or compiled."""
     key = instance.exact_key(order, roots)
     bound = _bound.get(key)
-    if bound is None or bound.uses.hot():
+    if bound is None or bound.hot():
         with _lock:
             bound = _bind(order, roots)
             if len(_bound) >= KEPT:
@@ -94,7 +94,7 @@ def _new_program(family: _Family, fills: tuple[Any, ...], order: Sequence[Node],
 def _at_home(bound: Bound, family: _Family, template: instance.Template, order: Sequence[Node],
              roots: Sequence[Node]) -> Bound:
     """The bound program, or where its sizes are hot, one that was compiled for them."""
-    if not bound.uses.hot():
+    if not bound.hot():
         return bound
     bound.uses.settled = True
     if family.own == OWN:

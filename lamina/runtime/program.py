@@ -23,7 +23,7 @@ from lamina.kernel.lower import lower
 from lamina.runtime import threads
 from lamina.runtime.buffers import Buffer
 from lamina.runtime.host_call import raise_pending
-from lamina.runtime.profile import report
+from lamina.runtime.profile import cost_of, report
 from lamina.runtime.table import FIRST, Layout, Tables
 from lamina.runtime.takeover import Takeover
 from lamina.schedule.plan import checked_after, make_plan
@@ -31,7 +31,10 @@ from lamina.schedule.steps import Plan, Step
 from lamina.schedule.summation import Rules
 from lamina.shapes import Var
 
-HOT_RUNS = 16  # with the same sizes, and this share of all runs, pay for a compilation
+# What pays for a compilation: runs with the same sizes, fewer where they are much work, and their
+# share of all runs of a program.
+FEW_RUNS, MANY_RUNS = 2, 16
+HOT_WORK = 20_000_000_000  # operations
 HOT_SHARE = 1 / 8
 
 
@@ -84,17 +87,12 @@ class Program:
 
 
 class Uses:
-    """How often a program ran with certain sizes."""
+    """How often a program ran with certain sizes; `settled` when nothing more is to be decided."""
 
-    __slots__ = ("program", "runs", "settled")
+    __slots__ = ("runs", "enough", "settled")
 
-    def __init__(self, program: Program, settled: bool) -> None:
-        self.program, self.runs, self.settled = program, 0, settled
-
-    def hot(self) -> bool:
-        """Whether a program with these sizes as constants is worth its compilation."""
-        return (not self.settled and self.runs >= HOT_RUNS
-                and self.runs >= HOT_SHARE * self.program.runs)
+    def __init__(self, settled: bool) -> None:
+        self.runs, self.enough, self.settled = 0, 0, settled
 
 
 class Bound:
@@ -130,7 +128,17 @@ class Bound:
         self.takeover: Takeover | None = None  # made by who runs graphs with tensors around them
         self.peak_bytes = self.arena_bytes + sum(self.out_sizes)
         sizes = tuple(values[v] for v in program.sizes)
-        self.uses = program.uses.setdefault(sizes, Uses(program, settled=not sizes))
+        self.uses = program.uses.setdefault(sizes, Uses(settled=not sizes))
+
+    def hot(self) -> bool:
+        """Whether a program with these sizes as constants is worth its compilation."""
+        uses = self.uses
+        if uses.settled or uses.runs < FEW_RUNS:
+            return False
+        if not uses.enough:
+            work = sum(cost_of(step, self.values, 0.0).operations for step in self.plan.steps)
+            uses.enough = max(FEW_RUNS, min(MANY_RUNS, HOT_WORK // max(1, work)))
+        return uses.runs >= uses.enough and uses.runs >= HOT_SHARE * self.program.runs
 
     def run(self, leaves: Sequence[Buffer], donated: Sequence[int | None] | None = None
             ) -> list[Buffer]:

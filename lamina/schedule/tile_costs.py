@@ -215,7 +215,17 @@ def _row_blocks(model: Model, column: str, columns: int) -> Iterator[Rows]:
     others = [v for v in others if not model.shared(v)] or others
     if not others or limit < 2:
         yield ()
-    yield from _blocks(model, others, max(limit, 1))
+    for rows in _blocks(model, others, max(limit, 1)):
+        if _fits(model, column, columns, rows):
+            yield rows
+
+
+def _fits(model: Model, column: str, columns: int, rows: Rows) -> bool:
+    """Whether the vectors that several rows share stay in registers beside the accumulators."""
+    own = model.a if column in model.a.strides else model.b
+    shared = columns * prod(n for v, n in rows if v in own.strides)
+    sums = columns * prod(n for _, n in rows)
+    return shared == columns or sums + shared < model.target.registers
 
 
 def _blocks(model: Model, names: list[str], limit: int) -> Iterator[Rows]:

@@ -146,7 +146,7 @@ def _source(node: Node, numbers: dict[int, int]) -> Any:
 
 
 def _replay(recording: _Recording, tensors: Sequence[Tensor]) -> Any:
-    if recording.bound is None or recording.bound.uses.hot():
+    if recording.bound is None or recording.bound.hot():
         recording.bound = families.prepare(recording.order, recording.roots)
         recording.takers = _takers(recording)
         recording.order, recording.roots = hollow(recording.order, recording.roots)

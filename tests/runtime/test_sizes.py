@@ -144,3 +144,11 @@ def test_sizes_that_vary_widely_get_none():
     for i in range(600):
         assert (lm.ones((2 + i % 40, 4)) * 2).sum().item() == (2 + i % 40) * 8
     assert families.count() == 2
+
+
+def test_much_work_gets_kernels_of_its_own_soon():
+    families.forget_programs()
+    f = lm.compile(lambda x: x @ x)
+    for size in (100, 1100, 1100, 1100, 1100, 1100, 1100, 1100, 1100, 1100):
+        f(lm.tensor(np.ones((size, size), np.float32)))
+    assert families.count() == 3  # 2.7 GFLOP each: after eight runs
