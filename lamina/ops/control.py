@@ -35,10 +35,11 @@ from lamina.graph.node import (
     tracking,
 )
 from lamina.graph.subgraph import Graph, parameter
-from lamina.ops.elementwise import add, cast, where
-from lamina.ops.kinds import ELEMENTWISE, boolean, first, named
+from lamina.ops.elementwise import add, where
+from lamina.ops.kinds import ELEMENTWISE
 from lamina.ops.movement import expand, permute, reshape, slice_
 from lamina.ops.reduction import any_, sum_
+from lamina.ops.rules import boolean, first, named
 from lamina.shapes import Dim, Shape, product
 
 Result = tuple[Shape, DType]
@@ -553,6 +554,3 @@ host_callback = Op(
     extra={"batch": _host_batch, "results": lambda inputs, function, specs: list(specs)})
 
 OPS = (project, cond, scan, while_loop, call, host_callback)
-
-__all__ = ["OPS", "CONTROL", "HOST", "SEVERAL", "barrier", "cast", "copy", "output", "outputs",
-           "record", "results"]

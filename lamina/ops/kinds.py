@@ -16,11 +16,8 @@ from lamina.errors import ShapeError
 from lamina.graph.node import Attrs, Kind, Node, Op, leaf
 from lamina.ops.broadcasting import lift
 from lamina.ops.rules import (
-    boolean,
     broadcast_shapes,
     describe,
-    first,
-    named,
     shape_error,
 )
 from lamina.shapes import Shape
@@ -95,5 +92,3 @@ def identity(op: Op, dtype: DType) -> float | int | bool:
         return float("inf") if dtype.is_float else int(np.iinfo(dtype.storage).max)
     number: float | int | bool = value
     return number
-
-__all__ = ["ELEMENTWISE", "CUMULATIVE", "SORT", "COMPOSITE", "boolean", "first", "named"]

@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from lamina import dtypes
 from lamina.dtypes import DType
 from lamina.graph.node import Kind, Node, Op, is_leaf
 from lamina.graph.rewrite import Rule, rewrite
 from lamina.ops.elementwise import multiply
-from lamina.ops.kinds import first
 from lamina.ops.movement import reshape, view
+from lamina.ops.rules import first
 from lamina.ops.table import TABLE
 from lamina.schedule import tiling
 from lamina.schedule.contraction import PART, Access, Contraction, Pack, Tile
@@ -163,6 +162,3 @@ def _access(offset: Dim, variables: Sequence[Dim]) -> Access | None:
         if factor != 0:
             strides.append((var.name, factor))
     return Access(tuple(strides), base)
-
-
-__all__ = ["TILED", "PACK", "lay_out", "find_access", "accumulator", "dtypes", "reshape"]

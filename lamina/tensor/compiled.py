@@ -18,7 +18,7 @@ from typing import Any
 from lamina import tree
 from lamina.config import settings
 from lamina.errors import GradientError, IndexingError
-from lamina.graph.node import BUFFER, Node, is_leaf, leaf, topological
+from lamina.graph.node import Node, is_leaf, leaf, topological
 from lamina.runtime import execute, families
 from lamina.runtime.culprit import hollow, outside
 from lamina.tensor.array import Tensor, Trace, traces
@@ -201,6 +201,3 @@ def _donated(recording: _Recording, buffers: list[Any]) -> list[int | None]:
             result[output] = number
         del node
     return result
-
-
-__all__ = ["Compiled", "compile", "BUFFER"]

@@ -45,7 +45,7 @@ class Number(Protocol):
 
 
 class Scalars(Protocol):
-    """The instructions that a scalar body may use; kernel/loops.py says what each does."""
+    """The instructions that a scalar body may use; kernel/builder.py says what each does."""
 
     def const(self, value: int | float | bool, dtype: DType, lanes: int = 1) -> Number: ...
     def div(self, x: Operand, y: Operand) -> Number: ...
