@@ -1,0 +1,126 @@
+"""`call`: a graph with a gradient of its own, for checkpoints and what users define.
+
+In: inputs, a graph, a rule. Out: the results of the graph; the planner opens it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lamina.graph.node import (
+    Attrs,
+    Node,
+    Op,
+    leaf,
+    tracking,
+)
+from lamina.graph.subgraph import Graph
+from lamina.ops.control.bodies import batch_size, batched_graph, with_axis
+from lamina.ops.control.results import (
+    CONTROL,
+    Batch,
+    Pull,
+    barrier,
+    outputs,
+    record,
+    zeros,
+)
+from lamina.ops.movement import reshape, slice_
+from lamina.ops.reduction import sum_
+from lamina.ops.rules import boolean
+from lamina.shapes import Dim, product
+
+
+@dataclass(frozen=True)
+class Recompute:
+    """The gradient of a checkpoint: the graph once more, when the cotangent is there.
+
+    The first `inputs` inputs stand behind barriers, which keeps the two apart.
+    """
+
+    inputs: int
+
+    def __call__(self, gs: Mapping[int, Node], node: Node, inputs: Sequence[Node], pull: Pull
+                 ) -> list[Node | None]:
+        graph: Graph = node.attrs["graph"]
+        after = next((_token(g) for g in gs.values() if product(g.shape) != 0), None)
+        with tracking(True):
+            fresh = [barrier(x, after) if i < self.inputs and after is not None
+                     else reshape(x, shape=x.shape) for i, x in enumerate(inputs)]
+            again = graph.apply(fresh)
+        found = pull([again[i] for i in gs], list(gs.values()), fresh,
+                     frozenset(id(x) for x in fresh))
+        return [found.get(id(x)) for x in fresh]
+
+    def batched(self, flags: Sequence[bool], n: Dim, batch: Batch) -> Recompute:
+        """The same for the batched graph."""
+        return self
+
+
+def _token(g: Node) -> Node:
+    """One element of g: who reads it waits for g."""
+    first_one = slice_(g, starts=(0,) * g.ndim, steps=(1,) * g.ndim, shape=(1,) * g.ndim)
+    return reshape(first_one, shape=())
+
+
+@dataclass(frozen=True)
+class Given:
+    """A gradient that the user wrote: (cotangents, results, inputs) -> cotangents.
+
+    Those of the first inputs; None for the captured ones, which follow.
+    """
+
+    function: Callable[[list[Node], list[Node], list[Node]], Sequence[Node | None]]
+
+    def __call__(self, gs: Mapping[int, Node], node: Node, inputs: Sequence[Node], pull: Pull
+                 ) -> list[Node | None]:
+        ys = outputs(node)
+        found = self.function([gs[i] if i in gs else zeros(y) for i, y in enumerate(ys)], ys,
+                              list(inputs))
+        return [*found, *[None] * (len(inputs) - len(found))]
+
+    def batched(self, flags: Sequence[bool], n: Dim, batch: Batch) -> Given:
+        """The rule for one example over a batch; shared inputs get the sum of their cotangents."""
+        return Given(_BatchedRule(self.function, tuple(flags), batch))
+
+
+@dataclass(frozen=True)
+class _BatchedRule:
+    function: Callable[[list[Node], list[Node], list[Node]], Sequence[Node | None]]
+    flags: tuple[bool, ...]
+    batch: Batch
+
+    def __call__(self, gs: list[Node], ys: list[Node], inputs: list[Node]
+                 ) -> Sequence[Node | None]:
+        many = [*gs, *ys, *(x for x, flag in zip(inputs, self.flags, strict=True) if flag)]
+        one = {x: leaf(None, x.shape[1:], x.dtype, tracked=x.tracked) for x in many}
+        found = self.function([one[g] for g in gs], [one[y] for y in ys],
+                              [one[x] if flag else x
+                               for x, flag in zip(inputs, self.flags, strict=True)])
+        replaced = {example: x for x, example in one.items()}
+        results: list[Node | None] = []
+        for c, flag in zip(found, self.flags, strict=False):
+            if c is None:
+                results.append(None)
+                continue
+            new, is_batched = self.batch([c], replaced)[0]
+            new = with_axis(new, is_batched, gs[0].shape[0])
+            results.append(new if flag else reshape(sum_(new, axes=(0,)), shape=c.shape))
+        return results
+
+
+def _call_batch(inputs: Sequence[Node], batched: Sequence[bool], attrs: Attrs, batch: Batch
+                ) -> Node:
+    n = batch_size(inputs, batched)
+    graph, _ = batched_graph(attrs["graph"], batched, n, batch)
+    return record(call, inputs, graph=graph, rule=attrs["rule"].batched(batched, n, batch))
+
+
+call = Op(
+    "call", CONTROL, "A graph with a gradient of its own; opened before anything is planned.",
+    numpy=lambda *inputs, run, graph, rule: run(graph, inputs), dtype=boolean,
+    vjp=lambda gs, node, *inputs, needed, pull, graph, rule: rule(gs, node, inputs, pull),
+    sizes=("graph",),
+    extra={"batch": _call_batch,
+           "results": lambda inputs, graph, rule: [(r.shape, r.dtype) for r in graph.roots]})
