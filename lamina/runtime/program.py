@@ -36,6 +36,7 @@ from lamina.shapes import Var
 FEW_RUNS, MANY_RUNS = 2, 16
 HOT_WORK = 20_000_000_000  # operations
 HOT_SHARE = 1 / 8
+KEPT = 4096  # lists of sizes whose runs are counted
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,8 @@ class Bound:
         self.takeover: Takeover | None = None  # made by who runs graphs with tensors around them
         self.peak_bytes = self.arena_bytes + sum(self.out_sizes)
         sizes = tuple(values[v] for v in program.sizes)
+        if len(program.uses) >= KEPT:
+            program.uses.clear()
         self.uses = program.uses.setdefault(sizes, Uses(settled=not sizes))
 
     def hot(self) -> bool:
