@@ -57,10 +57,10 @@ def hollow(order: Sequence[Node], roots: Sequence[Node]) -> tuple[list[Node], li
     new: dict[Node, Node] = {}
     for node in order:
         if is_leaf(node):
-            copy = leaf(None, node.shape, node.dtype)
+            copy = leaf(None, node.shape, node.dtype, tracked=node.tracked)
         else:
             inputs = tuple(new[x] for x in node.inputs)
-            copy = Node(node.op, inputs, node.attrs, node.shape, node.dtype)
+            copy = Node(node.op, inputs, node.attrs, node.shape, node.dtype, None, node.tracked)
         copy.where = node.where
         new[node] = copy
     return list(new.values()), [new[r] for r in roots]

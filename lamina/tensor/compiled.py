@@ -18,7 +18,9 @@ from typing import Any
 from lamina import tree
 from lamina.config import settings
 from lamina.errors import GradientError, IndexingError
-from lamina.graph.node import Node, is_leaf, leaf, topological
+from lamina.graph.node import Node, is_leaf, leaf, mode, topological
+from lamina.graph.subgraph import Graph
+from lamina.ops import control
 from lamina.runtime import execute, families
 from lamina.runtime.culprit import hollow, outside
 from lamina.tensor.array import Tensor, Trace, traces
@@ -37,6 +39,8 @@ class _Recording:
     structure: Any
     results: int  # leading roots that are returned
     changed: list[tuple[Tensor, bool]]  # tensors that take the other roots
+    differentiable: bool  # whether a gradient may flow through what is returned
+    graph: Any = None  # of what is returned, for gradients
     bound: Any = None
     takers: tuple[tuple[int, int], ...] = ()  # (output, leaf): may be computed in place
 
@@ -64,7 +68,7 @@ class Compiled:
             if isinstance(x, Tensor):
                 tensors.append(x)
                 node = x.node
-                signature.append((node.shape, node.dtype.name, x.requires_grad))
+                signature.append((node.shape, node.dtype.name, node.tracked))
             else:
                 signature.append(x if _hashable(x) else id(x))
         key = (structure, tuple(signature))
@@ -104,8 +108,8 @@ def _record(function: Callable[..., Any], leaves: Sequence[Any], structure: Any)
     numbers: dict[int, int] = {}
     for x in leaves:
         if isinstance(x, Tensor):
-            node = leaf(None, x.shape, x.dtype, tracked=x.requires_grad)
-            node.variable = x.requires_grad
+            node = leaf(None, x.shape, x.dtype, tracked=x.node.tracked)
+            node.variable = node.tracked
             numbers[id(node)] = len(numbers)
             stand_in = Tensor.__new__(Tensor)
             stand_in.node, stand_in._requires_grad, stand_in._grad = node, x.requires_grad, None
@@ -135,7 +139,8 @@ def _record(function: Callable[..., Any], leaves: Sequence[Any], structure: Any)
     sources = [_source(n, numbers) for n in order if is_leaf(n)]
     kinds = [(r.shape, r.dtype) for r in roots]
     return _Recording(order, roots, kinds, sources, out_structure, len(outputs),
-                      [(t, t.requires_grad) for t, _ in changed])
+                      [(t, t.requires_grad) for t, _ in changed],
+                      any(x.node.tracked and not x.node.consumed for x in outputs))
 
 
 def _source(node: Node, numbers: dict[int, int]) -> Any:
@@ -150,21 +155,28 @@ def _replay(recording: _Recording, tensors: Sequence[Tensor]) -> Any:
         recording.bound = families.prepare(recording.order, recording.roots)
         recording.takers = _takers(recording)
         recording.order, recording.roots = hollow(recording.order, recording.roots)
-    buffers = []
+        recording.graph = Graph([n for n in recording.order if is_leaf(n)],
+                                recording.roots[:recording.results])
+    history = recording.differentiable and mode.tracking
+    inputs, buffers = [], []
     for source in recording.sources:
         node = (tensors[source].node if type(source) is int
                 else source.node if isinstance(source, Tensor) else source)
         if node.value is None:
             execute.evaluate([node])
         buffers.append(node.value)
+        if history:  # the old values may be asked for again
+            inputs.append(node)
         del node  # a reference more, and its memory would not be taken over
-    donated = _donated(recording, buffers) if recording.takers else None
+    donated = _donated(recording, buffers) if recording.takers and not history else None
     try:
         values = execute.run_bound(recording.bound, buffers, donated)
     except IndexingError:
         raise outside(recording.order, buffers) from None
-    results = [Tensor(leaf(v, shape, dtype)) for v, (shape, dtype) in
-               zip(values[:recording.results], recording.kinds, strict=False)]
+    nodes = (_with_history(recording, inputs, values) if history else
+             [leaf(v, shape, dtype) for v, (shape, dtype) in
+              zip(values[:recording.results], recording.kinds, strict=False)])
+    results = [Tensor(node) for node in nodes]
     for (t, requires_grad), value in zip(recording.changed, values[recording.results:],
                                          strict=True):
         node = leaf(value, t.node.shape, t.node.dtype, requires_grad)
@@ -172,6 +184,16 @@ def _replay(recording: _Recording, tensors: Sequence[Tensor]) -> Any:
         node.owner = weakref.ref(t)
         t.node = node
     return tree.unflatten(recording.structure, results)
+
+
+def _with_history(recording: _Recording, inputs: Sequence[Node], values: Sequence[Any]
+                  ) -> list[Node]:
+    """The results, known, as those of a call through which gradients flow: it is run again then."""
+    nodes = control.outputs(control.record(control.call, inputs, graph=recording.graph,
+                                           rule=control.Recompute(0)))
+    for node, value in zip(nodes, values, strict=False):
+        node.value = value
+    return nodes
 
 
 def _takers(recording: _Recording) -> tuple[tuple[int, int], ...]:

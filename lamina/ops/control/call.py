@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lamina.graph.node import (
     Attrs,
@@ -21,6 +22,7 @@ from lamina.ops.control.results import (
     CONTROL,
     Batch,
     Pull,
+    Push,
     barrier,
     outputs,
     record,
@@ -117,10 +119,22 @@ def _call_batch(inputs: Sequence[Node], batched: Sequence[bool], attrs: Attrs, b
     return record(call, inputs, graph=graph, rule=attrs["rule"].batched(batched, n, batch))
 
 
+def _call_push(node: Node, given: Sequence[Node | None], push: Push, graph: Graph, rule: Any
+               ) -> dict[int, Node] | None:
+    """Forward mode goes through the graph; None where the gradient is the user's own."""
+    if not isinstance(rule, Recompute):
+        return None
+    with tracking(True):
+        fresh = [reshape(x, shape=x.shape) for x in node.inputs]
+        results = graph.apply(fresh)
+    moved = [(x, t) for x, t in zip(fresh, given, strict=True) if t is not None]
+    return dict(enumerate(push(results, [x for x, _ in moved], [t for _, t in moved])))
+
+
 call = Op(
     "call", CONTROL, "A graph with a gradient of its own; opened before anything is planned.",
     numpy=lambda *inputs, run, graph, rule: run(graph, inputs), dtype=boolean,
     vjp=lambda gs, node, *inputs, needed, pull, graph, rule: rule(gs, node, inputs, pull),
     sizes=("graph",),
-    extra={"batch": _call_batch,
+    extra={"batch": _call_batch, "push": _call_push,
            "results": lambda inputs, graph, rule: [(r.shape, r.dtype) for r in graph.roots]})
