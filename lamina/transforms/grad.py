@@ -116,7 +116,9 @@ def _push_several(node: Node, given: Sequence[Node | None], read: Sequence[Node]
                   ) -> dict[int, Node]:
     """Changes of a node's results that are read, by their index."""
     if "push" in node.op.extra:
-        return node.op.extra["push"](node, given, push, **node.attrs)  # type: ignore[no-any-return]
+        pushed: dict[int, Node] | None = node.op.extra["push"](node, given, push, **node.attrs)
+        if pushed is not None:
+            return pushed
     seeds = {y.attrs["index"]: leaf(None, y.shape, y.dtype, tracked=True)
              for y in read if y.dtype.is_float}
     if not seeds:
