@@ -1,28 +1,30 @@
 """Every setting and its LAMINA_ variable, as one table.
 
-In: the environment at import. Out: `settings`, read by attribute; `override(...)` for a block.
+In: the environment at import. Out: `settings`, read by attribute; `override(...)` for a block. A
+variable that cannot be read is an error where its setting is first used, not at import.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from lamina.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One row of the table: attribute name, variable, default, parser and meaning."""
+    """One row of the table: attribute name, variable, default, parser, meaning, allowed values."""
 
     name: str
     variable: str
     default: Any
     parse: Callable[[str], Any]
     doc: str
+    allowed: Container[Any] | None = None
 
 
 def _flag(text: str) -> bool:
@@ -33,6 +35,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(word.strip() for word in text.split(",") if word.strip())
 
 
+DEVICES = ("cpu", "interpret")
 STAGES = frozenset(("graph", "plan", "loops", "llvm", "asm"))
 
 
@@ -50,11 +53,13 @@ def _size(text: str) -> int:
 
 
 SETTINGS = (
-    Setting("threads", "LAMINA_THREADS", 0, int, "threads of the CPU pool; 0: what the OS allows"),
-    Setting("device", "LAMINA_DEVICE", "cpu", str, "default device: cpu or interpret"),
+    Setting("threads", "LAMINA_THREADS", 0, int, "threads of the CPU pool; 0: what the OS allows",
+            range(4097)),
+    Setting("device", "LAMINA_DEVICE", "cpu", str, "where tensors are computed: cpu or interpret",
+            DEVICES),
     Setting("debug", "LAMINA_DEBUG", 0, int,
             "1 recompiles and why; 2 time, bytes and GFLOP/s of every kernel; 3 the graph "
-            "after every pass; 4 all of LAMINA_SHOW"),
+            "after every pass; 4 all of LAMINA_SHOW", range(5)),
     Setting("show", "LAMINA_SHOW", frozenset(), _stages,
             "print stages: graph, plan, loops, llvm, asm"),
     Setting("check", "LAMINA_CHECK", False, _flag,
@@ -65,6 +70,8 @@ SETTINGS = (
     Setting("data", "LAMINA_DATA", "", str, "folder that is searched first for data sets"),
     Setting("target", "LAMINA_TARGET", "native", str, "CPU target record; native: this machine"),
 )
+
+BY_NAME = {row.name: row for row in SETTINGS}
 
 
 class Settings:
@@ -82,24 +89,54 @@ class Settings:
 
     def __init__(self) -> None:
         for row in SETTINGS:
-            setattr(self, row.name, _read(row))
-        if self.debug >= 4:
+            with suppress(ConfigError):
+                setattr(self, row.name, _read(row))
+        if self.__dict__.get("debug") == 4:
             self.show = STAGES
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Reached only for a setting without a value: the error of its variable."""
+        if name in BY_NAME:
+            _read(BY_NAME[name])
+        raise AttributeError(f"no setting has the name {name!r}", name=name, obj=self)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        row = BY_NAME.get(name)
+        if row is not None and not _allows(row, value):
+            raise ConfigError(f"settings.{name}", operands=[("value", repr(value)[:60])],
+                              rule=_rule(row), expected=row.allowed, got=value)
+        object.__setattr__(self, name, value)
+
+    def verify(self) -> None:
+        """Raise the ConfigError of the first variable that could not be read."""
+        for row in SETTINGS:
+            getattr(self, row.name)
 
 
 def _read(row: Setting) -> Any:
     text = os.environ.get(row.variable)
     if text is None:
         return row.default
-    try:
-        return row.parse(text)
-    except (ValueError, KeyError):
-        raise ConfigError(
-            row.variable,
-            operands=[("value", repr(text))],
-            rule=f"{row.variable}: {row.doc}",
-            hint=f"unset {row.variable}" + (f", or use {row.default!r}" if row.default else ""),
-        ) from None
+    with suppress(ValueError, KeyError):
+        value = row.parse(text)
+        if _allows(row, value):
+            return value
+    raise ConfigError(
+        row.variable,
+        operands=[("value", repr(text))],
+        rule=f"{row.variable}: {_rule(row)}",
+        hint=f"unset {row.variable}" + (f", or use {row.default!r}" if row.default else ""),
+    )
+
+
+def _allows(row: Setting, value: Any) -> bool:
+    return row.allowed is None or value in row.allowed
+
+
+def _rule(row: Setting) -> str:
+    if isinstance(row.allowed, range):
+        return f"{row.doc}; {row.allowed[0]} .. {row.allowed[-1]}"
+    return row.doc
 
 
 settings = Settings()

@@ -46,12 +46,37 @@ def test_variables(monkeypatch, variable: str, text: str, name: str, value: obje
     assert getattr(Settings(), name) == value
 
 
-@pytest.mark.parametrize("variable", ["LAMINA_THREADS", "LAMINA_DEBUG", "LAMINA_CACHE_BYTES"])
-def test_a_value_that_cannot_be_read_names_the_variable_and_a_way_out(monkeypatch, variable: str):
-    monkeypatch.setenv(variable, "many")
-    with pytest.raises(ConfigError, match=variable) as caught:
-        Settings()
-    assert "'many'" in str(caught.value) and caught.value.hint.startswith(f"unset {variable}")
+@pytest.mark.parametrize(("variable", "text", "name"), [
+    ("LAMINA_THREADS", "many", "threads"),
+    ("LAMINA_THREADS", "-3", "threads"),
+    ("LAMINA_DEBUG", "many", "debug"),
+    ("LAMINA_DEBUG", "9", "debug"),
+    ("LAMINA_CACHE_BYTES", "many", "cache_bytes"),
+    ("LAMINA_SHOW", "graph,bogus", "show"),
+    ("LAMINA_DEVICE", "cuda", "device"),
+])
+def test_a_value_that_cannot_be_read_names_the_variable_and_a_way_out(monkeypatch, variable: str,
+                                                                      text: str, name: str):
+    monkeypatch.setenv(variable, text)
+    fresh = Settings()
+    for use in (lambda: getattr(fresh, name), fresh.verify):
+        with pytest.raises(ConfigError, match=variable) as caught:
+            use()
+        assert repr(text) in str(caught.value)
+        assert caught.value.hint.startswith(f"unset {variable}")
+
+
+@pytest.mark.parametrize(("name", "value"), [("device", "cuda"), ("threads", -1), ("debug", 5)])
+def test_a_value_that_is_not_allowed_is_refused_when_it_is_set(name: str, value: object):
+    before = getattr(settings, name)
+    with pytest.raises(ConfigError, match=f"settings.{name}"), override(**{name: value}):
+        pass
+    assert getattr(settings, name) == before
+
+
+def test_no_setting_has_that_name():
+    with pytest.raises(AttributeError, match="'colour'"):
+        getattr(settings, "colour")  # noqa: B009
 
 
 def test_override_ends_with_the_block_even_after_an_error():

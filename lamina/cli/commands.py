@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from lamina.cli import doctor, ops, train
 from lamina.cli.versions import lamina_version
+from lamina.config import settings
 from lamina.errors import LaminaError, describe_line
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -38,8 +39,9 @@ COMMANDS = (
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run `lamina WORDS...`; the words of the command line where none are given."""
-    options = _parser().parse_args(words)
     try:
+        settings.verify()
+        options = _parser().parse_args(words)
         return options.run(options)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -18,12 +18,13 @@ import numpy as np
 from lamina import dtypes
 from lamina.config import settings
 from lamina.dtypes import DType, as_dtype
-from lamina.errors import ArgumentError, DTypeError, GradientError, ShapeError
+from lamina.errors import DTypeError, GradientError, ShapeError
 from lamina.graph.node import BUFFER, Node, leaf, topological, tracking
 from lamina.ops.movement import view
 from lamina.runtime import execute
 from lamina.runtime.buffers import from_array
 from lamina.tensor.attached import Attached
+from lamina.tensor.device import check_device
 from lamina.transforms.grad import filled, pull
 
 Scalar = (bool, int, float)
@@ -331,13 +332,14 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     """A tensor with a copy of `data`: numbers, nested sequences, arrays or a Tensor.
 
     dtype: by default that of an array; float32 for Python floats, int64 for ints, bool for bools.
-    Raises ShapeError for ragged sequences and DTypeError for elements that are not numbers.
+    Raises ShapeError for ragged sequences, DTypeError for elements that are not numbers, and
+    DeviceError for a device that everything else is not computed on.
 
     >>> import lamina as lm
     >>> lm.tensor([[1, 2], [3, 4]]).shape
     (2, 2)
     """
-    _check_device(device)
+    check_device("tensor", device)
     if isinstance(data, Tensor):
         if dtype is None or as_dtype(dtype) is data.dtype:
             return Tensor(detached(data.node), requires_grad)
@@ -385,13 +387,6 @@ def _natural_dtype(data: Any, array: np.ndarray) -> DType:
     if isinstance(data, (np.ndarray, np.generic)) or hasattr(data, "__array_interface__"):
         return as_dtype(array.dtype)
     return dtypes.float32 if array.dtype.kind == "f" else as_dtype(array.dtype)
-
-
-def _check_device(device: str | None) -> None:
-    from_settings = ("cpu", "interpret")
-    if device is not None and device not in from_settings:
-        raise ArgumentError("device", operands=[("device", repr(device))],
-                            rule="one of " + ", ".join(from_settings))
 
 
 def evaluate(*tensors: Tensor | Sequence[Tensor]) -> None:

@@ -20,6 +20,7 @@ from lamina.graph.node import constant
 from lamina.ops import random as draws
 from lamina.ops.movement import expand, iota
 from lamina.tensor.array import Tensor, tensor
+from lamina.tensor.device import check_device
 
 Shape = int | Sequence[int]
 
@@ -62,6 +63,7 @@ def full(shape: Shape, fill_value: Any, dtype: Any = None, device: str | None = 
     >>> lm.full((2,), 7).tolist()
     [7, 7]
     """
+    check_device("full", device)
     if isinstance(fill_value, Tensor):
         wanted = fill_value if dtype is None else fill_value.astype(dtype)
         return Tensor(expand(wanted.node, shape=shape_of(shape)))
@@ -75,36 +77,43 @@ def full(shape: Shape, fill_value: Any, dtype: Any = None, device: str | None = 
 
 def zeros(shape: Shape, dtype: Any = None, device: str | None = None) -> Tensor:
     """Zeros, float32 unless told otherwise."""
+    check_device("zeros", device)
     return full(shape, 0.0, dtypes.float32 if dtype is None else dtype)
 
 
 def ones(shape: Shape, dtype: Any = None, device: str | None = None) -> Tensor:
     """Ones, float32 unless told otherwise."""
+    check_device("ones", device)
     return full(shape, 1.0, dtypes.float32 if dtype is None else dtype)
 
 
 def empty(shape: Shape, dtype: Any = None, device: str | None = None) -> Tensor:
     """Zeros: memory that nobody wrote is not shown to anybody."""
+    check_device("empty", device)
     return zeros(shape, dtype)
 
 
 def zeros_like(x: Tensor, dtype: Any = None, device: str | None = None) -> Tensor:
     """Zeros of the shape and dtype of x."""
+    check_device("zeros_like", device)
     return zeros(_like("zeros_like", x).shape, x.dtype if dtype is None else dtype)
 
 
 def ones_like(x: Tensor, dtype: Any = None, device: str | None = None) -> Tensor:
     """Ones of the shape and dtype of x."""
+    check_device("ones_like", device)
     return ones(_like("ones_like", x).shape, x.dtype if dtype is None else dtype)
 
 
 def full_like(x: Tensor, fill_value: Any, dtype: Any = None, device: str | None = None) -> Tensor:
     """One value in the shape and dtype of x."""
+    check_device("full_like", device)
     return full(_like("full_like", x).shape, fill_value, x.dtype if dtype is None else dtype)
 
 
 def empty_like(x: Tensor, dtype: Any = None, device: str | None = None) -> Tensor:
     """Zeros of the shape and dtype of x."""
+    check_device("empty_like", device)
     return zeros_like(x, dtype)
 
 
@@ -116,6 +125,7 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
     >>> lm.arange(3).tolist()
     [0, 1, 2]
     """
+    check_device("arange", device)
     if stop is None:
         start, stop = 0, start
     _numbers("arange", start=start, stop=stop, step=step)
@@ -136,6 +146,7 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
 def linspace(start: float, stop: float, num: int, dtype: Any = None, device: str | None = None,
              endpoint: bool = True) -> Tensor:
     """`num` evenly spaced numbers."""
+    check_device("linspace", device)
     _numbers("linspace", start=start, stop=stop)
     num = _whole("linspace", "num", num)
     if num < 0:
@@ -147,6 +158,7 @@ def linspace(start: float, stop: float, num: int, dtype: Any = None, device: str
 def eye(n_rows: int, n_cols: int | None = None, k: int = 0, dtype: Any = None,
         device: str | None = None) -> Tensor:
     """Ones on the k-th diagonal."""
+    check_device("eye", device)
     n_rows, cols = shape_of((n_rows, n_rows if n_cols is None else n_cols))
     k = _whole("eye", "k", k)
     row = Tensor(iota(shape=(n_rows, cols), axis=0, dtype=dtypes.int64))
@@ -157,6 +169,7 @@ def eye(n_rows: int, n_cols: int | None = None, k: int = 0, dtype: Any = None,
 def asarray(obj: Any, dtype: Any = None, device: str | None = None, copy: bool | None = None
             ) -> Tensor:
     """The tensor itself, or a new one with the data."""
+    check_device("asarray", device)
     if isinstance(obj, Tensor) and (dtype is None or as_dtype(dtype) is obj.dtype) and not copy:
         return obj
     return tensor(obj, dtype=dtype)

@@ -1,5 +1,9 @@
 """The command line: help, what it refuses, and exit statuses."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from lamina.cli import commands, main
@@ -57,6 +61,13 @@ def test_an_error_is_printed_without_a_traceback_and_without_our_own_line(capsys
     error = DataError("fashion-mnist", operands=[("a", "b")], rule="r", where=("main.py", 3))
     monkeypatch.setattr(commands, "COMMANDS", (raising(error),))
     assert run(capsys, "fail") == (1, "", "DataError in fashion-mnist\n  a  b\n  rule: r\n")
+
+
+def test_a_variable_that_cannot_be_read_has_no_traceback():
+    found = subprocess.run([sys.executable, "-m", "lamina", "ops"], text=True, capture_output=True,
+                           env={**os.environ, "LAMINA_SHOW": "bogus"})
+    assert (found.returncode, found.stdout) == (1, "")
+    assert found.stderr.startswith("ConfigError in LAMINA_SHOW\n  value  'bogus'\n  rule: ")
 
 
 def test_ctrl_c_is_130(capsys, monkeypatch):

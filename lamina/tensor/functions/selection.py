@@ -9,10 +9,12 @@ from typing import Any
 
 from lamina import dtypes
 from lamina.dtypes import as_dtype
+from lamina.errors import DTypeError
 from lamina.graph.node import as_nodes
 from lamina.ops.promotion import prepare
 from lamina.ops.table import TABLE
 from lamina.tensor.array import Tensor, tensor
+from lamina.tensor.device import check_device
 from lamina.tensor.functions.elementwise import maximum, minimum
 from lamina.tensor.functions.plumbing import NUMBER, as_input, node_of, tensor_of
 
@@ -45,5 +47,12 @@ def clip(x: Any, min: Any = None, max: Any = None) -> Tensor:
 
 
 def to(x: Tensor, target: Any) -> Tensor:
-    """x on a device, or in a dtype."""
-    return x if isinstance(target, str) and target in ("cpu", "interpret") else astype(x, target)
+    """x on a device, or in a dtype. Raises DeviceError for a word that is neither."""
+    try:
+        wanted = as_dtype(target)
+    except DTypeError:
+        if not isinstance(target, str):
+            raise
+        check_device("to", target)
+        return x
+    return astype(x, wanted)
