@@ -15,15 +15,15 @@ import numpy as np
 
 from lamina import dtypes
 from lamina.dtypes import DType
-from lamina.graph.node import Attrs, Kind, Node, Op, Sample
+from lamina.graph.node import Node, Op, Sample
 from lamina.ops import scalar
 from lamina.ops.broadcasting import REDUCTION
 from lamina.ops.broadcasting import sum_ as sum_
 from lamina.ops.elementwise import cast, divide, equal, multiply
 from lamina.ops.movement import permute, reshape
 from lamina.ops.ordering import products_without
-from lamina.ops.rules import boolean, first, shape_error
-from lamina.shapes import Shape, product
+from lamina.ops.rules import boolean, first
+from lamina.shapes import product
 
 NUMBERS = (*dtypes.INTEGERS, *dtypes.FLOATS)
 
@@ -82,32 +82,22 @@ all_ = reduction("all", "Whether every element over some axes is true.",
 
 
 # ---- where the extremes are ----------------------------------------------------------------------
-def _located_shape(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
-    axes = attrs["axes"]
-    if list(axes) != list(range(axes[0], axes[0] + len(axes))):
-        raise shape_error(op, inputs, f"axes {list(axes)}")
-    return REDUCTION.shape(op, inputs, attrs)
-
-
-ARG_REDUCTION = Kind("reduction", "the reduced axes lie side by side; they stay with size 1",
-                     _located_shape, REDUCTION.batch)
-
-
 def _located_numpy(find: Callable[..., Any], x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    start, stop = axes[0], axes[-1] + 1
-    flat = x.reshape(*x.shape[:start], math.prod(x.shape[start:stop]), *x.shape[stop:])
-    found = np.asarray(find(flat, axis=start), np.int32)
-    return found.reshape([1 if i in axes else d for i, d in enumerate(x.shape)])
+    last = np.moveaxis(x, axes, range(-len(axes), 0))
+    kept = last.shape[:x.ndim - len(axes)]
+    found = np.asarray(find(last.reshape(*kept, math.prod(x.shape[i] for i in axes)), axis=-1))
+    return found.astype(np.int32).reshape([1 if i in axes else d for i, d in enumerate(x.shape)])
 
 
 def _located(name: str, which: str, find: Callable[..., Any], onnx: str) -> Op:
     return Op(
-        name, ARG_REDUCTION, f"The index of the first {which} element, counted row by row over "
+        name, REDUCTION, f"The index of the first {which} element, counted row by row over "
         "the axes; NaN wins.", numpy=lambda x, axes: _located_numpy(find, x, axes),
         dtype=lambda *_, **__: dtypes.int32, extra={"arg": name[3:]}, onnx=onnx, takes=NUMBERS,
         samples=(Sample((((3, 4), -2, 2),), {"axes": (1,)}),
                  Sample((((3, 4), -2, 2),), {"axes": (0,)}),
-                 Sample((((2, 3, 2, 4), -9, 9),), {"axes": (1, 2)})))
+                 Sample((((2, 3, 2, 4), -9, 9),), {"axes": (1, 2)}),
+                 Sample((((2, 3, 2, 4), -9, 9),), {"axes": (1, 3)})))
 
 
 argmax = _located("argmax", "largest", np.argmax, "ArgMax")
