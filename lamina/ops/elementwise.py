@@ -287,12 +287,14 @@ leaky_relu: Op = unary("leaky_relu", "x where it is positive, else slope * x.",
                        lambda x, slope: np.where(x > 0, x, x * x.dtype.type(slope)),
                        lambda b, x, slope: b.select(x > 0.0, x, x * slope),
                        lambda g, y, x, slope: where(greater(x, 0.0), g, multiply(g, slope)),
-                       cost=3, onnx="LeakyRelu", attrs={"slope": 0.1})
+                       cost=3, onnx="LeakyRelu", attrs={"slope": 0.1},
+                       defaults={"slope": 0.01})
 elu: Op = unary("elu", "x where it is positive, else alpha * (exp(x) - 1).",
                 wide(lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(x)).astype(x.dtype)),
                 lambda b, x, alpha: b.select(x > 0.0, x, scalar.expm1(b, x) * alpha),
                 lambda g, y, x, alpha: where(greater(x, 0.0), g, multiply(g, add(y, alpha))),
-                cost=22, ulp=3, onnx="Elu", attrs={"alpha": 1.5})
+                cost=22, ulp=3, onnx="Elu", attrs={"alpha": 1.5},
+                defaults={"alpha": 1.0})
 softplus: Op = unary("softplus", "log(1 + exp(x)) without overflow.",
                      wide(lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))),
                      scalar.softplus, lambda g, y, x: multiply(g, sigmoid(x)), cost=48, ulp=3,
@@ -305,7 +307,8 @@ hardtanh: Op = unary("hardtanh", "x kept between low and high.",
                      lambda x, low, high: np.clip(x, x.dtype.type(low), x.dtype.type(high)),
                      lambda b, x, low, high: b.min(b.max(x, low), high),
                      lambda g, y, x, low, high: _inside(g, x, low, high), cost=2,
-                     attrs={"low": -1.0, "high": 1.0})
+                     attrs={"low": -1.0, "high": 1.0},
+                     defaults={"low": -1.0, "high": 1.0})
 hardsigmoid: Op = unary("hardsigmoid", "(x + 3) / 6 kept between 0 and 1.",
                         wide(lambda x: np.clip(x / 6 + 0.5, 0, 1).astype(x.dtype)),
                         lambda b, x: b.min(b.max(b.fma(x, 1 / 6, 0.5), 0.0), 1.0),

@@ -33,11 +33,16 @@ def unary(name: str, doc: str, numpy: Oracle, emit: Emit,
           vjp: Callable[..., Node | None] | None = None, *,
           takes: Sequence[DType] = dtypes.FLOATS, dtype: Rule = first,
           domain: tuple[float, float] = (-2.0, 2.0), cost: int = 1, ulp: float = 0.0,
-          onnx: str = "", attrs: dict[str, Any] | None = None) -> Op:
-    """A row for an op of one input. vjp: (g, y, x, **attrs) -> cotangent; None: it is zero."""
+          onnx: str = "", attrs: dict[str, Any] | None = None,
+          defaults: dict[str, Any] | None = None) -> Op:
+    """A row for an op of one input. vjp: (g, y, x, **attrs) -> cotangent; None: it is zero.
+
+    attrs: those of the samples. defaults: those that a caller may leave out.
+    """
     pull = None if vjp is None else lambda g, y, x, **given: (vjp(g, y, x, **given),)
     return Op(name, ELEMENTWISE, doc, quiet(numpy), dtype, pull, emit, takes=tuple(takes),
-              cost=cost, ulp=ulp, onnx=onnx, samples=(Sample((((3, 4), *domain),), attrs or {}),))
+              cost=cost, ulp=ulp, onnx=onnx, samples=(Sample((((3, 4), *domain),), attrs or {}),),
+              extra={"defaults": defaults or {}})
 
 
 def binary(name: str, doc: str, numpy: Oracle, emit: Emit,

@@ -150,15 +150,15 @@ class Attached:
         """x where it is positive, else 0."""
     def relu6(self) -> Tensor:
         """x kept between 0 and 6."""
-    def leaky_relu(self, *, slope: float) -> Tensor:
+    def leaky_relu(self, *, slope: float = 0.01) -> Tensor:
         """x where it is positive, else slope * x."""
-    def elu(self, *, alpha: float) -> Tensor:
+    def elu(self, *, alpha: float = 1.0) -> Tensor:
         """x where it is positive, else alpha * (exp(x) - 1)."""
     def softplus(self) -> Tensor:
         """log(1 + exp(x)) without overflow."""
     def softsign(self) -> Tensor:
         """x / (1 + |x|)."""
-    def hardtanh(self, *, low: float, high: float) -> Tensor:
+    def hardtanh(self, *, low: float = -1.0, high: float = 1.0) -> Tensor:
         """x kept between low and high."""
     def hardsigmoid(self) -> Tensor:
         """(x + 3) / 6 kept between 0 and 1."""
@@ -169,7 +169,7 @@ class Attached:
     def clip(self, min: Any = None, max: Any = None) -> Tensor:
         """Values below `min` become `min`, those above `max` become `max`."""
     def to(self, target: Any) -> Tensor:
-        """x on a device, or in a dtype."""
+        """x on a device, or in a dtype. Raises DeviceError for a word that is neither."""
     def sum(self, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Tensor:
         """The sum over some axes, or all; integers add up in 64 bits."""
     def prod(self, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Tensor:

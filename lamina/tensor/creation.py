@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from lamina import dtypes
-from lamina.dtypes import as_dtype
+from lamina.dtypes import DType, as_dtype
 from lamina.errors import ArgumentError, DTypeError, ShapeError
 from lamina.graph.node import constant
 from lamina.ops import random as draws
@@ -219,14 +219,53 @@ def uniform(shape: Shape, low: float = 0.0, high: float = 1.0, dtype: Any = None
     """Uniform draws from [low, high)."""
     _numbers("uniform", low=low, high=high)
     return Tensor(draws.uniform(generator.key().node, shape_of(shape), low, high,
-                                as_dtype(dtypes.float32 if dtype is None else dtype)))
+                                _float("uniform", dtype)))
+
+
+def randint(low: int, high: int, shape: Shape, dtype: Any = None) -> Tensor:
+    """Integers from low up to, not including, high; int64 unless told otherwise.
+
+    They are off from uniform by at most one part in 2**32 / (high - low).
+
+    >>> import lamina as lm
+    >>> int(lm.randint(0, 6, 1000).max())
+    5
+    """
+    low, high = _whole("randint", "low", low), _whole("randint", "high", high)
+    wanted = as_dtype(dtypes.int64 if dtype is None else dtype)
+    operands = [("low", str(low)), ("high", str(high)), ("dtype", wanted.name)]
+    if not wanted.is_integer:
+        raise DTypeError("randint", operands=operands, rule="the draws are integers")
+    if not 0 < high - low <= 1 << 32:
+        raise ArgumentError("randint", operands=operands,
+                            rule="high is above low, by at most 2**32")
+    least, most = _span(wanted)
+    if low < least or high - 1 > most:
+        raise ArgumentError("randint", operands=operands, expected=(least, most),
+                            got=(low, high - 1),
+                            rule=f"{wanted.name} holds {least} .. {most} of the int64 draws")
+    return Tensor(draws.randint(generator.key().node, low, high, shape_of(shape), wanted))
+
+
+def _span(dtype: DType) -> tuple[int, int]:
+    """What an integer dtype holds, and int64, in which the draws are made, does too."""
+    info = np.iinfo(dtype.storage)
+    return int(info.min), min(int(info.max), np.iinfo(np.int64).max)
+
+
+def _float(name: str, dtype: Any) -> DType:
+    """The dtype of draws from a continuous distribution."""
+    wanted = as_dtype(dtypes.float32 if dtype is None else dtype)
+    if not wanted.is_float:
+        raise DTypeError(name, operands=[("dtype", wanted.name)], rule="the draws are floats")
+    return wanted
 
 
 def normal(shape: Shape, mean: float = 0.0, std: float = 1.0, dtype: Any = None) -> Tensor:
     """Normal draws."""
     _numbers("normal", mean=mean, std=std)
     return Tensor(draws.normal(generator.key().node, shape_of(shape), mean, std,
-                               as_dtype(dtypes.float32 if dtype is None else dtype)))
+                               _float("normal", dtype)))
 
 
 def bernoulli(p: float, shape: Shape) -> Tensor:

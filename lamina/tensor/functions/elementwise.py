@@ -25,7 +25,11 @@ def function_of(op: Op) -> Callable[..., Tensor]:
     """The public function of an elementwise op: promotes, broadcasts, records."""
     arity, allowed = len(op.samples[0].inputs), op.samples[0].attrs.keys()
 
+    defaults = op.extra.get("defaults", {})
+
     def function(*inputs: Any, **attrs: Any) -> Tensor:
+        if defaults:
+            attrs = {**defaults, **attrs}
         if len(inputs) != arity or attrs.keys() != allowed:
             expected = " and ".join([f"{arity} positional arguments", *allowed])
             got = " and ".join([str(len(inputs)), *attrs])
@@ -44,7 +48,9 @@ def signature_of(op: Op) -> Signature:
     sample = op.samples[0]
     inputs = [Parameter(name, Parameter.POSITIONAL_ONLY, annotation="Any")
               for name in NAMES[:len(sample.inputs)]]
-    attrs = [Parameter(name, Parameter.KEYWORD_ONLY, annotation=type(value).__name__)
+    defaults = op.extra.get("defaults", {})
+    attrs = [Parameter(name, Parameter.KEYWORD_ONLY, annotation=type(value).__name__,
+                       default=defaults.get(name, Parameter.empty))
              for name, value in sample.attrs.items()]
     return Signature([*inputs, *attrs], return_annotation="Tensor")
 

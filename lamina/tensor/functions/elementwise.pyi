@@ -153,15 +153,15 @@ def relu(x: Any, /) -> Tensor:
     """x where it is positive, else 0."""
 def relu6(x: Any, /) -> Tensor:
     """x kept between 0 and 6."""
-def leaky_relu(x: Any, /, *, slope: float) -> Tensor:
+def leaky_relu(x: Any, /, *, slope: float = 0.01) -> Tensor:
     """x where it is positive, else slope * x."""
-def elu(x: Any, /, *, alpha: float) -> Tensor:
+def elu(x: Any, /, *, alpha: float = 1.0) -> Tensor:
     """x where it is positive, else alpha * (exp(x) - 1)."""
 def softplus(x: Any, /) -> Tensor:
     """log(1 + exp(x)) without overflow."""
 def softsign(x: Any, /) -> Tensor:
     """x / (1 + |x|)."""
-def hardtanh(x: Any, /, *, low: float, high: float) -> Tensor:
+def hardtanh(x: Any, /, *, low: float = -1.0, high: float = 1.0) -> Tensor:
     """x kept between low and high."""
 def hardsigmoid(x: Any, /) -> Tensor:
     """(x + 3) / 6 kept between 0 and 1."""

@@ -1,4 +1,4 @@
-"""Elements at computed places, and in order: x[key], take, one_hot, sort, topk.
+"""Elements at computed places, and in order: x[key], take, scatter, one_hot, sort, topk.
 
 In: tensors and indices. Out: tensors. Indices whose values are known are checked at the call.
 """
@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from lamina import dtypes
-from lamina.dtypes import as_dtype
-from lamina.errors import ArgumentError, DTypeError, IndexingError
+from lamina.dtypes import DType, as_dtype
+from lamina.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from lamina.graph.node import Node
 from lamina.ops import indexing, ordering, subscript
+from lamina.ops.movement import expand, reshape
 from lamina.ops.table import TABLE
 from lamina.tensor.array import Tensor, tensor
 from lamina.tensor.functions.plumbing import as_input, node_of, one_axis, short, sizes, whole
@@ -54,6 +55,74 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Tensor:
     node = node_of(x)
     return Tensor(indexing.take_along_axis(node, node_of(indices),
                                            one_axis(node.ndim, axis, "take_along_axis", node)))
+
+
+def scatter(x: Any, indices: Any, values: Any, axis: int = 0) -> Tensor:
+    """x with slices set: slice `indices[i]` along the axis becomes slice i of `values`.
+
+    indices: integers [n], from the end where negative; of equal ones the last counts. values: the
+    shape of x with n along the axis, or what broadcasts to it. See `scatter_add` for a sum.
+
+    >>> import lamina as lm
+    >>> lm.scatter(lm.zeros(4), [0, 3], [1.0, 2.0]).tolist()
+    [1.0, 0.0, 0.0, 2.0]
+    """
+    node, update, places, at = _slices("scatter", x, indices, values, axis)
+    return Tensor(indexing.scatter(node, update, places, **at))
+
+
+def scatter_add(x: Any, indices: Any, values: Any, axis: int = 0) -> Tensor:
+    """x with slice i of `values` added to slice `indices[i]` along the axis; as for `scatter`.
+
+    >>> import lamina as lm
+    >>> lm.scatter_add(lm.ones(3), [2, 0, 2], [1.0, 2.0, 3.0]).tolist()
+    [3.0, 1.0, 5.0]
+    """
+    node, update, places, at = _slices("scatter_add", x, indices, values, axis)
+    if node.dtype.kind == "b":
+        raise DTypeError("scatter_add", operands=[("x", f"bool {list(node.shape)}")],
+                         rule="x is made of numbers", hint="x.astype(lm.int64)")
+    sums = indexing.scatter_add(update, places, shape=node.shape, **at)
+    return Tensor(TABLE["add"](node, sums))
+
+
+def _slices(name: str, x: Any, indices: Any, values: Any, axis: int
+            ) -> tuple[Node, Node, Node, dict[str, Any]]:
+    """x, the slices with its dtype, their places from 0, and the attributes that name the axis."""
+    node, places = node_of(x), node_of(indices)
+    axis = one_axis(node.ndim, axis, name, node)
+    operands = [("x", f"{node.dtype.name} {list(node.shape)}"),
+                ("indices", f"{places.dtype.name} {list(places.shape)}")]
+    if not places.dtype.is_integer:
+        raise IndexingError(name, operands=operands, rule="an index is an integer",
+                            hint="indices.astype(lm.int64)")
+    if places.ndim != 1:
+        raise ShapeError(name, operands=operands, rule="the indices have one axis")
+    check_known(name, node, places, sizes(node)[axis])
+    shape = (*sizes(node)[:axis], *sizes(places), *sizes(node)[axis + 1:])
+    update = _fitting(name, operands, values, node.dtype, shape)
+    ones = tuple(d if i == axis else 1 for i, d in enumerate(shape))
+    places = reshape(indexing.wrapped(places, sizes(node)[axis]), shape=ones)
+    dims = tuple(-1 if i == axis else i for i in range(node.ndim))
+    return node, update, places, {"axes": (axis,), "dims": dims}
+
+
+def _fitting(name: str, operands: list[tuple[str, str]], values: Any, dtype: DType,
+             shape: tuple[int, ...]) -> Node:
+    """The values in the dtype of x and the shape of its slices."""
+    new = as_input(values)
+    node = new if isinstance(new, Node) else tensor(values).node
+    operands = [*operands, ("values", f"{node.dtype.name} {list(node.shape)}")]
+    if node.dtype.is_float and not dtype.is_float:
+        raise DTypeError(name, operands=operands, rule=f"the values become {dtype.name}, as x is")
+    padded = (1,) * (len(shape) - node.ndim) + sizes(node)
+    if len(padded) != len(shape) or any(
+            d not in (1, e) for d, e in zip(padded, shape, strict=True)):
+        raise ShapeError(name, operands=operands, expected=shape, got=node.shape,
+                         rule=f"the values have the shape {list(shape)}, or broadcast to it")
+    if node.dtype is not dtype:
+        node = TABLE["cast"](node, dtype=dtype)
+    return node if node.shape == shape else expand(node, shape=shape)
 
 
 def one_hot(labels: Any, num_classes: int, dtype: Any = None) -> Tensor:
