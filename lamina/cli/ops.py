@@ -37,7 +37,7 @@ def describe_table(kind: str | None = None) -> Iterator[str]:
         yield f"{name}"
         for op in chosen:
             if op.kind.name == name:
-                gradient = "∂" if op.vjp else " "
+                gradient = "∂" if has_gradient(op) else " "
                 yield f"  {op.name:<{width}} {gradient} {_first_line(op.doc)}"
     yield f"{len(chosen)} operations; ∂: has a gradient"
 
@@ -48,13 +48,19 @@ def describe_op(op: Op) -> Iterator[str]:
         "kind": op.kind.name,
         "rule": op.kind.rule,
         "dtypes": " ".join(dtype.name for dtype in op.takes),
-        "gradient": "yes" if op.vjp else "no",
+        "gradient": "yes" if has_gradient(op) else "no",
         "opens into": "other operations" if op.body else "",
         "ONNX": op.onnx,
         "ulp": f"{op.ulp:g}" if op.ulp else "",
     }
     yield f"{op.name}: {op.doc.strip()}"
     yield from (f"  {name:<10}  {text}" for name, text in rows.items() if text)
+
+
+def has_gradient(op: Op) -> bool:
+    """Whether a row of its own, or what it opens into, gives it one; draws from a key have none."""
+    return op.vjp is not None or (
+        op.body is not None and any(dtype.is_float for dtype in op.takes))
 
 
 def _find(name: str) -> Op:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from lamina.data import Dataset
-from lamina.errors import NumericError, ShapeError
+from lamina.errors import ArgumentError, NumericError, ShapeError
 from lamina.functional.operands import describe
 from lamina.nn import Module
 from lamina.optim import Optimizer
@@ -91,10 +91,11 @@ class Trainer:
 
         train, valid: a Loader, any iterable of batches that can be iterated anew for each epoch, or
         a Dataset or tuple of arrays, which is loaded in batches of `batch_size` (train shuffled).
-        Raises NumericError when the loss is not a number; the model is then as it was before that
-        step. Ctrl-C waits for the end of the
-        step, calls `on_interrupt` of the callbacks, and is then raised.
+        Raises ArgumentError without an optimizer, and NumericError when the loss is not a number;
+        the model is then as it was before that step. Ctrl-C waits for the end of the step, calls
+        `on_interrupt` of the callbacks, and is then raised.
         """
+        self._check_optimizer()
         train = as_batches(train, batch_size, shuffle=True)
         valid = None if valid is None else as_batches(valid, batch_size, shuffle=False)
         self.steps_per_epoch = number_of_batches(train)
@@ -112,6 +113,17 @@ class Trainer:
             self._call("on_interrupt")
             raise
         return history
+
+    def _check_optimizer(self) -> None:
+        """Evaluation and prediction need none, so that it is asked for only where it is used."""
+        if not isinstance(self.optimizer, Optimizer):
+            raise ArgumentError(
+                "Trainer.fit",
+                operands=[("optimizer", repr(self.optimizer)[:60])],
+                rule="an optimizer from lm.optim makes the steps",
+                hint="optimizer=lm.optim.Adam(model.parameters())",
+                got=self.optimizer,
+            )
 
     def stop(self) -> None:
         """End `fit` after the present epoch; for callbacks."""

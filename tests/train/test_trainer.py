@@ -257,3 +257,13 @@ def test_wrong_labels_are_refused_before_anything_changes():
     with pytest.raises(ShapeError, match=r"target\.squeeze\(-1\)"):
         make_trainer(model).fit((X, Y[:, None]))
     np.testing.assert_array_equal(model[0].weight.numpy(), before)
+
+
+@pytest.mark.parametrize("optimizer", [None, "adam", SGD])
+def test_fit_without_an_optimizer(optimizer):
+    trainer = Trainer(make_model(), loss=F.cross_entropy, optimizer=optimizer)
+    assert set(trainer.evaluate((X, Y))) == {"loss"}
+    with pytest.raises(ArgumentError, match=r"Trainer\.fit(?s:.)*try: optimizer=lm\.optim"):
+        trainer.fit((X, Y))
+    trainer.optimizer = lm.optim.Adam(trainer.model.parameters())
+    trainer.fit((X, Y))
