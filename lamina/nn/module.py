@@ -14,6 +14,7 @@ from lamina.nn.parameter import Buffer, Parameter
 from lamina.nn.summary import summary_table
 from lamina.state import Loaded, assign_all
 from lamina.tensor import Tensor
+from lamina.tensor.array import traces
 
 
 class Module:
@@ -40,6 +41,8 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} has no forward method")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
+        for trace in traces:
+            trace.modes.append((self, self.training))
         push_place(self._place or self._make_place())
         try:
             return self.forward(*inputs, **options)

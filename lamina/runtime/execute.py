@@ -22,6 +22,7 @@ from lamina.runtime.culprit import outside
 from lamina.runtime.families import prepare
 from lamina.runtime.interpret import interpret
 from lamina.runtime.takeover import Takeover
+from lamina.runtime.undisturbed import Undisturbed, exclusive
 
 if TYPE_CHECKING:
     from lamina.runtime.program import Bound
@@ -37,19 +38,24 @@ def evaluate(wanted: Sequence[Node]) -> None:
     """Give every node in `wanted`, and every pending node that a tensor holds, its value."""
     if all(n.value is not None for n in wanted):
         return
-    roots = {id(n): n for n in wanted if n.value is None}
-    for reference in list(pending.values()):
-        tensor = reference()
-        if tensor is not None and tensor.node.value is None and tensor.node.op is not BUFFER:
-            roots[id(tensor.node)] = tensor.node
-    pending.clear()
+    with exclusive:
+        roots = {id(n): n for n in wanted if n.value is None}
+        for reference in list(pending.values()):
+            tensor = reference()
+            if tensor is not None and tensor.node.value is None and tensor.node.op is not BUFFER:
+                roots[id(tensor.node)] = tensor.node
+        pending.clear()
     try:
         run(list(roots.values()))
     except BaseException:
         undo()
         raise
-    assigned.clear()
-    accumulated.clear()
+
+
+def evaluate_pending() -> None:
+    """Give every pending node that a tensor holds its value."""
+    evaluate([t.node for t in [r() for r in pending.values()]
+              if t is not None and t.node.op is not BUFFER])
 
 
 def remember(journal: Journal, tensor: Any, old: Any) -> None:
@@ -74,17 +80,35 @@ def undo() -> None:
     accumulated.clear()
 
 
+def commit() -> None:
+    """After a program: what tensors had before is not needed where their values are known now."""
+    for key, (reference, _) in list(assigned.items()):
+        tensor = reference()
+        if tensor is None or tensor.node.value is not None:
+            del assigned[key]
+    for key, (reference, _) in list(accumulated.items()):
+        tensor = reference()
+        if tensor is None or tensor._grad is None or tensor._grad.node.value is not None:
+            del accumulated[key]
+
+
 def run(roots: list[Node]) -> None:
     """Compute the roots in one program and store their values in them."""
+    with exclusive, Undisturbed() as quiet:
+        _run(roots, quiet)
+
+
+def _run(roots: list[Node], quiet: Undisturbed) -> None:
     order = topological(roots)
     for node in order:
         if node.op is BUFFER and node.value is None:
             raise DeviceError("evaluation", rule="a value is not known while compile, vmap, "
                               "scan, cond or while_loop record the code",
                               hint="return the tensor; or choose with lm.where or lm.cond")
-    values = compute(order, roots)
+    values = compute(order, roots, quiet)
     for node, value in zip(roots, values, strict=True):
         settle(node, value)
+    commit()
 
 
 def settle(node: Node, value: Buffer) -> None:
@@ -96,7 +120,7 @@ def settle(node: Node, value: Buffer) -> None:
         node.attrs = {}
 
 
-def compute(order: Sequence[Node], roots: Sequence[Node]) -> list[Buffer]:
+def compute(order: Sequence[Node], roots: Sequence[Node], quiet: Undisturbed) -> list[Buffer]:
     """The roots' buffers."""
     if settings.device == "interpret":
         return _interpreted(roots, order)
@@ -104,8 +128,16 @@ def compute(order: Sequence[Node], roots: Sequence[Node]) -> list[Buffer]:
         return _checker().checked(order, roots)  # type: ignore[no-any-return]
     bound = prepare(order, roots)
     leaves = [n.value for n in order if is_leaf(n)]
+    takers = _takers(bound, order, roots, leaves)
     try:
-        return run_bound(bound, leaves, _takers(bound, order, roots, leaves))
+        if takers is None:
+            exclusive.release()
+            try:
+                return run_bound(bound, leaves)
+            finally:
+                exclusive.acquire()
+        quiet.start()
+        return run_bound(bound, leaves, takers)
     except IndexingError:
         raise outside(order, leaves) from None
 
@@ -117,8 +149,11 @@ def _takers(bound: Bound, order: Sequence[Node], roots: Sequence[Node], leaves: 
         return None
     if bound.takeover is None:
         bound.takeover = Takeover(bound, order, roots)
-    old = Counter(id(node) for _, node in assigned.values())
-    return bound.takeover.takers(order, roots, leaves, old)
+    new = {id(r) for r in roots}
+    old = Counter(id(node) for reference, node in assigned.values()
+                  if (tensor := reference()) is not None and id(tensor.node) in new)
+    takers = bound.takeover.takers(order, roots, leaves, old)
+    return takers if any(t is not None for t in takers) else None
 
 
 def run_bound(bound: Bound, leaves: list[Buffer], donated: Sequence[int | None] | None = None

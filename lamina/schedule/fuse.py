@@ -18,6 +18,7 @@ from lamina.graph.node import CONST, Node, is_leaf, topological
 from lamina.shapes import Shape
 
 DEAR = 6  # instructions that are worth a trip through memory when a value is used twice
+DEEP = 48  # operations in a row that are computed where they are used, at most
 WIDE = 4  # instructions that are not worth repeating for each place of a window
 
 ANCHORS = {"reduction", "tiled", "cumulative", "sort", "scatter", "control", "host"}
@@ -88,19 +89,22 @@ class _Fusion:
                 widened.add(id(storage(node.inputs[0])))
         stored = self._epilogues(uses)
         cost: dict[int, int] = {}
+        depth: dict[int, int] = {}
         for node in self.order:
             if is_leaf(node) or node.op is CONST:
-                cost[id(node)] = 0
+                cost[id(node)] = depth[id(node)] = 0
                 continue
             total = node.op.cost + sum(cost[id(x)] for x in node.inputs)
+            deep = 1 + max((depth[id(x)] for x in node.inputs), default=0)
             keep = is_anchor(node) or id(node) in self.outputs or id(node) in stored
+            keep |= deep >= DEEP and node.op.kind.name not in FREE
             keep |= node.op.kind.name == "output"
             if node.op.kind.name not in FREE:
                 keep |= uses.get(id(node), 0) > 1 and total > DEAR
                 keep |= id(node) in widened and total > WIDE
             if keep:
                 stored.add(id(node))
-            cost[id(node)] = 0 if keep else total
+            cost[id(node)], depth[id(node)] = (0, 0) if keep else (total, deep)
             if node.op.kind.name in ("tiled", "control", "host"):
                 for x in node.inputs:
                     if not is_leaf(storage(x)):

@@ -33,7 +33,7 @@ Pass = tuple[str, Callable[[Sequence[Node], Target, Rules], list[Node]]]
 PASSES: tuple[Pass, ...] = (
     ("inline", lambda roots, target, rules: inline_calls(roots)),
     ("simplify", lambda roots, target, rules: simplify(roots)),
-    ("transpose", lambda roots, target, rules: transpose_contractions(roots)),
+    ("transpose", lambda roots, target, rules: transpose_contractions(roots, rules)),
     ("split", lambda roots, target, rules: split_reductions(roots, rules)),
     ("layout", lambda roots, target, rules: lay_out(roots, target, rules)),
     ("share", lambda roots, target, rules: share(roots)),

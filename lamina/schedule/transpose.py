@@ -13,18 +13,24 @@ from collections.abc import Sequence
 from lamina.graph.node import Node, is_leaf, topological
 from lamina.graph.rewrite import Rule, rewrite
 from lamina.ops.table import TABLE
+from lamina.schedule.summation import Rules
 
-NARROW = 8  # an innermost axis shorter than this is left where it is: vectors run along it
+NARROW = 8  # an innermost axis shorter than this is narrow
 
 
-def transpose_contractions(roots: Sequence[Node]) -> list[Node]:
+def transpose_contractions(roots: Sequence[Node], rules: Rules) -> list[Node]:
     """Apply the rule to all contractions with one reader."""
     readers = Counter(id(x) for n in topological(roots) if not is_leaf(n) for x in n.inputs)
     readers.update(map(id, roots))
-    return rewrite(roots, [Rule("transpose", lambda node: _transposed(node, readers))])
+    return rewrite(roots, [Rule("transpose", lambda node: _transposed(node, readers, rules))])
 
 
-def _transposed(node: Node, readers: Counter[int]) -> Node | None:
+def narrow(size: int) -> bool:
+    """Whether an innermost axis is left where it is: vectors run along it."""
+    return size < NARROW
+
+
+def _transposed(node: Node, readers: Counter[int], rules: Rules) -> Node | None:
     """permute(contract(x, y)) -> contract(x, y) with its output variables in that order."""
     if is_leaf(node) or node.op.name != "view":
         return None
@@ -33,8 +39,10 @@ def _transposed(node: Node, readers: Counter[int]) -> Node | None:
         return None
     place = [terms[0][0] if offset == 0 and len(terms) == 1 and terms[0][1] == 1 else -1
              for offset, terms in node.attrs["map"]]  # of each axis of the contraction, in the view
-    last = node.shape[-1] if node.ndim else 1
-    if sorted(place) != list(range(node.ndim)) or (isinstance(last, int) and last < NARROW):
+    if sorted(place) != list(range(node.ndim)) or any(
+            inner.shape[i] != node.shape[at] for i, at in enumerate(place)):
+        return None  # some of it is left out, or repeated
+    if not node.ndim or rules.apply(narrow, node.shape[-1]):
         return None
     return _moved(inner, place)
 

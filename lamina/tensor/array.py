@@ -40,6 +40,7 @@ class Trace:
         self.assigned: dict[int, tuple[Tensor, Node]] = {}
         self.grads: dict[int, tuple[Tensor, Tensor | None]] = {}
         self.own: set[int] = set()
+        self.modes: list[tuple[Any, bool]] = []  # modules that ran, and whether they were training
 
     def change(self, t: Tensor) -> None:
         """Remember what a tensor from outside was before its first change."""
@@ -135,6 +136,10 @@ class Tensor(Attached):
         elif value.node.value is None:
             execute.remember(execute.accumulated, self, self._grad)
         self._grad = value
+
+    def __format__(self, spec: str) -> str:
+        """A single element is formatted as a number: `f"{loss:.4f}"`."""
+        return format(self.item() if spec and self.size == 1 else str(self), spec)
 
     def __len__(self) -> int:
         if not self.shape:

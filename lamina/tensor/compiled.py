@@ -23,6 +23,7 @@ from lamina.graph.subgraph import Graph
 from lamina.ops import control
 from lamina.runtime import execute, families
 from lamina.runtime.culprit import hollow, outside
+from lamina.runtime.undisturbed import Undisturbed, exclusive
 from lamina.tensor.array import Tensor, Trace, traces
 
 KEPT = 4096  # recordings of one function that are remembered
@@ -39,10 +40,22 @@ class _Recording:
     structure: Any
     results: int  # leading roots that are returned
     changed: list[tuple[Tensor, bool]]  # tensors that take the other roots
+    modes: list[tuple[Any, bool]]  # modules, and whether they were training
+    trained: list[tuple[Tensor, bool]]  # tensors that are read, and whether they have gradients
     differentiable: bool  # whether a gradient may flow through what is returned
     graph: Any = None  # of what is returned, for gradients
     bound: Any = None
     takers: tuple[tuple[int, int], ...] = ()  # (output, leaf): may be computed in place
+
+    def holds(self) -> bool:
+        """Whether modules are in the mode, and tensors as trainable, as they were recorded."""
+        for module, training in self.modes:
+            if module.training is not training:
+                return False
+        for t, requires_grad in self.trained:
+            if t._requires_grad is not requires_grad:
+                return False
+        return True
 
 
 class Compiled:
@@ -51,12 +64,12 @@ class Compiled:
     def __init__(self, function: Callable[..., Any]) -> None:
         functools.update_wrapper(self, function)
         self._function = function
-        self._known: dict[Any, _Recording] = {}
+        self._known: dict[Any, list[_Recording]] = {}
 
     @property
     def recordings(self) -> int:
         """How many different signatures were traced."""
-        return len(self._known)
+        return sum(map(len, self._known.values()))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if traces or settings.check or settings.device == "interpret":
@@ -69,22 +82,29 @@ class Compiled:
                 tensors.append(x)
                 node = x.node
                 signature.append((node.shape, node.dtype.name, node.tracked))
-            else:
-                signature.append(x if _hashable(x) else id(x))
-        key = (structure, tuple(signature))
-        recording = self._known.get(key)
-        if recording is None:
-            recording = _record(self._function, leaves, structure)
+            elif _hashable(x):
+                signature.append((type(x), x.hex() if type(x) is float else x))
+            else:  # it may be another one when it comes again
+                return self._function(*args, **kwargs)
+        known = self._known.get((structure, tuple(signature)))
+        if known is None:
             if len(self._known) >= KEPT:
                 self._known.pop(next(iter(self._known)))
-            self._known[key] = recording
-        return _replay(recording, tensors)
+            known = self._known[structure, tuple(signature)] = []
+        for recording in known:
+            if recording.holds():
+                return _replay(recording, tensors)
+        known.append(_record(self._function, leaves, structure))
+        return _replay(known[-1], tensors)
 
 
 def compile(function: Callable[..., Any]) -> Compiled:
     """Record `function` at its first call with given shapes and run the recording from then on.
 
-    Python control flow is fixed by the first call; `cond`, `while_loop` and `scan` are not.
+    Python control flow is fixed by the first call; `cond`, `while_loop` and `scan` are not. Python
+    values among the arguments select the recording, so do `train()`, `eval()` and `freeze()` of the
+    modules that it calls; what else it reads is fixed. With arguments that have no hash, such as
+    NumPy arrays, it runs as it is written. Gradients flow through a call.
 
     >>> import lamina as lm
     >>> square = lm.compile(lambda x: x * x)
@@ -104,6 +124,7 @@ def _hashable(x: Any) -> bool:
 
 def _record(function: Callable[..., Any], leaves: Sequence[Any], structure: Any) -> _Recording:
     execute.evaluate([x.node for x in leaves if isinstance(x, Tensor)])
+    execute.evaluate_pending()  # what the function captures is read at each call
     stand_ins: list[Any] = []
     numbers: dict[int, int] = {}
     for x in leaves:
@@ -140,6 +161,8 @@ def _record(function: Callable[..., Any], leaves: Sequence[Any], structure: Any)
     kinds = [(r.shape, r.dtype) for r in roots]
     return _Recording(order, roots, kinds, sources, out_structure, len(outputs),
                       [(t, t.requires_grad) for t, _ in changed],
+                      list(dict.fromkeys(trace.modes)),
+                      [(t, t.requires_grad) for t in sources if isinstance(t, Tensor)],
                       any(x.node.tracked and not x.node.consumed for x in outputs))
 
 
@@ -158,6 +181,20 @@ def _replay(recording: _Recording, tensors: Sequence[Tensor]) -> Any:
         recording.graph = Graph([n for n in recording.order if is_leaf(n)],
                                 recording.roots[:recording.results])
     history = recording.differentiable and mode.tracking
+    with exclusive, Undisturbed() as quiet:
+        inputs, buffers = _gathered(recording, tensors, history)
+        donated = _donated(recording, buffers) if recording.takers and not history else None
+        if donated:
+            quiet.start()
+            return _settled(recording, inputs, _run(recording, buffers, donated))
+    values = _run(recording, buffers, None)
+    with exclusive:
+        return _settled(recording, inputs, values)
+
+
+def _gathered(recording: _Recording, tensors: Sequence[Tensor], history: bool
+              ) -> tuple[list[Node], list[Any]]:
+    """The buffers of all inputs; with history their nodes, too."""
     inputs, buffers = [], []
     for source in recording.sources:
         node = (tensors[source].node if type(source) is int
@@ -168,12 +205,19 @@ def _replay(recording: _Recording, tensors: Sequence[Tensor]) -> Any:
         if history:  # the old values may be asked for again
             inputs.append(node)
         del node  # a reference more, and its memory would not be taken over
-    donated = _donated(recording, buffers) if recording.takers and not history else None
+    return inputs, buffers
+
+
+def _run(recording: _Recording, buffers: list[Any], donated: list[int | None] | None) -> list[Any]:
     try:
-        values = execute.run_bound(recording.bound, buffers, donated)
+        return execute.run_bound(recording.bound, buffers, donated)
     except IndexingError:
         raise outside(recording.order, buffers) from None
-    nodes = (_with_history(recording, inputs, values) if history else
+
+
+def _settled(recording: _Recording, inputs: list[Node], values: list[Any]) -> Any:
+    """What the function returns; the tensors that it changed have their new values."""
+    nodes = (_with_history(recording, inputs, values) if inputs else
              [leaf(v, shape, dtype) for v, (shape, dtype) in
               zip(values[:recording.results], recording.kinds, strict=False)])
     results = [Tensor(node) for node in nodes]
@@ -183,6 +227,8 @@ def _replay(recording: _Recording, tensors: Sequence[Tensor]) -> Any:
         node.variable = requires_grad
         node.owner = weakref.ref(t)
         t.node = node
+    if execute.assigned:
+        execute.commit()
     return tree.unflatten(recording.structure, results)
 
 
@@ -214,7 +260,7 @@ def _takers(recording: _Recording) -> tuple[tuple[int, int], ...]:
 _ALONE = 3
 
 
-def _donated(recording: _Recording, buffers: list[Any]) -> list[int | None]:
+def _donated(recording: _Recording, buffers: list[Any]) -> list[int | None] | None:
     """The leaf whose memory each output takes over: where nobody else can see the old value."""
     result: list[int | None] = [None] * len(recording.bound.out_sizes)
     for output, number in recording.takers:
@@ -222,4 +268,4 @@ def _donated(recording: _Recording, buffers: list[Any]) -> list[int | None]:
         if sys.getrefcount(node) <= _ALONE and sys.getrefcount(buffers[number]) <= _ALONE:
             result[output] = number
         del node
-    return result
+    return result if any(number is not None for number in result) else None

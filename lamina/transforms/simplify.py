@@ -201,8 +201,9 @@ def reduce_of_permuted(node: Node) -> Node | None:
     x, index = turned.inputs[0], turned.attrs["map"]
     order = [terms[0][0] if offset == 0 and len(terms) == 1 and terms[0][1] == 1 else -1
              for offset, terms in index]
-    if sorted(order) != list(range(node.ndim)):
-        return None
+    if sorted(order) != list(range(node.ndim)) or any(
+            x.shape[i] != turned.shape[at] for i, at in enumerate(order)):
+        return None  # some of it is left out, or repeated
     axes = [i for i, target in enumerate(order) if target in node.attrs["axes"]]
     if [order[i] for i in axes] != sorted(order[i] for i in axes):
         return None  # argmax counts places in the order of the axes

@@ -172,3 +172,12 @@ def test_rules_that_undo_each_other_stop():
     again = Rule("again", lambda n: op("negative")(n.inputs[0]) if n.op.name == "exp" else
                  op("exp")(n.inputs[0]) if n.op.name == "negative" else None)
     rewrite([op("exp")(leaf(None, (2,), F32))], [again], limit=4)
+
+
+@pytest.mark.parametrize("reduce", ["sum", "max", "argmax"])
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_reductions_of_a_leading_part(reduce, axis):
+    x = np.random.default_rng(0).normal(size=(20, 40))
+    for part in (np.s_[:10], np.s_[:, :9], np.s_[:5, :7]):
+        found = getattr(lm, reduce)(lm.tensor(x)[part], axis=axis).numpy()
+        np.testing.assert_allclose(found, getattr(np, reduce)(x[part], axis=axis), rtol=1e-12)
