@@ -80,7 +80,7 @@ def test_stages_are_printed(stage, part, capfd):
 def test_an_unknown_stage_is_refused(monkeypatch):
     monkeypatch.setenv("LAMINA_SHOW", "graph,plans")
     with pytest.raises(ConfigError, match="graph, plan, loops, llvm, asm"):
-        config.Settings()
+        config.Settings().verify()
     monkeypatch.delenv("LAMINA_SHOW")
     monkeypatch.setenv("LAMINA_DEBUG", "4")
     assert config.Settings().show == STAGES
