@@ -16,6 +16,7 @@ from lamina.graph.node import Node, constant, leaf, topological, tracking
 from lamina.ops.control import SEVERAL
 from lamina.ops.elementwise import add
 from lamina.ops.movement import expand
+from lamina.transforms.stability import Stable, stable_form
 
 
 def filled(value: float, like: Node) -> Node:
@@ -39,9 +40,13 @@ def pull(root: Node, wrt: Sequence[Node], cotangent: Node, stop: frozenset[int] 
 
 
 def pull_all(roots: Sequence[Node], seeds: Sequence[Node], wrt: Sequence[Node],
-             stop: frozenset[int] = frozenset()) -> dict[int, Node]:
-    """`pull` from several roots at once: the sum over them."""
+             stop: frozenset[int] = frozenset(), stable: bool = True) -> dict[int, Node]:
+    """`pull` from several roots at once: the sum over them.
+
+    stable: nodes that a rule of `STABILITY` fits are differentiated as what it makes of them.
+    """
     wanted = {id(w) for w in wrt}
+    keep = wanted | stop
     order = topological(roots, stop=lambda n: (
         id(n) in stop or not n.inputs or n.variable))
     depends = set(wanted)
@@ -60,8 +65,11 @@ def pull_all(roots: Sequence[Node], seeds: Sequence[Node], wrt: Sequence[Node],
         if node.op.kind.name == "output":
             parts.setdefault(id(node.inputs[0]), {})[node.attrs["index"]] = g
             continue
-        needed = [id(x) in depends for x in node.inputs]
-        for x, c in zip(node.inputs, _vjp(node, g, needed), strict=True):
+        form = stable_form(node, keep) if stable else None
+        inputs = node.inputs if form is None else form.sources
+        needed = [id(x) in depends for x in inputs]
+        found = _vjp(node, g, needed) if form is None else _through(form, g)
+        for x, c in zip(inputs, found, strict=True):
             if c is not None and id(x) in depends and x.dtype.is_float:
                 cotangents[id(x)] = add(cotangents[id(x)], c) if id(x) in cotangents else c
     return {key: g for key, g in cotangents.items() if key in wanted}
@@ -80,25 +88,38 @@ def _vjp(node: Node, g: Any, needed: Sequence[bool]) -> Sequence[Node | None]:
                         hint="detach() its input if no gradient should pass")
 
 
+def _through(form: Stable, g: Node) -> list[Node | None]:
+    """The cotangents of a stable form's sources."""
+    found = pull_all([form.root], [g], form.sources, frozenset(map(id, form.sources)), stable=False)
+    return [found.get(id(x)) for x in form.sources]
+
+
 def through_body(node: Node, g: Node) -> list[Node | None]:
     """The cotangents of a composite's inputs, by differentiating its body."""
     inputs = node.inputs
     with tracking(True):
         body = node.op.opened(*inputs, **node.attrs)
     stop = frozenset(id(x) for x in inputs)
-    found = pull(body, inputs, g, stop)
+    found = pull_all([body], [g], inputs, stop, stable=False)  # bodies are written to be stable
     return [found.pop(id(x), None) for x in inputs]  # all of it to the first of equal inputs
 
 
 def push(roots: Sequence[Node], wrt: Sequence[Node], tangents: Sequence[Node]) -> list[Node]:
     """Forward mode: the change of each root when `wrt` move along `tangents`."""
     moved = {id(w): t for w, t in zip(wrt, tangents, strict=True)}
+    keep = frozenset(moved)
     order = topological(roots, stop=lambda n: id(n) in moved or not n.inputs or n.variable)
     read: dict[int, list[Node]] = {}  # the results of one node that are used
     for node in order:
         if node.op.kind.name == "output":
             read.setdefault(id(node.inputs[0]), []).append(node)
     for node in order:
+        form = stable_form(node, keep) if id(node) not in keep else None
+        if form is not None:
+            by = [x for x in form.sources if id(x) in moved]
+            if by:
+                moved[id(node)] = push([form.root], by, [moved[id(x)] for x in by])[0]
+            continue
         given = [moved.get(id(x)) for x in node.inputs]
         if id(node) in moved or not node.tracked or all(t is None for t in given):
             continue

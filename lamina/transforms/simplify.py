@@ -1,7 +1,7 @@
 """Rewrites that make a graph smaller, faster or safer, as a list of named rules.
 
-In: roots. Out: roots that compute the same. `STABILITY` looks at composites by name and runs before
-`OPENING` replaces them by their bodies; `ALGEBRA` runs on what is left.
+In: roots. Out: roots that compute the same. `STABILITY`, from stability.py, looks at composites by
+name and runs before `OPENING` replaces them by their bodies; `ALGEBRA` runs on what is left.
 """
 
 from __future__ import annotations
@@ -16,69 +16,9 @@ from lamina.graph.node import CONST, Node, constant, is_leaf, topological
 from lamina.graph.rewrite import Rule, replace_inputs, rewrite
 from lamina.ops.broadcasting import ViewMap
 from lamina.ops.movement import reshape, view
-from lamina.ops.table import TABLE
+from lamina.transforms.stability import STABILITY, const_value, like, named
 
 _VIEWS = ("permute", "expand", "slice", "windows")
-
-
-def named(node: Node, name: str) -> bool:
-    """Whether the node is a pending use of the op `name`."""
-    return node.op.name == name and node.value is None
-
-
-def const_value(node: Node) -> Any:
-    """The number that a constant, or a constant made larger, holds everywhere; None if unknown."""
-    while node.value is None and node.op.name in ("view", "expand", "reshape"):
-        node = node.inputs[0]
-    return node.attrs["value"] if node.op is CONST else None
-
-
-def _like(x: Node, node: Node) -> Node | None:
-    """x in place of node, if it needs no broadcasting for that."""
-    return x if x.shape == node.shape and x.dtype is node.dtype else None
-
-
-# ---- stability -----------------------------------------------------------------------------------
-def log_of_softmax(node: Node) -> Node | None:
-    """log(softmax(x)) -> log_softmax(x): no underflow to log(0)."""
-    if named(node, "log") and named(node.inputs[0], "softmax"):
-        inner = node.inputs[0]
-        return TABLE["log_softmax"](inner.inputs[0], **inner.attrs)
-    return None
-
-
-def log_of_one_plus_exp(node: Node) -> Node | None:
-    """log(1 + exp(x)) -> softplus(x); log1p(exp(x)) too: no overflow."""
-    if named(node, "log1p") and named(node.inputs[0], "exp"):
-        return TABLE["softplus"](node.inputs[0].inputs[0])
-    if named(node, "log") and named(node.inputs[0], "add"):
-        x, y = node.inputs[0].inputs
-        for one, power in ((x, y), (y, x)):
-            if const_value(one) == 1 and named(power, "exp"):
-                return _like(TABLE["softplus"](power.inputs[0]), node)
-    return None
-
-
-def log_of_sum_of_exp(node: Node) -> Node | None:
-    """log(sum(exp(x))) -> logsumexp(x): the maximum is taken out, so exp cannot overflow."""
-    if not named(node, "log"):
-        return None
-    total = node.inputs[0]
-    shape = total.shape
-    while named(total, "reshape"):
-        total = total.inputs[0]
-    if named(total, "sum") and named(total.inputs[0], "exp"):
-        x = total.inputs[0].inputs[0]
-        return reshape(TABLE["logsumexp"](x, axes=total.attrs["axes"]), shape=shape)
-    return None
-
-
-def log_of_sigmoid(node: Node) -> Node | None:
-    """log(sigmoid(x)) -> -softplus(-x)."""
-    if named(node, "log") and named(node.inputs[0], "sigmoid"):
-        x = node.inputs[0].inputs[0]
-        return TABLE["negative"](TABLE["softplus"](TABLE["negative"](x)))
-    return None
 
 
 # ---- opening -------------------------------------------------------------------------------------
@@ -163,9 +103,9 @@ def neutral_element(node: Node) -> Node | None:
     neutral = 0 if node.op.name in ("add", "subtract") else 1
     x, y = node.inputs
     if const_value(y) == neutral and not isinstance(const_value(y), bool):
-        return _like(x, node)
+        return like(x, node)
     if node.op.name in ("add", "multiply") and const_value(x) == neutral:
-        return _like(y, node)
+        return like(y, node)
     return None
 
 
@@ -240,8 +180,6 @@ def cast_of_constant_view(node: Node) -> Node | None:
     return None
 
 
-STABILITY = tuple(Rule(f.__name__, f) for f in (
-    log_of_softmax, log_of_one_plus_exp, log_of_sum_of_exp, log_of_sigmoid))
 OPENING = (Rule("open_composite", open_composite), Rule("canonical_view", canonical_view))
 ALGEBRA = tuple(Rule(f.__name__, f) for f in (
     identity_view, view_of_view, reshape_chain, neutral_element, double_negation, cast_to_same,

@@ -11,7 +11,8 @@ from lamina.ops import movement as moves
 from lamina.ops.table import TABLE
 from lamina.runtime.interpret import interpret
 from lamina.transforms import simplify
-from lamina.transforms.simplify import ALGEBRA, OPENING, STABILITY, share
+from lamina.transforms.simplify import ALGEBRA, OPENING, share
+from lamina.transforms.stability import STABILITY
 
 F32 = lm.float32
 RULES = {rule.name: rule for rule in (*STABILITY, *OPENING, *ALGEBRA)}
@@ -45,6 +46,12 @@ CASES = {
     "log_of_sum_of_exp": (lambda x: op("log")(op("sum")(op("exp")(x), axes=(1,))),
                           "logsumexp reshape"),
     "log_of_sigmoid": (lambda x: op("log")(op("sigmoid")(x)), "negative softplus negative"),
+    "exp_over_sum_of_exp": (lambda x: op("divide")(op("exp")(x), op("sum")(
+        op("exp")(x), axes=(1,))), "softmax"),
+    "exp_over_one_plus_exp": (lambda x: op("divide")(op("exp")(x), op("add")(
+        op("exp")(x), 1.0)), "sigmoid"),
+    "one_over_one_plus_exp": (lambda x: op("divide")(1.0, op("add")(
+        1.0, op("exp")(op("negative")(x)))), "sigmoid"),
     "open_composite": (lambda x: op("softmax")(x, axis=1), "max subtract exp sum divide"),
     "canonical_view": (turned, "view"),
     "identity_view": (lambda x: moves.view(
@@ -97,6 +104,11 @@ DIFFERENT = {
     "log_of_softmax": lambda x: op("log")(op("negative")(op("softmax")(x, axis=1))),
     "log_of_one_plus_exp": lambda x: op("log")(op("add")(2.0, op("exp")(x))),
     "log_of_sum_of_exp": lambda x: op("log")(op("sum")(op("exp2")(x), axes=(1,))),
+    "exp_over_sum_of_exp": lambda x: op("divide")(op("exp")(x), op("sum")(
+        op("exp")(op("negative")(x)), axes=(1,))),
+    "exp_over_one_plus_exp": lambda x: op("divide")(op("exp")(x), op("add")(
+        op("exp")(op("negative")(x)), 1.0)),
+    "one_over_one_plus_exp": lambda x: op("divide")(2.0, op("add")(1.0, op("exp")(x))),
     "neutral_element": lambda x: op("subtract")(0.0, x),
     "double_negation": lambda x: op("negative")(op("abs")(op("negative")(x))),
     "cast_to_same": lambda x: op("cast")(x, dtype=lm.float64),
