@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from lamina.errors import ConfigError
 
@@ -91,14 +91,9 @@ class Settings:
         for row in SETTINGS:
             with suppress(ConfigError):
                 setattr(self, row.name, _read(row))
-        if self.__dict__.get("debug") == 4:
-            self.show = STAGES
-
-    def __getattr__(self, name: str) -> NoReturn:
-        """Reached only for a setting without a value: the error of its variable."""
-        if name in BY_NAME:
-            _read(BY_NAME[name])
-        raise AttributeError(f"no setting has the name {name!r}", name=name, obj=self)
+        with suppress(ConfigError):
+            if self.debug >= 4:
+                self.show = STAGES
 
     def __setattr__(self, name: str, value: Any) -> None:
         row = BY_NAME.get(name)
@@ -138,6 +133,22 @@ def _rule(row: Setting) -> str:
         return f"{row.doc}; {row.allowed[0]} .. {row.allowed[-1]}"
     return row.doc
 
+
+class Unreadable:
+    """What an instance without a value finds in the class: the error of the variable.
+
+    An attribute of the instance comes before it, and is read as fast as any other.
+    """
+
+    def __init__(self, row: Setting) -> None:
+        self.row = row
+
+    def __get__(self, instance: Settings | None, owner: type[Settings]) -> Any:
+        return self if instance is None else _read(self.row)
+
+
+for _row in SETTINGS:
+    setattr(Settings, _row.name, Unreadable(_row))
 
 settings = Settings()
 

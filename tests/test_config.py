@@ -74,11 +74,6 @@ def test_a_value_that_is_not_allowed_is_refused_when_it_is_set(name: str, value:
     assert getattr(settings, name) == before
 
 
-def test_no_setting_has_that_name():
-    with pytest.raises(AttributeError, match="'colour'"):
-        getattr(settings, "colour")  # noqa: B009
-
-
 def test_override_ends_with_the_block_even_after_an_error():
     before = settings.check, settings.threads
     with pytest.raises(ZeroDivisionError), override(check=True, threads=7) as inner:
