@@ -170,21 +170,22 @@ def fold_constants(node: Node) -> Node | None:
     return constant(np.asarray(result).item(), node.dtype)
 
 
-def cast_of_constant_view(node: Node) -> Node | None:
-    """An elementwise op on nothing but one spread-out constant is a spread-out constant."""
-    if is_leaf(node) or node.op.kind.name != "elementwise" or len(node.inputs) != 1:
+def op_of_constant_views(node: Node) -> Node | None:
+    """An elementwise op on nothing but spread-out constants is a spread-out constant."""
+    if is_leaf(node) or node.op.kind.name != "elementwise" or not node.shape:
         return None
-    x = node.inputs[0]
-    if named(x, "view") and x.inputs[0].op is CONST:
-        return view(node.op(x.inputs[0], **node.attrs), shape=node.shape, map=x.attrs["map"])
-    return None
+    numbers = [x.inputs[0] if named(x, "view") else x for x in node.inputs]
+    spread = next((x for x in node.inputs if named(x, "view") and x.shape == node.shape), None)
+    if spread is None or any(x.op is not CONST for x in numbers):
+        return None
+    return view(node.op(*numbers, **node.attrs), shape=node.shape, map=spread.attrs["map"])
 
 
 OPENING = (Rule("open_composite", open_composite), Rule("canonical_view", canonical_view))
 ALGEBRA = tuple(Rule(f.__name__, f) for f in (
     identity_view, view_of_view, reshape_chain, neutral_element, double_negation, cast_to_same,
     reduce_nothing, reduce_of_permuted, reshape_of_reduction, fold_constants,
-    cast_of_constant_view))
+    op_of_constant_views))
 
 
 def share(roots: Sequence[Node]) -> list[Node]:

@@ -69,8 +69,9 @@ CASES = {
         op("abs")(x), axes=(1,)), shape=(3,))), 3.0), "abs sum sqrt multiply reshape"),
     "fold_constants": (lambda x: op("multiply")(x, op("add")(constant(1.0, F32), 2.0)),
                        "const multiply"),
-    "cast_of_constant_view": (lambda x: op("add")(x, op("negative")(
-        moves.view(constant(2.0, F32), shape=x.shape, map=()))), "const negative view add"),
+    "op_of_constant_views": (lambda x: op("add")(x, op("multiply")(
+        moves.view(constant(2.0, F32), shape=x.shape, map=()), 3.0)),
+        "const const multiply view add"),
 }
 
 
@@ -145,6 +146,13 @@ def test_stable_values():
     assert (x.exp() + 1.0).log().tolist() == [[0.0, pytest.approx(np.log(2.0)), 1000.0]]
     assert x.exp().sum(axis=1).log().tolist() == [1000.0]
     assert x.sigmoid().log().tolist() == [[-1000.0, pytest.approx(-np.log(2.0)), 0.0]]
+
+
+def test_arithmetic_on_constants_is_done_before_it_is_spread():
+    ones = (lm.ones((3, 4)) * 2 + lm.ones((4,)) / 2).node
+    after = simplify.simplify([ones])[0]
+    assert names(after) == "const view"
+    assert after.inputs[0].attrs["value"] == 2.5 and after.shape == (3, 4)
 
 
 # ---- common subexpressions, dead code ------------------------------------------------------------
