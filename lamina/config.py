@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from lamina.errors import ConfigError
 
@@ -89,8 +89,10 @@ class Settings:
 
     def __init__(self) -> None:
         for row in SETTINGS:
-            with suppress(ConfigError):
+            try:
                 setattr(self, row.name, _read(row))
+            except ConfigError:
+                self.__class__ = Incomplete
         with suppress(ConfigError):
             if self.debug >= 4:
                 self.show = STAGES
@@ -134,21 +136,15 @@ def _rule(row: Setting) -> str:
     return row.doc
 
 
-class Unreadable:
-    """What an instance without a value finds in the class: the error of the variable.
+class Incomplete(Settings):
+    """Settings of which some could not be read; where all could, reading one costs nothing more."""
 
-    An attribute of the instance comes before it, and is read as fast as any other.
-    """
+    def __getattr__(self, name: str) -> NoReturn:
+        """Reached only for a setting without a value: the error of its variable."""
+        if name in BY_NAME:
+            _read(BY_NAME[name])
+        raise AttributeError(f"no setting has the name {name!r}", name=name, obj=self)
 
-    def __init__(self, row: Setting) -> None:
-        self.row = row
-
-    def __get__(self, instance: Settings | None, owner: type[Settings]) -> Any:
-        return self if instance is None else _read(self.row)
-
-
-for _row in SETTINGS:
-    setattr(Settings, _row.name, Unreadable(_row))
 
 settings = Settings()
 
