@@ -105,7 +105,7 @@ def _run(roots: list[Node], quiet: Undisturbed) -> None:
             raise DeviceError("evaluation", rule="a value is not known while compile, vmap, "
                               "scan, cond or while_loop record the code",
                               hint="return the tensor; or choose with lm.where or lm.cond")
-    values = compute(order, roots, quiet)
+    values = _compute(order, roots, quiet)
     for node, value in zip(roots, values, strict=True):
         settle(node, value)
     commit()
@@ -120,8 +120,13 @@ def settle(node: Node, value: Buffer) -> None:
         node.attrs = {}
 
 
-def compute(order: Sequence[Node], roots: Sequence[Node], quiet: Undisturbed) -> list[Buffer]:
+def compute(order: Sequence[Node], roots: Sequence[Node]) -> list[Buffer]:
     """The roots' buffers."""
+    with exclusive, Undisturbed() as quiet:
+        return _compute(order, roots, quiet)
+
+
+def _compute(order: Sequence[Node], roots: Sequence[Node], quiet: Undisturbed) -> list[Buffer]:
     if settings.device == "interpret":
         return _interpreted(roots, order)
     if settings.check:

@@ -52,10 +52,7 @@ class _Recording:
         for module, training in self.modes:
             if module.training is not training:
                 return False
-        for t, requires_grad in self.trained:
-            if t._requires_grad is not requires_grad:
-                return False
-        return True
+        return all(t._requires_grad is requires_grad for t, requires_grad in self.trained)
 
 
 class Compiled:

@@ -219,7 +219,6 @@ WINDOW = {"stride": (1, 1), "padding": ((0, 0),) * 2, "dilation": (1, 1)}
     (max_pool, IMAGE, {**WINDOW, "window": (6, 2)}, "the window reaches 6"),
     (max_pool, IMAGE, {**WINDOW, "window": (2,)}, "one window size for each axis of space"),
     (softmax, [(2, 3)], {"axis": 2}, "ShapeError in softmax"),
-    (argmax, [(2, 3, 4)], {"axes": (0, 2)}, "side by side"),
     (cross_entropy, [(2, 3), (2,)], {}, "labels are integers"),
     (contract, [(3,), (3,)], {"sizes": (2, 2), "n_out": 1,
                               "maps": ((((0, 1), (1, 2)),), (((0, 2),),))}, "axis of 3"),
