@@ -13,7 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lamina.shapes import Dim, Var, ceil_div, evaluate
+from lamina.shapes import Dim, Var, ceil_div, evaluate, variables
+
+GUESS = 192  # what a run-time size is taken to be when nobody says better
 
 PARTS = 16  # of a sum that is cut for the threads; the last ones may be shorter, or empty
 
@@ -36,7 +38,7 @@ ALONG = 1.3, 6.0  # cost of sums along the lanes: each vector of products, each 
 class Rules:
     """The rules that were applied for one plan, and what came out of them.
 
-    values: of the size variables, in the graph that the plan is made for.
+    values: of the size variables, in the graph that the plan is made for; without them, a guess.
     """
 
     def __init__(self, values: Mapping[Var, Any] | None = None) -> None:
@@ -45,7 +47,8 @@ class Rules:
 
     def apply(self, rule: Callable[..., Any], *sizes: Dim) -> Any:
         """What the rule says for these sizes."""
-        outcome = rule(*[evaluate(size, self._values) for size in sizes])
+        outcome = rule(*[evaluate(size, {v: self._values.get(v, GUESS) for v in variables(size)})
+                         for size in sizes])
         if any(not isinstance(size, int) for size in sizes):
             self._made[rule, sizes] = outcome
         return outcome

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import prod
 
 from lamina.schedule.contraction import PART, Access, Contraction
+from lamina.schedule.summation import GUESS
 from lamina.shapes import Dim, evaluate, variables
 from lamina.targets import Target
 
@@ -39,7 +40,6 @@ MEMORY_CYCLES = 2.5  # per element packed from beyond the caches
 FAR_ROWS = 1.2  # rows of a horizontal sum that do not stay in the first-level cache
 CONFLICT = 2.5  # loads of rows that evict each other
 
-GUESS = 192  # what a run-time size is taken to be when nobody says better
 MAX_ROWS = 32
 MAX_COLUMNS = 8  # beyond 4 only with a row or two
 
