@@ -12,8 +12,8 @@ from lamina.kernel import reducers
 from lamina.kernel.loops import Value
 from lamina.kernel.writer import Writer, whole
 from lamina.schedule.fuse import reduce_kind
-from lamina.schedule.spec import COLUMNS, ceil_div
-from lamina.shapes import Var
+from lamina.schedule.spec import COLUMNS
+from lamina.shapes import Var, ceil_div
 
 
 class CumulativeWriter(Writer):

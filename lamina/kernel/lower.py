@@ -19,12 +19,11 @@ from lamina.kernel.ordering import SortWriter
 from lamina.kernel.pack import emit_pack
 from lamina.kernel.scatter import ScatterWriter
 from lamina.kernel.writer import Writer, whole
-from lamina.schedule.spec import BLOCK, COLUMNS, Spec, blocks, ceil_div, tiled_node
-from lamina.shapes import Var, product, the_var, variable
+from lamina.schedule.spec import BLOCK, COLUMNS, Spec, blocks, tiled_node
+from lamina.shapes import Var, ceil_div, product, the_var, variable
 from lamina.targets import Target
 
 SCRATCH = 16384  # elements of a row that may lie in stack memory
-UNROLLED = 4  # accumulators of a row reduction that is long enough
 
 
 def lower(spec: Spec, target: Target) -> Kernel:

@@ -181,6 +181,16 @@ def _view_numpy(x: np.ndarray, shape: Any, map: Any) -> np.ndarray:
     return np.broadcast_to(x[tuple(index)] if index else x, shape)
 
 
+def permutation(node: Node) -> list[int] | None:
+    """Where a `view` has each axis of its input; None if it does more than reorder them all."""
+    place = [terms[0][0] if offset == 0 and len(terms) == 1 and terms[0][1] == 1 else -1
+             for offset, terms in node.attrs["map"]]
+    if sorted(place) != list(range(node.ndim)) or any(
+            d != node.shape[at] for d, at in zip(node.inputs[0].shape, place, strict=True)):
+        return None  # some of it is left out, or repeated
+    return place
+
+
 # ---- fold: the transpose of windows --------------------------------------------------------------
 def _fold_body(g: Node, shape: Shape, axes: Any, window: Any, stride: Any, dilation: Any) -> Node:
     rank = len(shape)

@@ -72,12 +72,12 @@ def _bind(order: Sequence[Node], roots: Sequence[Node]) -> Bound:
     for template, program in family.served:
         values = template.match(fills)
         if values is not None:
-            return _at_home(program.bind(values), family, template, order, roots)
+            return _specialised(program.bind(values), family, template, order, roots)
     wide_structure, wide = instance.abstract(order, roots, ones=True)
     for template, program in _general.get(wide_structure, ()):  # made for any size, so for 1
         values = template.match(instance.without_ones(wide))
         if values is not None:
-            return _at_home(program.bind(values), family, template.narrower(wide), order, roots)
+            return _specialised(program.bind(values), family, template.narrower(wide), order, roots)
     program, template = _new_program(family, fills, order, roots)
     if template.variables:
         _make_room(_general)
@@ -99,8 +99,8 @@ def _new_program(family: _Family, fills: tuple[Any, ...], order: Sequence[Node],
     return program, template
 
 
-def _at_home(bound: Bound, family: _Family, template: instance.Template, order: Sequence[Node],
-             roots: Sequence[Node]) -> Bound:
+def _specialised(bound: Bound, family: _Family, template: instance.Template, order: Sequence[Node],
+                 roots: Sequence[Node]) -> Bound:
     """The bound program, or where its sizes are hot, one that was compiled for them."""
     if not bound.hot():
         return bound

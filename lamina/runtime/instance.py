@@ -31,9 +31,10 @@ def exact_key(order: Sequence[Node], roots: Sequence[Node]) -> tuple[Any, ...]:
             items.append((node.dtype.name, node.shape))
         else:
             attrs = node.attrs
-            values = tuple(attrs.values()) if attrs else ()
+            values: tuple[Any, ...] = tuple(attrs.values()) if attrs else ()
             if node.op is CONST:  # 0.0 and -0.0 are equal, and so are 1 and True
-                values = (str(values),)
+                value = attrs["value"]
+                values = type(value), value or str(value)
             items.append((node.op.name, tuple([number[id(x)] for x in node.inputs]), values,
                           node.dtype.name))
     return (*items, tuple([number[id(r)] for r in roots]))

@@ -27,6 +27,7 @@ from lamina.shapes import (
     Sym,
     Var,
     as_var,
+    ceil_div,
     linear_factor,
     product,
     ravel,
@@ -137,11 +138,6 @@ COLUMNS = 64  # neighbouring columns that a chunk of a column reduction takes on
 def tiled_node(spec: Spec) -> Node:
     """The contraction of a tiled spec."""
     return next(n for n in spec.nodes if n.op.name == "tiled")
-
-
-def ceil_div(n: Dim, step: int) -> Dim:
-    """How many steps cover n."""
-    return (n + (step - 1)) // step
 
 
 def blocks(n: Dim) -> Dim:

@@ -28,11 +28,12 @@ SMALL_PRODUCT = 1 << 20  # multiply-adds that are not worth a second kernel
 LONG_PRODUCT = 4096  # terms of a sum, at least
 FEW_SUMS = 40_000  # results that stay in cache while operands from beyond it pass
 MOST_SUMS = 1 << 17  # results whose parts are kept in memory
-FAR = 4 << 20, 16 << 20  # bytes of operands beyond the second-level and the last cache
+BEYOND_L2, BEYOND_L3 = 4 << 20, 16 << 20  # bytes of operands that these caches do not hold
 
 COPY = 1.2  # cost of a copy into panels, in multiply-adds of vectors, for each element
 FAR_COPY = 5.0  # for each element from beyond the caches
-ALONG = 1.3, 6.0  # cost of sums along the lanes: each vector of products, each result
+ALONG = 1.3  # cost of a multiply-add along the lanes
+FOLD = 6.0  # cost of adding up the lanes for one result
 
 
 class Rules:
@@ -73,8 +74,7 @@ def part_of(size: Dim) -> tuple[Dim, Dim]:
 
 def reduction_in_parts(results: int, length: int) -> bool:
     """Whether a reduction of `length` elements for each result is cut in `PARTS`."""
-    return (results <= FEW_RESULTS and results * length >= MUCH and length >= LONG
-            and length >= 2 * PARTS)
+    return results <= FEW_RESULTS and results * length >= MUCH and length >= LONG
 
 
 def along_lanes(rows: int, columns: int, batch: int, terms: int, lanes: int, item: int) -> bool:
@@ -85,8 +85,8 @@ def along_lanes(rows: int, columns: int, batch: int, terms: int, lanes: int, ite
     """
     sums = rows * columns * batch
     copied = columns * batch * terms
-    here = sums * (-(-terms // lanes) * ALONG[0] + ALONG[1])
-    there = sums * terms / lanes + copied * (FAR_COPY if copied * item > FAR[1] else COPY)
+    here = sums * (-(-terms // lanes) * ALONG + FOLD)
+    there = sums * terms / lanes + copied * (FAR_COPY if copied * item > BEYOND_L3 else COPY)
     return here < there
 
 
@@ -100,4 +100,5 @@ def product_in_parts(rows: int, columns: int, batch: int, terms: int, operands: 
     if sums * terms < SMALL_PRODUCT or terms < LONG_PRODUCT or sums > MOST_SUMS:
         return False
     tiles = batch * -(-rows // TILE[0]) * -(-columns // TILE[1])
-    return tiles < PARTS or operands > FAR[1] or (sums <= FEW_SUMS and operands > FAR[0])
+    return tiles < PARTS or operands > BEYOND_L3 or (
+        sums <= FEW_SUMS and operands > BEYOND_L2)

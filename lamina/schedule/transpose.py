@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from lamina.graph.node import Node, is_leaf, topological
 from lamina.graph.rewrite import Rule, rewrite
+from lamina.ops.movement import permutation
 from lamina.ops.table import TABLE
 from lamina.schedule.summation import Rules
 
@@ -37,12 +38,8 @@ def _transposed(node: Node, readers: Counter[int], rules: Rules) -> Node | None:
     inner = node.inputs[0]
     if is_leaf(inner) or inner.op.name != "contract" or readers[id(inner)] != 1:
         return None
-    place = [terms[0][0] if offset == 0 and len(terms) == 1 and terms[0][1] == 1 else -1
-             for offset, terms in node.attrs["map"]]  # of each axis of the contraction, in the view
-    if sorted(place) != list(range(node.ndim)) or any(
-            inner.shape[i] != node.shape[at] for i, at in enumerate(place)):
-        return None  # some of it is left out, or repeated
-    if not node.ndim or rules.apply(narrow, node.shape[-1]):
+    place = permutation(node)
+    if not place or rules.apply(narrow, node.shape[-1]):
         return None
     return _moved(inner, place)
 

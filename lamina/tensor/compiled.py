@@ -9,7 +9,6 @@ call. Python values among the arguments, and shapes and dtypes, select the recor
 from __future__ import annotations
 
 import functools
-import sys
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from lamina.graph.subgraph import Graph
 from lamina.ops import control
 from lamina.runtime import execute, families
 from lamina.runtime.culprit import hollow, outside
+from lamina.runtime.takeover import ALONE, references
 from lamina.runtime.undisturbed import Undisturbed, exclusive
 from lamina.tensor.array import Tensor, Trace, traces
 
@@ -175,8 +175,9 @@ def _replay(recording: _Recording, tensors: Sequence[Tensor]) -> Any:
         recording.bound = families.prepare(recording.order, recording.roots)
         recording.takers = _takers(recording)
         recording.order, recording.roots = hollow(recording.order, recording.roots)
-        recording.graph = Graph([n for n in recording.order if is_leaf(n)],
-                                recording.roots[:recording.results])
+        if recording.differentiable:
+            recording.graph = Graph([n for n in recording.order if is_leaf(n)],
+                                    recording.roots[:recording.results])
     history = recording.differentiable and mode.tracking
     with exclusive, Undisturbed() as quiet:
         inputs, buffers = _gathered(recording, tensors, history)
@@ -253,16 +254,12 @@ def _takers(recording: _Recording) -> tuple[tuple[int, int], ...]:
     return tuple(takers)
 
 
-# References to a value that only its tensor holds: its node, the list of buffers, the argument.
-_ALONE = 3
-
-
 def _donated(recording: _Recording, buffers: list[Any]) -> list[int | None] | None:
     """The leaf whose memory each output takes over: where nobody else can see the old value."""
     result: list[int | None] = [None] * len(recording.bound.out_sizes)
-    for output, number in recording.takers:
-        node = recording.sources[number].node
-        if sys.getrefcount(node) <= _ALONE and sys.getrefcount(buffers[number]) <= _ALONE:
+    nodes = references([recording.sources[number].node for _, number in recording.takers])
+    held = references(buffers)
+    for (output, number), count in zip(recording.takers, nodes, strict=True):
+        if count == ALONE + 1 and held[number] == ALONE + 1:  # its tensor's; its node's
             result[output] = number
-        del node
     return result if any(number is not None for number in result) else None

@@ -15,7 +15,7 @@ from lamina import dtypes
 from lamina.graph.node import CONST, Node, constant, is_leaf, topological
 from lamina.graph.rewrite import Rule, replace_inputs, rewrite
 from lamina.ops.broadcasting import ViewMap
-from lamina.ops.movement import reshape, view
+from lamina.ops.movement import permutation, reshape, view
 from lamina.transforms.stability import STABILITY, const_value, like, named
 
 _VIEWS = ("permute", "expand", "slice", "windows")
@@ -138,19 +138,16 @@ def reduce_of_permuted(node: Node) -> Node | None:
     if is_leaf(node) or node.op.kind.name != "reduction" or not named(node.inputs[0], "view"):
         return None
     turned = node.inputs[0]
-    x, index = turned.inputs[0], turned.attrs["map"]
-    order = [terms[0][0] if offset == 0 and len(terms) == 1 and terms[0][1] == 1 else -1
-             for offset, terms in index]
-    if sorted(order) != list(range(node.ndim)) or any(
-            x.shape[i] != turned.shape[at] for i, at in enumerate(order)):
-        return None  # some of it is left out, or repeated
+    x, order = turned.inputs[0], permutation(turned)
+    if order is None:
+        return None
     axes = [i for i, target in enumerate(order) if target in node.attrs["axes"]]
     if [order[i] for i in axes] != sorted(order[i] for i in axes):
         return None  # argmax counts places in the order of the axes
     shape = tuple(1 if i in axes else d for i, d in enumerate(x.shape))
     inner = Node(node.op, (x,), {**node.attrs, "axes": tuple(axes)}, shape, node.dtype)
     inner.where = node.where
-    return view(inner, shape=node.shape, map=index)
+    return view(inner, shape=node.shape, map=turned.attrs["map"])
 
 
 def fold_constants(node: Node) -> Node | None:

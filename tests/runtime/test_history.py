@@ -64,6 +64,23 @@ def test_constant_and_variable_sizes_give_the_same_bits(name, columns):
             np.testing.assert_array_equal(f(lm.tensor(x), w).numpy(), expected)
 
 
+ROW_WISE = ("row sums", "softmax", "layer norm", "running sums", "column sums", "outer gram")
+
+
+@pytest.mark.parametrize("name", ROW_WISE)
+def test_variable_lengths_of_rows_give_the_same_bits(name):
+    f = FUNCTIONS[name]
+    xs = [np.random.default_rng(n).normal(size=(3, n)).astype(np.float32)
+          for n in (2, 17, 64, 255, 1000, 20_000)]
+    alone = []
+    for x in xs:
+        families.forget_programs()
+        alone.append(f(lm.tensor(x), None).numpy())
+    families.forget_programs()
+    for x, expected in [*zip(xs, alone, strict=True)][::-1]:
+        np.testing.assert_array_equal(f(lm.tensor(x), None).numpy(), expected)
+
+
 def test_training_again_in_the_same_process_gives_the_same_bits():
     def train():
         lm.seed(0)

@@ -7,11 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lamina.graph.node import (
-    Node,
-    leaf,
-    topological,
-)
+from lamina.graph.node import Node, leaf, topological
 from lamina.graph.subgraph import Graph
 from lamina.ops.control.results import Batch
 from lamina.ops.elementwise import add

@@ -9,25 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lamina.graph.node import (
-    Attrs,
-    Node,
-    Op,
-    leaf,
-    tracking,
-)
+from lamina.graph.node import Attrs, Node, Op, leaf, tracking
 from lamina.graph.subgraph import Graph
 from lamina.ops.control.bodies import batch_size, batched_graph, with_axis
-from lamina.ops.control.results import (
-    CONTROL,
-    Batch,
-    Pull,
-    Push,
-    barrier,
-    outputs,
-    record,
-    zeros,
-)
+from lamina.ops.control.results import CONTROL, Batch, Pull, Push, barrier, outputs, record, zeros
 from lamina.ops.movement import reshape, slice_
 from lamina.ops.reduction import sum_
 from lamina.ops.rules import boolean

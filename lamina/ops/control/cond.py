@@ -8,11 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lamina.graph.node import (
-    Attrs,
-    Node,
-    Op,
-)
+from lamina.graph.node import Attrs, Node, Op
 from lamina.graph.subgraph import Graph, parameter
 from lamina.ops.control.bodies import batch_size, batched_graph, column, differentiable, used
 from lamina.ops.control.results import CONTROL, Batch, Pull, bundle, output, record, zeros

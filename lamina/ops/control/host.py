@@ -11,12 +11,7 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import GradientError
-from lamina.graph.node import (
-    Attrs,
-    Node,
-    Op,
-    leaf,
-)
+from lamina.graph.node import Attrs, Node, Op, leaf
 from lamina.graph.subgraph import Graph
 from lamina.ops.control.bodies import batch_size
 from lamina.ops.control.results import HOST, Batch, Pull, Result, Run, bundle, outputs, record

@@ -11,12 +11,7 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import GradientError
-from lamina.graph.node import (
-    Attrs,
-    Node,
-    Op,
-    tracking,
-)
+from lamina.graph.node import Attrs, Node, Op, tracking
 from lamina.graph.subgraph import Graph, parameter
 from lamina.ops.control.bodies import batch_size, batched_graph, column, settled, with_axis
 from lamina.ops.control.cond import choose

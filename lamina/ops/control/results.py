@@ -14,15 +14,7 @@ from lamina import dtypes
 from lamina.config import settings
 from lamina.dtypes import DType
 from lamina.errors import user_frame
-from lamina.graph.node import (
-    Attrs,
-    Kind,
-    Node,
-    Op,
-    constant,
-    mode,
-    note,
-)
+from lamina.graph.node import Attrs, Kind, Node, Op, constant, mode, note
 from lamina.graph.subgraph import Graph
 from lamina.ops.kinds import ELEMENTWISE
 from lamina.ops.movement import expand

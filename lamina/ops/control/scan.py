@@ -11,11 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.graph.node import (
-    Attrs,
-    Node,
-    Op,
-)
+from lamina.graph.node import Attrs, Node, Op
 from lamina.graph.subgraph import Graph, parameter
 from lamina.ops.control.bodies import batch_size, differentiable, settled, sum_of, used, with_axis
 from lamina.ops.control.results import (
