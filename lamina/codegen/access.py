@@ -11,7 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lamina.codegen.block import Text, has_gather, has_masks, has_scatter, operand, typed
+from lamina.codegen.block import (
+    Text,
+    has_gather,
+    has_masks,
+    has_prefetch,
+    has_scatter,
+    operand,
+    typed,
+)
 from lamina.codegen.memory import SINK, ZEROS, Memory, converts
 from lamina.codegen.types import MEMORY, memory_type, register_type, vector
 from lamina.errors import CompileError
@@ -181,6 +189,15 @@ def emit_scatter(m: Memory, instr: Instr, out: str) -> None:
     m.t.line(call + m.tag(buffer))
 
 
+def emit_prefetch(m: Memory, instr: Instr, out: str) -> None:
+    """A hint, on the machines that take it."""
+    buffer, offset = instr.args
+    if has_prefetch(m.t.target):
+        name = "llvm.prefetch.p0"
+        m.t.declares[name] = f"declare void @{name}(ptr, i32, i32, i32)"
+        m.t.line(f"call void @{name}({m.address(buffer, typed(offset))}, i32 0, i32 3, i32 1)")
+
+
 def _each(t: Text, offsets: Value) -> list[str]:
     """Typed scalar offsets."""
     index = register_type(offsets.dtype)
@@ -238,4 +255,5 @@ EMITTERS: dict[str, Callable[[Memory, Instr, str], None]] = {
     "store": emit_store,
     "gather": emit_gather,
     "scatter": emit_scatter,
+    "prefetch": emit_prefetch,
 }

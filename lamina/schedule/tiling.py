@@ -27,18 +27,21 @@ from lamina.schedule.tile_costs import (
     pack_cycles,
 )
 from lamina.schedule.tile_tasks import (
+    PAGE,
     Plan,
     loop_order,
     period,
-    task_grid,
+    task_steps,
 )
 from lamina.shapes import Dim, ceil_div, product
 from lamina.targets import Target
 
 REUSE = 8  # register tiles that read a panel before its copy pays
-COPY_SHARE = 0.04  # of all cycles, that an optional copy may take
+COPY_SHARE = 0.2  # of all cycles, that an optional copy may take
+PAGES = 1500  # whose places in memory a processor keeps track of
 UNROLL = (4, 3, 2)  # turns of the innermost reduce loop that may be written out
 UNROLL_FMAS = 32  # multiply-adds in its body, at most: large tiles gain nothing, and may spill
+AHEAD = 10  # turns before it is read that a cache line is asked for
 TAILS = (4, 1)  # rows of the tiles that follow where the number of rows is a run-time one
 
 
@@ -67,11 +70,13 @@ def _choose(contraction: Contraction, target: Target, along: bool | None) -> Til
     copied = (*best.packs, *(o.name for o in model.operands if _pays(model, best, o)))
     packs = tuple(_pack(model, best, model.operand(o), order) for o in copied)
     plan = Plan(model, best, order, set(copied))
-    grid, nest = loop_order(plan)
+    steps = task_steps(plan)
+    grid, nest = loop_order(plan, steps)
     tile = Tile(
         lanes=model.lanes, vector=best.vector, column=best.column, columns=best.columns,
-        rows=best.rows, grid=task_grid(plan, grid), nest=tuple((v, plan.blocks[v]) for v in nest),
-        reduce=order, tails=_tails(best), packs=packs, block=plan.block)
+        rows=best.rows, grid=tuple((v, steps[v]) for v in grid),
+        nest=tuple((v, plan.blocks[v]) for v in nest), reduce=order, tails=_tails(best),
+        packs=packs, block=plan.block, ahead=0 if best.horizontal else AHEAD)
     return replace(tile, unroll=_unroll(model, tile))
 
 
@@ -90,7 +95,8 @@ def _tails(best: Candidate) -> tuple[int, ...]:
 def _pays(model: Model, best: Candidate, operand: Reads) -> bool:
     """Whether a copy pays for an operand that could be read as it is.
 
-    It does where the operand lies unluckily in the cache's sets and is read often.
+    It does where the operand is read often and lies unluckily: in few of the cache's sets, or in
+    more pages than the processor keeps track of.
     """
     var, width = _panel(model, best, operand)
     free = operand.name not in best.packs and operand.panel is None and not best.horizontal
@@ -99,11 +105,18 @@ def _pays(model: Model, best: Candidate, operand: Reads) -> bool:
     mine = [v for v in model.out if v in operand.strides]
     if mine != [var] or model.shared(var) or any(r not in operand.strides for r in model.reduce):
         return False
-    panel = model.k * max(LINE, width * operand.item, period(operand, model.reduce))
+    room = model.k * max(LINE, width * operand.item, period(operand, model.reduce))
+    pages = sum(_pages(model, o) for o in model.operands)
     blocks = dict((*best.rows, (best.column, best.columns * model.lanes)))
     reuse = prod(model.sizes[v] / blocks.get(v, 1) for v in model.out if v not in operand.strides)
     cheap = pack_cycles(model, operand, var) < COPY_SHARE * best.cycles
-    return reuse >= REUSE and panel > 2 * model.target.l2 and cheap
+    return reuse >= REUSE and cheap and (room > model.target.l2 or pages > PAGES)
+
+
+def _pages(model: Model, operand: Reads) -> float:
+    """Pages of memory that one tile reads of an operand, turn by turn."""
+    far = min((operand.strides.get(r, 0) for r in model.reduce), default=0) * operand.item
+    return model.k * min(PAGE, far) / PAGE if far > LINE else 0
 
 
 def _panel(model: Model, best: Candidate, operand: Reads) -> tuple[str, int]:
