@@ -57,24 +57,44 @@ def _tile(node: Node, target: Target, rules: Rules) -> Node | None:
     if all(d == 1 for d in sizes[n_out:]):
         return _product(node)
     variables = [variable(f"v{i}", d) if d != 1 else 0 for i, d in enumerate(sizes)]
+    names = [(f"v{i}", d) for i, d in enumerate(sizes) if d != 1]
+    out = tuple(v for v in names if int(v[0][1:]) < n_out) or (("one", 1),)
+    summed = tuple(v for v in names if int(v[0][1:]) >= n_out)
     sources, accesses = [], []
     for x, index_map in zip(node.inputs, node.attrs["maps"], strict=True):
         index = tuple(_index(terms, variables) for terms in index_map)
         source, access = find_access(x, index, variables)
         sources.append(source)
         accesses.append(access)
-    names = [(f"v{i}", d) for i, d in enumerate(sizes) if d != 1]
-    out = tuple(v for v in names if int(v[0][1:]) < n_out) or (("one", 1),)
-    summed = tuple(v for v in names if int(v[0][1:]) >= n_out)
     c = Contraction(out, summed, accesses[0], accesses[1], node.dtype, accumulator(node.dtype))
+    turned = tiling.turned(c, target, rules)
+    if turned is not None:
+        i, var = turned
+        sources[i], accesses[i] = _with_last(node, i, var, variables)
+        c = replace(c, a=accesses[0], b=accesses[1])
     nbytes = (product(node.inputs[0].shape) + product(node.inputs[1].shape)) * c.dtype.itemsize
-    ordered, along = tiling.order_sums(c, nbytes, target, rules)
+    ordered, along = tiling.order_sums(c, nbytes, target, rules, turned is not None)
     tile = tiling.choose(ordered, target, along)
     if ordered is c:
         return _with_packs(node, node.shape, c, tile, sources)
     shape = (ordered.size(PART), *node.shape)
     partial = _with_packs(node, shape, ordered, tile, sources)
     return reshape(TABLE["sum"](partial, axes=(0,)), shape=node.shape)
+
+
+def _with_last(node: Node, operand: int, var: str, variables: Sequence[Dim]) -> tuple[Node, Access]:
+    """A copy of an operand in which the elements along a variable are neighbours."""
+    x, index_map = node.inputs[operand], node.attrs["maps"][operand]
+    axis = next(i for i, terms in enumerate(index_map) if terms == ((int(var[1:]), 1),))
+    order = (*(i for i in range(x.ndim) if i != axis), axis)
+    index = tuple(_index(index_map[i], variables) for i in order)
+    place = {source: i for i, source in enumerate(order)}
+    copy = view(x, shape=tuple(x.shape[i] for i in order),
+                map=tuple((0, ((place[i], 1),)) for i in range(x.ndim)))
+    access = _access(ravel(index, copy.shape), variables)
+    if access is None:
+        raise AssertionError("the index of a contraction is linear by construction")
+    return copy, access
 
 
 def accumulator(dtype: DType) -> DType:

@@ -90,6 +90,20 @@ def along_lanes(rows: int, columns: int, batch: int, terms: int, lanes: int, ite
     return here < there
 
 
+def narrow_along_lanes(rows: int, columns: int, batch: int, terms: int, side: int, lanes: int
+                       ) -> bool:
+    """Whether lanes hold parts of one sum because there are too few columns to fill them.
+
+    side: how many of the terms lie side by side in the rows' operand. The columns' operand is
+    copied so that they do there as well.
+    """
+    if columns >= lanes:
+        return False
+    vectors = terms // max(1, side) * -(-side // lanes)
+    here = batch * columns * (rows * (vectors * ALONG + FOLD) + terms * COPY)
+    return here < batch * rows * terms
+
+
 def product_in_parts(rows: int, columns: int, batch: int, terms: int, operands: int) -> bool:
     """Whether the sums of a product are cut in `PARTS`; operands: their bytes.
 

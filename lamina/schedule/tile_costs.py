@@ -192,7 +192,7 @@ def _horizontal(model: Model, var: str) -> Iterator[Candidate]:
     if model.lanes == 1 or not all(_along(x, var) for x in model.operands):
         return
     column = model.out[-1]
-    for columns in (1, 2, 4, 8):
+    for columns in sorted({1, 2, 4, 8, min(model.sizes[column], 7)}):
         if columns > max(1, model.sizes[column]):
             continue
         for rows in _row_blocks(model, column, columns):

@@ -16,8 +16,14 @@ from dataclasses import replace
 from functools import lru_cache
 from math import prod
 
-from lamina.schedule.contraction import Contraction, Pack, Tile, in_parts, reduce_loops
-from lamina.schedule.summation import Rules, along_lanes, cut, product_in_parts
+from lamina.schedule.contraction import Access, Contraction, Pack, Tile, in_parts, reduce_loops
+from lamina.schedule.summation import (
+    Rules,
+    along_lanes,
+    cut,
+    narrow_along_lanes,
+    product_in_parts,
+)
 from lamina.schedule.tile_costs import (
     LINE,
     Candidate,
@@ -163,28 +169,48 @@ def _slides(operand: Reads, tile: Tile, turn: Dim) -> bool:
     return any(abs(turn) % s == 0 and abs(turn) // s < n for s, n in rows)
 
 
+# -- narrow results ----------------------------------------------------------------------------
+def turned(c: Contraction, target: Target, rules: Rules) -> tuple[int, str] | None:
+    """The operand to copy, 0 or 1, and the reduce variable whose elements are neighbours there.
+
+    Where one operand has few columns (the gradient of an image with 3 channels), vectors along
+    them would be mostly empty. The lanes can hold parts of one sum instead, if both operands have
+    its terms side by side: the other one has, the narrow one is small and is copied.
+    """
+    lanes = target.lanes(c.acc.itemsize)
+    for number, narrow, wide in ((1, c.b, c.a), (0, c.a, c.b)) if lanes > 1 else ():
+        for var, side in c.reduce_vars:
+            if wide.stride(var) == 1 and narrow.stride(var) not in (0, 1):
+                rows, columns, batch = _extents(c, narrow, wide)
+                terms = product(n for _, n in c.reduce_vars)
+                if rules.apply(narrow_along_lanes, rows, columns, batch, terms, side, lanes):
+                    return number, var
+    return None
+
+
 # -- order of sums ------------------------------------------------------------------------------
-def order_sums(c: Contraction, nbytes: Dim, target: Target, rules: Rules
+def order_sums(c: Contraction, nbytes: Dim, target: Target, rules: Rules, along: bool = False
                ) -> tuple[Contraction, bool]:
     """The contraction, in parts where that is better, and whether its sums run along the lanes.
 
-    nbytes: of both operands. The caller adds up the parts, which are a new output variable, the
-    first, in a second kernel, where the epilogue then belongs.
+    nbytes: of both operands. along: they do in any case. The caller adds up the parts, which are a
+    new output variable, the first, in a second kernel, where the epilogue then belongs.
     """
-    rows, columns, batch = _extents(c)
+    narrow, wide = (c.b, c.a) if c.b.carries(c.out_vars[-1][0]) else (c.a, c.b)
+    rows, columns, batch = _extents(c, narrow, wide)
     terms = product(n for _, n in c.reduce_vars)
     lanes = target.lanes(c.acc.itemsize)
     side_by_side = any(c.a.stride(v) == c.b.stride(v) == 1 for v, _ in c.reduce_vars)
-    along = lanes > 1 and side_by_side and rules.apply(
-        along_lanes, rows, columns, batch, terms, lanes, c.dtype.itemsize)
+    along = along or (lanes > 1 and side_by_side and rules.apply(
+        along_lanes, rows, columns, batch, terms, lanes, c.dtype.itemsize))
     if not rules.apply(product_in_parts, rows, columns, batch, terms, nbytes):
         return c, along
     return in_parts(c, c.reduce_vars[rules.apply(cut, *(n for _, n in c.reduce_vars))][0]), along
 
 
-def _extents(c: Contraction) -> tuple[Dim, Dim, Dim]:
+def _extents(c: Contraction, columns_of: Access, rows_of: Access) -> tuple[Dim, Dim, Dim]:
     """Sizes of the output: of the rows' operand, of the columns' operand, of both."""
-    a = product(n for v, n in c.out_vars if not c.b.carries(v))
-    b = product(n for v, n in c.out_vars if not c.a.carries(v))
-    both = product(n for v, n in c.out_vars if c.a.carries(v) and c.b.carries(v))
-    return (a, b, both) if c.b.carries(c.out_vars[-1][0]) else (b, a, both)
+    rows = product(n for v, n in c.out_vars if not columns_of.carries(v))
+    columns = product(n for v, n in c.out_vars if not rows_of.carries(v))
+    both = product(n for v, n in c.out_vars if rows_of.carries(v) and columns_of.carries(v))
+    return rows, columns, both
