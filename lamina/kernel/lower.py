@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 
-from lamina.graph.node import Node, topological
+from lamina.graph.node import Node, is_leaf, topological
 from lamina.kernel import contraction, reducers
 from lamina.kernel.cumulative import CumulativeWriter
 from lamina.kernel.index import Index
@@ -23,6 +23,8 @@ from lamina.schedule.spec import BLOCK, COLUMNS, Spec, blocks, tiled_node
 from lamina.shapes import Var, ceil_div, product, the_var, variable
 from lamina.targets import Target
 
+LIGHT = 6  # instructions of one element, at most, for partial results side by side
+SIDE = 4
 SCRATCH = 16384  # elements of a row that may lie in stack memory
 
 
@@ -76,7 +78,8 @@ class RowWriter(Writer):
                 reductions = [n for n in spec.nodes
                               if n.op.kind.name == "reduction" and levels[n] == level]
                 kept = [n for n in self._kept if levels[n] == level]
-                self._pass(reductions, kept)
+                if reductions or kept:
+                    self._pass(reductions, kept)
                 for node in kept:
                     self.inline.scratch[node] = (self._kept[node], self.place)
             self._finish()
@@ -119,26 +122,55 @@ class RowWriter(Writer):
         loops = self.spec.loops.reduced
         lanes = self.lanes_for(loops[-1].extent) if loops else 1
         start = [v for node in reductions for v in reducers.start(self.b, node, lanes)]
-        values = self._nest(list(loops), start, body, lanes)
+        side = self._side(reductions, kept)
+        values = self._nest(list(loops), start * side, body, lanes, side)
+        each = len(start)
         for node in reductions:
             n = reducers.width(node)
-            self.inline.known[node] = reducers.finish(self.b, node, values[:n])
+            parts = [values[i * each:i * each + n] for i in range(side)]
+            self.inline.known[node] = reducers.finish(
+                self.b, node, reducers.joined(self.b, node, parts))
             values = values[n:]
 
+    def _side(self, reductions: list[Node], kept: list[Node]) -> int:
+        """Partial results side by side, so that no step waits for the one before.
+
+        Where an element is much work, that hides the wait.
+        """
+        mine = {n for n in self.spec.nodes if n.op.kind.name == "reduction"}
+        work = topological([*(n.inputs[0] for n in reductions), *kept],
+                           stop=lambda n: n in mine or is_leaf(n))
+        cost = sum(n.op.cost for n in work if not is_leaf(n) and n not in mine)
+        single = [reducers.width(n) == 1 for n in reductions]
+        return SIDE if cost <= LIGHT and single and all(single) else 1
+
     def _nest(self, loops: list[Var], carry: list[Value],
-              body: Callable[[Value | None, list[Value]], list[Value]], lanes: int) -> list[Value]:
+              body: Callable[[Value | None, list[Value]], list[Value]], lanes: int, side: int = 1
+              ) -> list[Value]:
         if not loops:
-            return body(None, carry)
+            each = len(carry) // side
+            return [*body(None, carry[:each]), *carry[each:]]
         var, *rest = loops
         size = self.size(var.extent)
         if not rest:
-            return self.vectors(var, self.b.index(0), size, carry, body, lanes,
-                                whole(var.extent, lanes))
+            return self._row(var, size, carry, body, lanes, side)
         with self.b.loop(0, size, carry=carry) as loop, self.block():
             self.bind(var, loop.var)
-            loop.next(*self._nest(rest, loop.carry, body, lanes))
+            loop.next(*self._nest(rest, loop.carry, body, lanes, side))
         self.inline.forget()
         return loop.results
+
+    def _row(self, var: Var, size: Value, carry: list[Value],
+             body: Callable[[Value | None, list[Value]], list[Value]], lanes: int, side: int
+             ) -> list[Value]:
+        """One row: `side` vectors at a time, then what is left, into the first partial results."""
+        lo = self.b.index(0)
+        if side > 1 and not (isinstance(var.extent, int) and var.extent < side * lanes):
+            full = size / (side * lanes) * (side * lanes)
+            carry, lo = self.turns(var, lo, full, carry, body, lanes, side), full
+        each = len(carry) // side
+        first = self.vectors(var, lo, size, carry[:each], body, lanes, whole(var.extent, lanes))
+        return [*first, *carry[each:]]
 
     def _finish(self) -> None:
         index = self.spec.loops.index

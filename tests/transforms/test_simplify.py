@@ -52,7 +52,7 @@ CASES = {
         op("exp")(x), 1.0)), "sigmoid"),
     "one_over_one_plus_exp": (lambda x: op("divide")(1.0, op("add")(
         1.0, op("exp")(op("negative")(x)))), "sigmoid"),
-    "open_composite": (lambda x: op("softmax")(x, axis=1), "max subtract exp sum divide"),
+    "open_composite": (lambda x: op("softmax")(x, axis=1), "max subtract exp sum divide multiply"),
     "canonical_view": (turned, "view"),
     "identity_view": (lambda x: moves.view(
         x, shape=x.shape, map=((0, ((0, 1),)), (0, ((1, 1),)))), ""),
