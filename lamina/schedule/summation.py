@@ -83,11 +83,10 @@ def along_lanes(rows: int, columns: int, batch: int, terms: int, lanes: int, ite
     For a product of two arrays that both have the terms of a sum side by side. The other way is to
     copy the columns' operand into panels, with different sums in the lanes.
     """
-    sums = rows * columns * batch
     copied = columns * batch * terms
-    here = sums * (-(-terms // lanes) * ALONG + FOLD)
-    there = sums * terms / lanes + copied * (FAR_COPY if copied * item > BEYOND_L3 else COPY)
-    return here < there
+    here = rows * columns * batch * (-(-terms // lanes) * ALONG + FOLD)
+    there = rows * -(-columns // lanes) * batch * terms
+    return here < there + copied * (FAR_COPY if copied * item > BEYOND_L3 else COPY)
 
 
 def narrow_along_lanes(rows: int, columns: int, batch: int, terms: int, side: int, lanes: int

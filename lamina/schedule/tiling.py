@@ -189,15 +189,16 @@ def turned(c: Contraction, target: Target, rules: Rules) -> tuple[int, str] | No
 
 
 # -- order of sums ------------------------------------------------------------------------------
-def order_sums(c: Contraction, nbytes: Dim, target: Target, rules: Rules, along: bool = False
-               ) -> tuple[Contraction, bool]:
+def order_sums(c: Contraction, nbytes: Dim, target: Target, rules: Rules, columns_of: int = 1,
+               along: bool = False) -> tuple[Contraction, bool]:
     """The contraction, in parts where that is better, and whether its sums run along the lanes.
 
-    nbytes: of both operands. along: they do in any case. The caller adds up the parts, which are a
-    new output variable, the first, in a second kernel, where the epilogue then belongs.
+    nbytes: of both operands. columns_of: the operand, 0 or 1, that has the result's last axis, also
+    where that has size 1 and is no variable. along: they do in any case. The caller adds up the
+    parts, which are a new output variable, the first, in a second kernel, where the epilogue then
+    belongs.
     """
-    narrow, wide = (c.b, c.a) if c.b.carries(c.out_vars[-1][0]) else (c.a, c.b)
-    rows, columns, batch = _extents(c, narrow, wide)
+    rows, columns, batch = _extents(c, *((c.b, c.a) if columns_of else (c.a, c.b)))
     terms = product(n for _, n in c.reduce_vars)
     lanes = target.lanes(c.acc.itemsize)
     side_by_side = any(c.a.stride(v) == c.b.stride(v) == 1 for v, _ in c.reduce_vars)
