@@ -19,7 +19,15 @@ from lamina.kernel.ordering import SortWriter
 from lamina.kernel.pack import emit_pack
 from lamina.kernel.scatter import ScatterWriter
 from lamina.kernel.writer import Writer, whole
-from lamina.schedule.spec import BLOCK, COLUMNS, Spec, blocks, tiled_node
+from lamina.schedule.spec import (
+    BLOCK,
+    COLUMNS,
+    SQUARE,
+    SQUARE_COLUMNS,
+    Spec,
+    blocks,
+    tiled_node,
+)
 from lamina.shapes import Var, ceil_div, product, the_var, variable
 from lamina.targets import Target
 
@@ -44,6 +52,9 @@ class MapWriter(Writer):
             if not loops:
                 self._element(None)
                 return
+            if self.spec.loops.crossed:
+                self._squares(chunk.var)
+                return
             *outer, inner = loops
             size = self.size(inner.extent)
             pieces = blocks(inner.extent)
@@ -57,6 +68,31 @@ class MapWriter(Writer):
             self.unpack(row, outer)
             lanes = self.lanes_for(inner.extent)
             self.vectors(inner, lo, hi, [], self._body, lanes, whole(inner.extent, lanes))
+
+    def _squares(self, number: Value) -> None:
+        """A chunk of SQUARE turns of the last loop but one: they share the cache lines they read.
+
+        For each vector of the last loop, all of those turns.
+        """
+        b, (*outer, across, inner) = self.b, self.spec.loops.kept
+        size, turns = self.size(inner.extent), self.size(across.extent)
+        columns = b.div(b.add(size, SQUARE_COLUMNS - 1), SQUARE_COLUMNS)
+        rows = b.div(b.add(turns, SQUARE - 1), SQUARE)
+        number, column = b.div(number, columns), b.rem(number, columns)
+        first, lo = b.mul(b.rem(number, rows), SQUARE), b.mul(column, SQUARE_COLUMNS)
+        self.unpack(b.div(number, rows), outer)
+        last, hi = b.min(first + SQUARE, turns), b.min(lo + SQUARE_COLUMNS, size)
+
+        def body(mask: Value | None, carry: list[Value]) -> list[Value]:
+            with b.loop(first, last) as turn, self.block():
+                self.bind(across, turn.var)
+                self._element(mask)
+            self.inline.forget()
+            return []
+
+        lanes = self.lanes_for(inner.extent)
+        exact = whole(inner.extent, lanes) and whole(SQUARE_COLUMNS, lanes)
+        self.vectors(inner, lo, hi, [], body, lanes, exact)
 
     def _body(self, mask: Value | None, carry: list[Value]) -> list[Value]:
         self._element(mask)

@@ -46,12 +46,14 @@ class Loops:
     """The iteration space.
 
     Kept loops, reduced loops (each with the last one innermost), and the index of the domain's axes
-    in terms of their variables.
+    in terms of their variables. crossed: something that is read has the last kept loop but one
+    along its memory, so the last two run in squares.
     """
 
     kept: tuple[Var, ...]
     reduced: tuple[Var, ...]
     index: tuple[Dim, ...]
+    crossed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +94,9 @@ class Spec:
             return product(kept)
         if self.kind == "column":
             return product(kept[:-1]) * ceil_div(kept[-1], COLUMNS) if kept else 1
+        if self.kind == "map" and self.loops.crossed:
+            return (product(kept[:-2]) * ceil_div(kept[-2], SQUARE)
+                    * ceil_div(kept[-1], SQUARE_COLUMNS))
         if self.kind == "map":
             return product(kept[:-1]) * blocks(kept[-1]) if kept else 1
         if self.kind == "sort":
@@ -132,6 +137,7 @@ class Spec:
         return product(self.domain) * max(1, cost)
 
 
+SQUARE, SQUARE_COLUMNS = 16, 512  # of the last two loops, that a chunk takes on where they cross
 COLUMNS = 64  # neighbouring columns that a chunk of a column reduction takes on
 
 
@@ -250,7 +256,7 @@ def _key(kind: str, roots: Sequence[Node], nodes: Sequence[Node], args: Sequence
     number = {n: i for i, n in enumerate(order)}
     return "\n".join([
         f"{kind} {domain} {axes} {[(v, v.size) for v in loops.kept]}"
-        f" {[(v, v.size) for v in loops.reduced]} {loops.index}",
+        f" {[(v, v.size) for v in loops.reduced]} {loops.index} {loops.crossed}",
         graph_text([*nodes, *args]),
         f"roots {[number[n] for n in roots]} args {[number[n] for n in args]}"
         f" nodes {[number[n] for n in nodes]}",
@@ -266,10 +272,27 @@ def plan_loops(kind: str, domain: Shape, axes: tuple[int, ...], nodes: Sequence[
     offsets = _offsets(nodes, tuple(index), domain, axes)
     kept = [v for i, x in enumerate(index) if i not in axes and (v := as_var(x)) is not None]
     reduced = [v for i, x in enumerate(index) if i in axes and (v := as_var(x)) is not None]
+    crossing = None
     if offsets is not None:
         kept, index = _merge(kept, index, offsets)
         reduced, index = _merge(reduced, index, offsets)
-    return Loops(tuple(kept), tuple(reduced), tuple(index))
+        crossing = _crossing(kept, offsets) if kind == "map" else None
+    if crossing is not None:
+        kept = [*(v for v in kept[:-1] if v != crossing), crossing, kept[-1]]
+    return Loops(tuple(kept), tuple(reduced), tuple(index), crossing is not None)
+
+
+def _crossing(kept: list[Var], offsets: list[Dim]) -> Var | None:
+    """A loop along the memory of something that the innermost loop strides through."""
+    if len(kept) < 2 or not _worth_a_square(kept[-1]):
+        return None
+    strided = [o for o in offsets if linear_factor(o, kept[-1]) not in (0, 1)]
+    return next((v for v in kept[:-1] if _worth_a_square(v)
+                 and any(linear_factor(o, v) == 1 for o in strided)), None)
+
+
+def _worth_a_square(var: Var) -> bool:
+    return not isinstance(var.extent, int) or var.extent >= SQUARE
 
 
 def _extent(var: Var) -> Dim:
