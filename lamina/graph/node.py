@@ -198,6 +198,8 @@ def build(op: Op, inputs: Sequence[Any], attrs: Attrs) -> Node:
     node = Node(op, nodes, attrs or _NO_ATTRS, shape, dtype, None, tracked)
     if op.places is not None or settings.check or settings.debug:
         node.where = user_frame()
+    if mode.created is not None:
+        mode.created[id(node)] = node
     return node
 
 
