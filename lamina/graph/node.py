@@ -150,11 +150,13 @@ class Node:
 class _Mode:
     """Whether new nodes record that a gradient may flow through them.
 
-    And, while the body of a control operation is recorded, the nodes that it makes, by id.
+    And, while the body of a control operation is recorded, the nodes that it makes, by id; while
+    a graph is made from another one, the line that the new nodes come from.
     """
 
     tracking = True
     created: dict[int, Node] | None = None
+    where: tuple[str, int] | None = None
 
 
 mode = _Mode()
@@ -168,6 +170,16 @@ def tracking(on: bool) -> Iterator[None]:
         yield
     finally:
         mode.tracking = old
+
+
+@contextmanager
+def made_for(node: Node) -> Iterator[None]:
+    """New nodes in the block stand for this one, so they have its line."""
+    old, mode.where = mode.where, node.where or mode.where
+    try:
+        yield
+    finally:
+        mode.where = old
 
 
 def note(node: Node) -> Node:
@@ -197,7 +209,7 @@ def build(op: Op, inputs: Sequence[Any], attrs: Attrs) -> Node:
                 break
     node = Node(op, nodes, attrs or _NO_ATTRS, shape, dtype, None, tracked)
     if op.places is not None or settings.check or settings.debug:
-        node.where = user_frame()
+        node.where = mode.where or user_frame()
     if mode.created is not None:
         mode.created[id(node)] = node
     return node
