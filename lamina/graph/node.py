@@ -126,6 +126,10 @@ class Node:
         """Whether no gradient needs its inputs once its value is known."""
         return self.consumed or not self.tracked or self.variable
 
+    def forget(self) -> None:
+        """Become a leaf: only the value is left."""
+        self.op, self.inputs, self.attrs = BUFFER, (), _NO_ATTRS
+
     def __repr__(self) -> str:
         return f"{self.op.name}:{self.dtype.name}{list(self.shape)}"
 

@@ -14,7 +14,9 @@ from lamina import tree
 from lamina.errors import ArgumentError, DTypeError, GradientError, LaminaError, ShapeError
 from lamina.graph.node import Node, constant, leaf, mode, tracking
 from lamina.graph.subgraph import Graph, parameter
-from lamina.tensor.array import Tensor, Trace, tensor, traces
+from lamina.tensor.array import Tensor, tensor
+from lamina.tensor.history import described
+from lamina.tensor.trace import Trace, traces
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,10 @@ def run_body(name: str, function: Callable[[], Any], params: Sequence[Node]) -> 
     finally:
         mode.created = outer
         traces.pop()
-        for t, old in trace.assigned.values():
-            t.node = old
-        for t, grad in trace.grads.values():
-            t._grad = grad
+        trace.restore()
     if outer is not None:
         outer.update(created)
-    if trace.grads:
+    if any(use.set for use in trace.grads.values()):
         raise GradientError(name, rule="backward() is not called inside a body",
                             hint="lm.grad, or backward() on the result")
     return Body(returned, assigned, created)
@@ -91,11 +90,6 @@ def result_nodes(name: str, x: Any, like: Sequence[Node] = ()) -> tuple[list[Nod
 def slice_parameter(x: Node) -> Node:
     """A hollow leaf for one slice of x along its first axis."""
     return leaf(None, x.shape[1:], x.dtype, tracked=x.dtype.is_float)
-
-
-def described(node: Node) -> str:
-    """`float32 [2, 3]`."""
-    return f"{node.dtype.name} {list(node.shape)}"
 
 
 def check_same(name: str, rule: str, labels: tuple[str, str], first: tuple[list[Node], Any],

@@ -22,13 +22,13 @@ from lamina.tensor.bodies import (
     Body,
     aligned,
     check_same,
-    described,
     flat_nodes,
     result_nodes,
     run_body,
     slice_parameter,
     stand_ins,
 )
+from lamina.tensor.history import described
 
 
 def finish(node: Node, count: int, structure: Any, bodies: list[Body], start: int | None = None

@@ -18,10 +18,9 @@ from lamina.errors import ArgumentError, GradientError, ShapeError
 from lamina.graph.node import Node
 from lamina.graph.subgraph import close, parameter
 from lamina.ops import control
-from lamina.tensor.array import Tensor, Trace, tensor, traces
+from lamina.tensor.array import Tensor, tensor
 from lamina.tensor.bodies import (
     count_leaves,
-    described,
     flat_nodes,
     result_nodes,
     run_body,
@@ -29,6 +28,8 @@ from lamina.tensor.bodies import (
     stand_ins,
 )
 from lamina.tensor.control import finish
+from lamina.tensor.history import described
+from lamina.tensor.trace import Trace, traces
 
 
 # ---- checkpoint ----------------------------------------------------------------------------------

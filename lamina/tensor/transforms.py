@@ -16,8 +16,9 @@ from lamina.graph.node import Node, leaf, tracking
 from lamina.ops.movement import expand, permute
 from lamina.runtime import execute
 from lamina.tensor.array import Tensor, detached
-from lamina.tensor.bodies import described, run_body, stand_in
+from lamina.tensor.bodies import run_body, stand_in
 from lamina.tensor.creation import Stream, eye
+from lamina.tensor.history import described, history
 from lamina.transforms import grad as derive
 from lamina.transforms.batch import batch
 from lamina.transforms.streams import drawn_from, split
@@ -49,6 +50,7 @@ def gradients(y: Tensor, xs: Sequence[Tensor] | Tensor, cotangent: Tensor | None
                                 rule="x requires a gradient", hint="requires_grad=True")
     if cotangent is not None:
         _check_alike("gradients", ("y", [y]), ("cotangent", [cotangent]))
+    history("gradients", y.node, [x.node for x in wanted])
     found = derive.gradients(y.node, [x.node for x in wanted],
                              None if cotangent is None else cotangent.node)
     results = [Tensor(g) for g in found]

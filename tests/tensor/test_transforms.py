@@ -9,7 +9,7 @@ import lamina as lm
 from lamina.errors import ArgumentError, DeviceError, GradientError
 from lamina.graph.node import mode
 from lamina.runtime import execute
-from lamina.tensor.array import traces
+from lamina.tensor.trace import traces
 
 
 def fails(x, *_):
