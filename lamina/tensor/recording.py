@@ -52,7 +52,7 @@ class Recording:
     changed: list[tuple[Source, bool]]  # tensors that take the roots after these, and whether
     # they have gradients
     grads: list[tuple[GradOf, bool]]  # gradients that take the last roots; False: become None
-    given: list[tuple[GradOf, Any]]  # gradients that are read, and what they looked like
+    given: list[tuple[Any, Any]]  # whose gradient is read, by `Source`, and what it looked like
     modes: list[tuple[Any, bool]]  # modules, and whether they were training
     trained: list[tuple[Tensor, bool]]  # tensors that are read, and whether they have gradients
     differentiable: bool  # whether a gradient may flow through what is returned
@@ -65,8 +65,9 @@ class Recording:
         for module, training in self.modes:
             if module.training is not training:
                 return False
-        for place, looks in self.given:
-            if _looks(found(place, arguments)) != looks:
+        for of, looks in self.given:
+            gradient = (arguments[of] if type(of) is int else of)._grad
+            if (gradient is not None or looks is not None) and _looks(gradient) != looks:
                 return False
         return all(t._requires_grad is requires_grad for t, requires_grad in self.trained)
 
@@ -129,7 +130,7 @@ def record(function: Callable[..., Any], leaves: Sequence[Any], structure: Any) 
         order, roots, [(r.shape, r.dtype) for r in roots], sources, out_structure, len(outputs),
         changed=[(numbers.get(id(t), t), t.requires_grad) for t, _ in changed],
         grads=[(grad.place, grad.after is not None) for grad in after],
-        given=[(grad.place, _looks(grad.use.before)) for grad in used if grad.use.needed],
+        given=[(grad.place.of, _looks(grad.use.before)) for grad in used if grad.use.needed],
         modes=list(dict.fromkeys(trace.modes)),
         trained=[(t, t.requires_grad) for t in sources if isinstance(t, Tensor)],
         differentiable=any(x.node.tracked and not x.node.consumed for x in outputs))
