@@ -124,19 +124,15 @@ def nesting(structure: Any) -> str:
     return ("[%s]" if kind is list else "(%s)") % ", ".join(inner)
 
 
-def count_leaves(structure: Any) -> int:
-    """How many leaves a structure has."""
-    if structure in (("leaf",), ("none",)):
-        return int(structure == ("leaf",))
-    return sum(count_leaves(child) for child in structure[2])
-
-
-def aligned(graphs: Sequence[tuple[Graph, list[Node]]], own: int) -> tuple[list[Graph], list[Node]]:
-    """Graphs that share their first `own` parameters' meaning, with one list of captured nodes."""
+def aligned(graphs: Sequence[tuple[Graph, list[Node]]]) -> tuple[list[Graph], list[Node]]:
+    """Graphs whose own parameters mean the same, with one list of captured nodes."""
     union = list(dict.fromkeys(n for _, captured in graphs for n in captured))
-    result = []
-    for graph, captured in graphs:
-        place = dict(zip(captured, graph.params[own:], strict=True))
-        extra = [place[n] if n in place else parameter(n) for n in union]
-        result.append(Graph([*graph.params[:own], *extra], graph.roots))
-    return result, union
+    return [with_captured(graph, captured, union) for graph, captured in graphs], union
+
+
+def with_captured(graph: Graph, captured: Sequence[Node], union: Sequence[Node]) -> Graph:
+    """The graph, whose last parameters are for `captured`, with parameters for all of `union`."""
+    own = len(graph.params) - len(captured)
+    place = dict(zip(captured, graph.params[own:], strict=True))
+    return Graph([*graph.params[:own], *(place[n] if n in place else parameter(n) for n in union)],
+                 graph.roots)

@@ -13,7 +13,7 @@ from typing import Any
 from lamina import tree
 from lamina.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from lamina.graph.node import Node, leaf, tracking
-from lamina.ops.movement import expand, permute
+from lamina.ops.movement import expand, permute, reshape
 from lamina.runtime import execute
 from lamina.tensor.array import Tensor, detached
 from lamina.tensor.bodies import run_body, stand_in
@@ -75,8 +75,8 @@ def _variable(x: Any) -> Any:
     """A stand-in that gradients flow to, connected to x if x has a history of its own."""
     if not isinstance(x, Tensor):
         return x
-    if x.node.tracked:
-        return x
+    if x.node.tracked:  # what f captures may come from x, too, and is no part of f's gradient
+        return Tensor(reshape(x.node, shape=x.shape))
     node = detached(x.node)
     node.tracked = node.variable = x.dtype.is_float
     return Tensor(node)
