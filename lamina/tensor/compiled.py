@@ -122,7 +122,8 @@ def _gathered(recording: Recording, tensors: Sequence[Tensor], history: bool
     """The buffers of all inputs; with history their nodes, too."""
     inputs, buffers = [], []
     for source in recording.sources:
-        node = source if isinstance(source, Node) else found(source, tensors).node
+        node = (source.node if isinstance(source, Tensor) else source if isinstance(source, Node)
+                else found(source, tensors).node)
         if node.value is None:
             execute.evaluate([node])
         buffers.append(node.value)
@@ -148,7 +149,7 @@ def _settled(recording: Recording, arguments: Sequence[Tensor], inputs: list[Nod
     results = [Tensor(node) for node in nodes]
     for (target, requires_grad), value in zip(recording.changed, values[len(results):],
                                               strict=False):
-        t = found(target, arguments)
+        t = target if isinstance(target, Tensor) else found(target, arguments)
         node = leaf(value, t.node.shape, t.node.dtype, requires_grad)
         node.variable = requires_grad
         node.owner = weakref.ref(t)
@@ -183,10 +184,13 @@ def _with_history(recording: Recording, inputs: Sequence[Node], values: Sequence
     return nodes
 
 
-def _takers(recording: Recording) -> tuple[tuple[int, int], ...]:
-    """Outputs that may take the memory of the tensor that they are the new value of."""
+def _takers(recording: Recording) -> list[tuple[int, int, Tensor | GradOf]]:
+    """Outputs that may take the memory of the tensor, or gradient, that they are the new value of.
+
+    Each with the leaf that holds it.
+    """
     bound = recording.bound
-    takers = []
+    takers: list[tuple[int, int, Tensor | GradOf]] = []
     slots = {slot: i for i, slot in enumerate(bound.results)}
     targets = recording.targets()
     for output, number in bound.donations.items():
@@ -194,21 +198,21 @@ def _takers(recording: Recording) -> tuple[tuple[int, int], ...]:
         root = slots.get(bound.first_output + output)
         if (isinstance(source, (Tensor, GradOf)) and root is not None
                 and targets[root] is source):
-            takers.append((output, number))
-    return tuple(takers)
+            takers.append((output, number, source))
+    return takers
 
 
 def _donated(recording: Recording, arguments: Sequence[Tensor], buffers: list[Any]
              ) -> list[int | None] | None:
     """The leaf whose memory each output takes over: where nobody else can see the old value."""
     result: list[int | None] = [None] * len(recording.bound.out_sizes)
-    sources: list[Any] = [recording.sources[number] for _, number in recording.takers]
-    tensors = references([found(source, arguments) for source in sources])
-    nodes = references([found(source, arguments).node for source in sources])
+    nodes = references([t.node if isinstance(t, Tensor) else found(t, arguments).node
+                        for _, _, t in recording.takers])
     held = references(buffers)
-    for (output, number), source, tensor, node in zip(recording.takers, sources, tensors, nodes,
-                                                      strict=True):
-        own = not isinstance(source, GradOf) or tensor == ALONE + 1  # a gradient is replaced
-        if own and node == ALONE + 1 and held[number] == ALONE + 1:  # its tensor's; its node's
-            result[output] = number
+    for (output, number, source), node in zip(recording.takers, nodes, strict=True):
+        if node != ALONE + 1 or held[number] != ALONE + 1:  # its tensor's; its node's
+            continue
+        if isinstance(source, GradOf) and references([found(source, arguments)])[0] != ALONE + 1:
+            continue  # it will be replaced, and somebody holds the old one
+        result[output] = number
     return result if any(number is not None for number in result) else None

@@ -72,8 +72,8 @@ def custom_op(forward: Callable[..., Any], backward: Callable[..., Any]) -> Call
 
     forward: (*inputs, **attrs) -> tensors in any nesting. backward: (g, y, *inputs, **attrs) -> a
     cotangent, or None, for each input; g and y are nested like the result. Attributes are hashable.
-    Both are run once, on stand-ins, when the operation is called. They may use tensors from
-    outside, which get no gradient.
+    Both are run once, on stand-ins, when the operation is called (backward only where an input has
+    gradients). They may use tensors from outside, which get no gradient.
 
     >>> import lamina as lm
     >>> clipped = lm.custom_op(lambda x: x * 1.0, lambda g, y, x: g.clip(-1.0, 1.0))
@@ -84,12 +84,13 @@ def custom_op(forward: Callable[..., Any], backward: Callable[..., Any]) -> Call
     def function(*args: Any, **attrs: Any) -> Any:
         inputs, structure = flat_nodes(args)
         params = [parameter(x) for x in inputs]
+        tracked = mode.tracking and any(x.tracked for x in inputs)
         back: list[Node] = []  # stand-ins for the cotangents of the results, and for the results
 
         def both() -> tuple[list[Node], Any, list[Node | None]]:
             own = stand_ins(structure, params)
             roots, result = result_nodes("custom_op", forward(*own, **attrs))
-            if not mode.tracking or not any(x.tracked for x in inputs):
+            if not tracked:
                 return roots, result, []
             back.extend(parameter(y) for y in (*roots, *roots))
             gs, ys = (stand_ins(result, nodes) for nodes in (back[:len(roots)], back[len(roots):]))

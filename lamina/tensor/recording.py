@@ -58,7 +58,7 @@ class Recording:
     differentiable: bool  # whether a gradient may flow through what is returned
     graph: Any = None  # of what is returned, for gradients
     bound: Any = None
-    takers: tuple[tuple[int, int], ...] = ()  # (output, leaf): may be computed in place
+    takers: Sequence[Any] = ()  # outputs that may be computed in place
 
     def holds(self, arguments: Sequence[Tensor]) -> bool:
         """Whether modules are in the mode, tensors as trainable, gradients there, as recorded."""

@@ -10,6 +10,7 @@ import pytest
 
 import lamina as lm
 from lamina.config import override
+from lamina.errors import GradientError
 from lamina.runtime import families
 
 W = lm.tensor([[0.3, -0.2, 0.5], [0.1, 0.4, -0.3], [0.7, 0.2, 0.1]], dtype=lm.float64)
@@ -170,6 +171,21 @@ def test_a_custom_op_may_capture_what_is_mapped_or_carried():
     np.testing.assert_array_equal(lm.grad(f)(xs, ws).numpy(), ws.numpy())
     total = lm.grad(lambda x: lm.scan(lambda c, w: (LAMINA.scaled(c, w), None), x, ws)[0].sum())
     np.testing.assert_allclose(total(xs[0]).numpy(), ws.numpy().prod(axis=0), rtol=1e-15)
+
+
+def test_without_gradients_nobody_asks_for_them():
+    op = lm.custom_op(lambda x: x * 2, lambda g, y, x: pytest.fail("is called"))
+    assert op(lm.ones(2)).tolist() == [2, 2]
+    with lm.no_grad():
+        assert op(lm.nn.Parameter([1.0])).tolist() == [2]
+
+
+def test_backward_of_a_custom_op_assigns_to_no_tensor():
+    seen = lm.zeros(2)
+    op = lm.custom_op(lambda x: x * 2, lambda g, y, x: (seen.assign(g), g)[1])
+    with pytest.raises(GradientError, match="assigns to no tensor"):
+        op(lm.tensor([1.0, 2.0], requires_grad=True))
+    assert seen.tolist() == [0, 0]
 
 
 def test_the_sizes_of_a_custom_op_vary_without_a_program_for_each():
