@@ -14,7 +14,7 @@ from lamina.nn.parameter import Buffer, Parameter
 from lamina.nn.summary import summary_table
 from lamina.state import Loaded, assign_all
 from lamina.tensor import Tensor
-from lamina.tensor.array import traces
+from lamina.tensor.trace import traces
 
 
 class Module:

@@ -115,9 +115,7 @@ def settle(node: Node, value: Buffer) -> None:
     """Store a value; history that no gradient needs any more is dropped."""
     node.value = value
     if node.drops_history:
-        node.inputs = ()
-        node.op = BUFFER
-        node.attrs = {}
+        node.forget()
 
 
 def compute(order: Sequence[Node], roots: Sequence[Node]) -> list[Buffer]:

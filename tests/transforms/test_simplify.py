@@ -115,6 +115,9 @@ DIFFERENT = {
     "cast_to_same": lambda x: op("cast")(x, dtype=lm.float64),
     "reduce_nothing": lambda x: op("sum")(x, axes=(0,)),
     "identity_view": flipped,
+    "reshape_of_reduction": lambda x: op("multiply")(
+        moves.reshape(op("sum")(x, axes=(1,)), shape=(3, 1, 1)),
+        moves.reshape(op("sum")(x, axes=(1,)), shape=(3, 1, 1))),
     "fold_constants": lambda x: op("add")(x, 1.0),
 }
 

@@ -49,7 +49,7 @@ def record(op: Op, inputs: Sequence[Node], **attrs: Any) -> Node:
     tracked = mode.tracking and any(x.tracked for x in inputs)
     node = Node(op, tuple(inputs), attrs, (), dtypes.bool_, None, tracked)
     if settings.check or settings.debug:
-        node.where = user_frame()
+        node.where = mode.where or user_frame()
     return note(node)
 
 
