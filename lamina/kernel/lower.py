@@ -19,7 +19,7 @@ from lamina.kernel.ordering import SortWriter
 from lamina.kernel.pack import emit_pack
 from lamina.kernel.scatter import ScatterWriter
 from lamina.kernel.writer import Writer, whole
-from lamina.schedule.spec import BLOCK, COLUMNS, Spec, blocks, tiled_node
+from lamina.schedule.spec import BLOCK, COLUMNS, Spec, blocks, slice_index, tiled_node
 from lamina.shapes import Var, ceil_div, product, the_var, variable
 from lamina.targets import Target
 
@@ -62,6 +62,15 @@ class MapWriter(Writer):
 
     def _element(self, mask: Value | None) -> None:
         self.store_all(self.spec.loops.index, mask)
+
+
+class UpdateWriter(MapWriter):
+    """Values into a slice of what lies in the result's memory."""
+
+    def _element(self, mask: Value | None) -> None:
+        node, index = self.spec.nodes[0], self.spec.loops.index
+        value = self.inline.value(node.inputs[1], index)
+        self.store(node, slice_index(node, index), value, mask)
 
 
 class RowWriter(Writer):
@@ -274,6 +283,6 @@ class PackWriter(Writer):
 
 _KINDS: dict[str, type[Writer]] = {
     "map": MapWriter, "row": RowWriter, "column": ColumnWriter, "tiled": TiledWriter,
-    "scatter": ScatterWriter, "cumulative": CumulativeWriter, "sort": SortWriter,
-    "pack": PackWriter,
+    "update": UpdateWriter, "scatter": ScatterWriter, "cumulative": CumulativeWriter,
+    "sort": SortWriter, "pack": PackWriter,
 }

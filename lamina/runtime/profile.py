@@ -19,7 +19,7 @@ from lamina.errors import describe_line
 from lamina.graph.node import Node
 from lamina.runtime import threads
 from lamina.runtime.capacity import readable
-from lamina.schedule.steps import ControlStep, Step
+from lamina.schedule.steps import AnyStep, ControlStep
 from lamina.shapes import Var, evaluate, product
 
 if TYPE_CHECKING:
@@ -39,11 +39,11 @@ class Cost:
     operations: int  # arithmetic instructions, roughly; exact for contractions
 
 
-def run_profiled(bound: Bound, pointers: Any) -> list[Cost]:
-    """Run the program once, kernel by kernel."""
+def run_profiled(bound: Bound, table: np.ndarray, pointers: Any) -> list[Cost]:
+    """Run the program once, kernel by kernel, by one of its launch tables."""
     steps = bound.plan.steps
     times = np.zeros((max(1, len(steps)), 2), np.int64)
-    table, keep = _one_by_one(bound.table)
+    table, keep = _one_by_one(table)
     threads.launch(table.ctypes.data, len(table), ctypes.addressof(pointers), times.ctypes.data)
     del keep
     return [cost_of(step, bound.values, times[i, 0] / 1e3)
@@ -64,9 +64,10 @@ def _one_by_one(table: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
     return table, keep
 
 
-def cost_of(step: Step | ControlStep, values: Mapping[Var, Any], microseconds: float) -> Cost:
+def cost_of(step: AnyStep, values: Mapping[Var, Any], microseconds: float) -> Cost:
     """What a step moves and computes."""
-    nbytes = sum(size_of(n, values) for n in {*step.reads, *step.writes})
+    updated = {*step.reads} & {*step.writes}  # of which some elements are touched
+    nbytes = sum(size_of(n, values) for n in {*step.reads, *step.writes} - updated)
     if isinstance(step, ControlStep):
         return Cost(step.name, step.node.where, microseconds, nbytes, 0)
     sizes = [evaluate(b, values) for b in step.bindings]
@@ -95,7 +96,7 @@ def lines(costs: Sequence[Cost], peak_bytes: int) -> Iterator[str]:
                f" {c.operations / seconds / 1e9:8.1f}  {c.name}" + (f"    {at}" if at else ""))
 
 
-def report(bound: Bound, pointers: Any) -> None:
-    """Run once and print the table."""
-    costs = run_profiled(bound, pointers)
+def report(bound: Bound, table: np.ndarray, pointers: Any) -> None:
+    """Run once and print what it cost."""
+    costs = run_profiled(bound, table, pointers)
     print("\n".join(lines(costs, bound.peak_bytes)), file=sys.stderr)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lamina.graph.node import Node
+from lamina.graph.node import Node, is_leaf
 from lamina.shapes import Dim, product
 
 RANGES = 16  # parts of the first indexed axis: all of its places are looked at as many times
@@ -40,6 +40,12 @@ def parts_of(node: Node) -> tuple[Node, tuple[Node, ...]]:
     """The update of a scatter, and its places."""
     update, *indices = node.inputs if node.op.name == "scatter_add" else node.inputs[1:]
     return update, tuple(indices)
+
+
+def is_update(node: Node) -> bool:
+    """Whether the kernel of a node changes some elements of what lies in its memory."""
+    return not is_leaf(node) and (node.op.kind.name == "update" or (
+        node.op.kind.name == "scatter" and node.op.name != "scatter_add"))
 
 
 def cut(node: Node) -> Cut:
@@ -74,10 +80,11 @@ def _ceil(n: Dim, step: Dim) -> Dim:
 
 
 def scatter_work(node: Node) -> Dim:
-    """Instructions, roughly: each result is written, each update is added, places are looked at."""
+    """Instructions, roughly: results are cleared, each update is added, places are looked at."""
     update, _ = parts_of(node)
     how = cut(node)
     places = [d for i, d in enumerate(update.shape)
               if not (how.uniform and i == node.attrs["dims"][how.inner])]
-    return product(node.shape) + product(update.shape) * 4 + product(places) * how.ranges * 4
+    cleared = 0 if is_update(node) else product(node.shape)
+    return cleared + product(update.shape) * 4 + product(places) * how.ranges * 4
 

@@ -97,6 +97,9 @@ bundle: Op = Op(
 copy = Op("copy", ELEMENTWISE, "The input, in memory of its own.", numpy=lambda x: x, dtype=first,
           vjp=lambda g, y, x: (g,), emit=lambda b, x: x)
 
+stored = Op("stored", ELEMENTWISE, "The input, in memory that the one kernel which reads it may "
+            "write.", numpy=lambda x: x, dtype=first, emit=lambda b, x: x)
+
 barrier = Op("barrier", ELEMENTWISE, "x, but not before `after` (zero-dimensional) is known; never "
              "merged with x.", numpy=lambda x, after: x, dtype=first,
              vjp=lambda g, y, x, after: (g, None), emit=lambda b, x, after: x)
