@@ -40,8 +40,8 @@ class _Recording:
     structure: Any
     results: int  # leading roots that are returned
     changed: list[tuple[Tensor, bool]]  # tensors that take the other roots
-    modes: list[tuple[Any, bool]]  # modules, and whether they were training
-    trained: list[tuple[Tensor, bool]]  # tensors that are read, and whether they have gradients
+    modes: list[tuple[Any, bool, int]]  # modules, whether they were training, their versions
+    trained: list[tuple[Tensor, bool, int]]  # tensors, whether they have gradients, their versions
     differentiable: bool  # whether a gradient may flow through what is returned
     graph: Any = None  # of what is returned, for gradients
     bound: Any = None
@@ -49,10 +49,16 @@ class _Recording:
 
     def holds(self) -> bool:
         """Whether modules are in the mode, and tensors as trainable, as they were recorded."""
-        for module, training in self.modes:
-            if module.training is not training:
+        for module, training, version in self.modes:
+            if module.training is not training or module._version != version:
                 return False
-        return all(t._requires_grad is requires_grad for t, requires_grad in self.trained)
+        return all(t._requires_grad is requires_grad and t._version == version
+                   for t, requires_grad, version in self.trained)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether a module has replaced something that it was recorded with."""
+        return any(kept._version != version for kept, _, version in (*self.modes, *self.trained))
 
 
 class Compiled:
@@ -91,6 +97,7 @@ class Compiled:
         for recording in known:
             if recording.holds():
                 return _replay(recording, tensors)
+        known[:] = [r for r in known if not r.outdated]
         known.append(_record(self._function, leaves, structure))
         return _replay(known[-1], tensors)
 
@@ -100,8 +107,12 @@ def compile(function: Callable[..., Any]) -> Compiled:
 
     Python control flow is fixed by the first call; `cond`, `while_loop` and `scan` are not. Python
     values among the arguments select the recording, so do `train()`, `eval()` and `freeze()` of the
-    modules that it calls; what else it reads is fixed. With arguments that have no hash, such as
-    NumPy arrays, it runs as it is written. Gradients flow through a call.
+    modules that it calls, and what these keep: a parameter, buffer or module that is set anew is
+    seen by the next call. Tensors that it reads from outside have their value of the moment, if
+    they are changed by `assign`. All else that it reads is fixed: a number on an object (make it an
+    argument, or a `nn.Buffer`), a global name, what is put into a list or dict of a module. With
+    arguments that have no hash, such as NumPy arrays, it runs as it is written. Gradients flow
+    through a call.
 
     >>> import lamina as lm
     >>> square = lm.compile(lambda x: x * x)
@@ -159,7 +170,9 @@ def _record(function: Callable[..., Any], leaves: Sequence[Any], structure: Any)
     return _Recording(order, roots, kinds, sources, out_structure, len(outputs),
                       [(t, t.requires_grad) for t, _ in changed],
                       list(dict.fromkeys(trace.modes)),
-                      [(t, t.requires_grad) for t in sources if isinstance(t, Tensor)],
+                      [(t, t.requires_grad, t._version) for t in dict.fromkeys(
+                          [*(t for t in sources if isinstance(t, Tensor)),
+                           *(t for t, _ in changed)])],
                       any(x.node.tracked and not x.node.consumed for x in outputs))
 
 

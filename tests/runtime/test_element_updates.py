@@ -235,7 +235,7 @@ def test_a_while_loop_updates_its_carry_in_place():
         return i + 1, lm.scatter(x, i.reshape(1), (x[0] + 1).reshape(1))
 
     x = lm.tensor(START)
-    turns, found = lm.while_loop(lambda s: s[0] < 5, body, (lm.tensor(0), x))
+    _, found = lm.while_loop(lambda s: s[0] < 5, body, (lm.tensor(0), x))
     expected = START.copy()
     for i in range(5):
         expected[i] = expected[0] + 1

@@ -20,7 +20,15 @@ from lamina.ops.movement import expand, reshape
 from lamina.ops.table import TABLE
 from lamina.runtime import execute
 from lamina.tensor.array import Tensor, tensor, traces
-from lamina.tensor.functions.plumbing import as_input, node_of, one_axis, short, sizes, whole
+from lamina.tensor.functions.plumbing import (
+    as_input,
+    check_changeable,
+    node_of,
+    one_axis,
+    short,
+    sizes,
+    whole,
+)
 
 CHANGES = 16  # assignments to elements of one tensor that wait for its value to be asked for
 
@@ -160,7 +168,11 @@ def getitem(x: Tensor, key: Any) -> Tensor:
 
 
 def setitem(x: Tensor, key: Any, value: Any) -> None:
-    """x[key] = value: x takes a new value."""
+    """x[key] = value: x takes a new value.
+
+    Raises GradientError for a leaf that requires a gradient, unless in `no_grad`.
+    """
+    check_changeable("x[key] = value", x)
     new = as_input(value)
     node = new if isinstance(new, Node) else tensor(value, dtype=x.dtype).node
     if node.dtype is not x.dtype:
