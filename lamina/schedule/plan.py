@@ -20,7 +20,7 @@ from lamina.schedule.inplace import reusable
 from lamina.schedule.layout import lay_out
 from lamina.schedule.scatter import is_update
 from lamina.schedule.spec import Spec, make_spec, rename
-from lamina.schedule.split import split_reductions
+from lamina.schedule.split import split_sums
 from lamina.schedule.steps import AnyStep, ControlStep, Plan, Step
 from lamina.schedule.summation import Rules
 from lamina.schedule.transpose import transpose_contractions
@@ -36,7 +36,7 @@ PASSES: tuple[Pass, ...] = (
     ("inline", lambda roots, target, rules: inline_calls(roots)),
     ("simplify", lambda roots, target, rules: simplify(roots)),
     ("transpose", lambda roots, target, rules: transpose_contractions(roots, rules)),
-    ("split", lambda roots, target, rules: split_reductions(roots, rules)),
+    ("split", lambda roots, target, rules: split_sums(roots, rules)),
     ("layout", lambda roots, target, rules: lay_out(roots, target, rules)),
     ("share", lambda roots, target, rules: share(roots)),
     ("operands", lambda roots, target, rules: store_operands(roots)),

@@ -18,6 +18,7 @@ from lamina.ops.indexing import check_range
 from lamina.schedule.fuse import is_anchor, storage
 from lamina.schedule.scatter import is_update
 from lamina.schedule.steps import AnyStep, Plan, Step
+from lamina.shapes import product
 
 
 # ---- in the graph --------------------------------------------------------------------------------
@@ -40,10 +41,16 @@ def _with_target(node: Node, inside: bool) -> Node:
     x, values, *indices = node.inputs
     if _reads(values, storage(x)):  # they are computed before x changes
         values = stored(values)
-    if is_leaf(storage(x)) and not inside:  # and places are checked before an argument does
+    if is_leaf(storage(x)) and not inside and _larger(x, values):  # so are places checked
         indices = [stored(check_range(index, size=x.shape[axis]))
                    for index, axis in zip(indices, node.attrs.get("axes", ()), strict=True)]
     return replace_inputs(node, (stored(x), values, *indices))
+
+
+def _larger(x: Node, values: Node) -> bool:
+    """Whether looking at all places first may cost less than a copy of x."""
+    old, new = product(x.shape), product(values.shape)
+    return not (isinstance(old, int) and isinstance(new, int) and old <= new)
 
 
 def _reads(node: Node, source: Node) -> bool:
