@@ -37,7 +37,8 @@ from lamina.shapes import Var
 FEW_RUNS, MANY_RUNS = 2, 16
 HOT_WORK = 20_000_000_000  # operations
 HOT_SHARE = 1 / 8
-KEPT = 4096  # lists of sizes whose runs are counted
+KEPT = 1024  # lists of sizes whose runs are counted
+MOST_VARIANTS = 16  # plans of one program: what makes more is planned again, with the same outcome
 MOST_LAUNCHES = 8  # tables of one bound program: what takes memory over is mostly the same
 
 
@@ -72,6 +73,7 @@ class Program:
             if variant.rules.hold(values):
                 return Bound(self, variant, values)
         self.variants.insert(0, self._compiled(values))
+        del self.variants[MOST_VARIANTS:]
         return Bound(self, self.variants[0], values)
 
     def _compiled(self, values: Mapping[Var, Any]) -> Variant:
@@ -131,13 +133,14 @@ class Bound:
         self.literals = [(FIRST + i, _literal(node, values[program.literals[node]]))
                          for i, node in enumerate(program.leaves) if node in program.literals]
         where = {n: (slot, 0) for n, slot in {**leaf_slot, **out_slot}.items()}
+        launch = partial(Launch, variant.addresses, values, first + len(outputs), layout, where)
+        self._whole = launch(frozenset())
         self._launches: dict[frozenset[Step], Launch] = {}
-        self._launch = partial(Launch, variant.addresses, values, first + len(outputs), layout,
-                               where)
         self.first_output = first
         self._no_donations: list[int | None] = [None] * len(outputs)
         number = {n: i for i, n in enumerate(outputs)}
         self.copies = _copies(plan, leaf_slot, number)
+        self._launch = launch if self.copies else None  # it keeps the layout
         updated = {i: leaf_slot[copy.reads[0]] - FIRST for i, copy in self.copies.items()}
         self.donations = updated | {
             i: leaf for i, leaf in _donations(plan, leaf_slot, number).items()
@@ -191,6 +194,8 @@ class Bound:
     def launch(self, donated: Sequence[int | None]) -> Launch:
         """The launch table for what takes memory over: without the copies that this spares."""
         spared = frozenset(copy for i, copy in self.copies.items() if donated[i] is not None)
+        if not spared or self._launch is None:
+            return self._whole
         found = self._launches.get(spared)
         if found is None:
             if len(self._launches) >= MOST_LAUNCHES:

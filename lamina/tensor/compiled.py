@@ -26,7 +26,7 @@ from lamina.runtime.takeover import ALONE, references
 from lamina.runtime.undisturbed import Undisturbed, exclusive
 from lamina.tensor.array import Tensor, Trace, traces
 
-KEPT = 4096  # recordings of one function that are remembered
+KEPT = 1024  # signatures of one function whose recordings are remembered
 
 
 @dataclass
