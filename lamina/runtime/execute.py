@@ -138,11 +138,11 @@ def _compute(order: Sequence[Node], roots: Sequence[Node], quiet: Undisturbed) -
         if takers is None:
             exclusive.release()
             try:
-                return run_bound(bound, leaves)
+                return run_bound(bound, leaves, order)
             finally:
                 exclusive.acquire()
         quiet.start()
-        return run_bound(bound, leaves, takers)
+        return run_bound(bound, leaves, order, takers)
     except IndexingError:
         raise outside(order, leaves) from None
 
@@ -161,10 +161,10 @@ def _takers(bound: Bound, order: Sequence[Node], roots: Sequence[Node], leaves: 
     return takers if any(t is not None for t in takers) else None
 
 
-def run_bound(bound: Bound, leaves: list[Buffer], donated: Sequence[int | None] | None = None
-              ) -> list[Buffer]:
+def run_bound(bound: Bound, leaves: list[Buffer], order: Sequence[Node],
+              donated: Sequence[int | None] | None = None) -> list[Buffer]:
     """Run a program on the buffers of its graph's leaves; numbers that vary are its own."""
-    return bound.run(leaves + [_NOTHING] * len(bound.literals), donated)
+    return bound.run(leaves + [_NOTHING] * len(bound.literals), donated, order)
 
 
 def _interpreted(roots: Sequence[Node], order: Sequence[Node]) -> list[Buffer]:

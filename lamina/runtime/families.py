@@ -131,7 +131,8 @@ def _compile(order: Sequence[Node], roots: Sequence[Node], template: instance.Te
     leaves = [c for n, c in zip(order, copies, strict=True) if is_leaf(n)] + list(literals)
     results = [copies[number[id(r)]] for r in roots]
     program: Program = _compiler().Program(results, leaves, literals,
-                                           instance.size_variables(copies))
+                                           instance.size_variables(copies),
+                                           [n.where for n in order])
     return program
 
 

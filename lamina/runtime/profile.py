@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +25,8 @@ from lamina.shapes import Var, evaluate, product
 if TYPE_CHECKING:
     from lamina.runtime.program import Bound
 
+Place = tuple[str, int] | None  # file and line
+
 FLAGS = 5  # the field of a CALL that ends a group
 
 
@@ -33,7 +35,7 @@ class Cost:
     """One kernel of one run."""
 
     name: str
-    where: tuple[str, int] | None
+    where: Place
     microseconds: float
     nbytes: int  # read and written, each argument once
     operations: int  # arithmetic instructions, roughly; exact for contractions
@@ -81,6 +83,18 @@ def size_of(node: Node, values: Mapping[Var, Any]) -> int:
     return evaluate(product(node.shape), values) * node.dtype.itemsize
 
 
+def lines_of(before: Sequence[Place], order: Sequence[Node]) -> dict[Place, Place]:
+    """The lines of a graph that runs, by those of the graph that its program was made from.
+
+    None for a line whose nodes come from several lines now.
+    """
+    found: dict[Place, Place] = {}
+    for old, node in zip(before, order, strict=False):
+        if found.setdefault(old, node.where) != node.where:
+            found[old] = None
+    return found
+
+
 def lines(costs: Sequence[Cost], peak_bytes: int) -> Iterator[str]:
     """The table: one line a kernel, in the order that they ran."""
     total = sum(c.microseconds for c in costs)
@@ -96,7 +110,9 @@ def lines(costs: Sequence[Cost], peak_bytes: int) -> Iterator[str]:
                f" {c.operations / seconds / 1e9:8.1f}  {c.name}" + (f"    {at}" if at else ""))
 
 
-def report(bound: Bound, table: np.ndarray, pointers: Any) -> None:
-    """Run once and print what it cost."""
-    costs = run_profiled(bound, table, pointers)
+def report(bound: Bound, table: np.ndarray, pointers: Any, order: Sequence[Node]) -> None:
+    """Run once and print what it cost; order: the nodes of the graph that is computed."""
+    now = lines_of(bound.program.lines, order)
+    costs = [replace(cost, where=now.get(cost.where))
+             for cost in run_profiled(bound, table, pointers)]
     print("\n".join(lines(costs, bound.peak_bytes)), file=sys.stderr)

@@ -54,15 +54,18 @@ class Variant:
 class Program:
     """Kernels for one graph structure. `leaves` are read in the order given to `run`.
 
-    sizes: the variables in the shapes of the graph.
+    sizes: the variables in the shapes of the graph. lines: of the user, for each node of the graph
+    that it was made from.
     """
 
     def __init__(self, roots: Sequence[Node], leaves: Sequence[Node],
-                 literals: Mapping[Node, Var], sizes: Set[Var] = frozenset()) -> None:
+                 literals: Mapping[Node, Var], sizes: Set[Var] = frozenset(),
+                 lines: Sequence[tuple[str, int] | None] = ()) -> None:
         self.target = host_target()
         self.roots, self.leaves = list(roots), list(leaves)
         self.literals = dict(literals)
         self.sizes = sizes
+        self.lines = list(lines)
         self.variants: list[Variant] = []
         self.runs = 0
         self.uses: dict[tuple[int, ...], Uses] = {}
@@ -162,11 +165,12 @@ class Bound:
             uses.enough = max(FEW_RUNS, min(MANY_RUNS, HOT_WORK // max(1, work)))
         return uses.runs >= uses.enough and uses.runs >= HOT_SHARE * self.program.runs
 
-    def run(self, leaves: Sequence[Buffer], donated: Sequence[int | None] | None = None
-            ) -> list[Buffer]:
+    def run(self, leaves: Sequence[Buffer], donated: Sequence[int | None] | None = None,
+            order: Sequence[Node] = ()) -> list[Buffer]:
         """Compute the results from the leaves' buffers.
 
-        donated: for each output the leaf whose memory it takes over, or None.
+        donated: for each output the leaf whose memory it takes over, or None. order: the nodes of
+        the graph, for their lines.
         """
         self.uses.runs += 1
         self.program.runs += 1
@@ -181,7 +185,7 @@ class Bound:
             pointers[slot] = literal.address
         if len(launch.table):
             if settings.debug >= 2:
-                report(self, launch.table, pointers)
+                report(self, launch.table, pointers, order)
             else:
                 threads.launch(launch.address, len(launch.table), ctypes.addressof(pointers))
         if status.value:

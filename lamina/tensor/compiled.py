@@ -221,7 +221,7 @@ def _gathered(recording: _Recording, tensors: Sequence[Tensor], history: bool
 
 def _run(recording: _Recording, buffers: list[Any], donated: list[int | None] | None) -> list[Any]:
     try:
-        return execute.run_bound(recording.bound, buffers, donated)
+        return execute.run_bound(recording.bound, buffers, recording.order, donated)
     except IndexingError:
         raise outside(recording.order, buffers) from None
 
