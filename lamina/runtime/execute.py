@@ -130,7 +130,8 @@ def _compute(order: Sequence[Node], roots: Sequence[Node], quiet: Undisturbed) -
     if settings.device == "interpret":
         return _interpreted(roots, order)
     if settings.check:
-        return _checker().checked(order, roots)  # type: ignore[no-any-return]
+        found: list[Buffer] = _checker().checked(order, roots)
+        return found
     bound = prepare(order, roots)
     leaves = [n.value for n in order if is_leaf(n)]
     takers = _takers(bound, order, roots, leaves)
@@ -177,8 +178,8 @@ def _interpreted(roots: Sequence[Node], order: Sequence[Node]) -> list[Buffer]:
 
 def array_of(node: Node) -> np.ndarray:
     """The stored elements of a computed node."""
-    shape: tuple[int, ...] = node.shape  # type: ignore[assignment]
-    return node.value.array(shape, node.dtype.storage)  # type: ignore[no-any-return]
+    buffer: Buffer = node.value
+    return buffer.array(node.sizes, node.dtype.storage)
 
 
 _NOTHING = Buffer(8)

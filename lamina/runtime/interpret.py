@@ -49,7 +49,8 @@ def compute_several(node: Node, inputs: Sequence[np.ndarray]) -> Sequence[np.nda
         stored = [narrowed(x, n.dtype) for x, n in zip(inputs, node.inputs, strict=True)]
         return [widened(y, dtype) for y, (_, dtype) in
                 zip(call_host(node, stored), node.attrs["specs"], strict=True)]
-    return node.op.numpy(*inputs, run=run_graph, **node.attrs)  # type: ignore[no-any-return]
+    found: Sequence[np.ndarray] = node.op.numpy(*inputs, run=run_graph, **node.attrs)
+    return found
 
 
 def compute(node: Node, inputs: Sequence[Any]) -> Any:
@@ -58,8 +59,8 @@ def compute(node: Node, inputs: Sequence[Any]) -> Any:
         return compute_several(node, inputs)
     if node.op is CONST:
         return np.asarray(node.attrs["value"], node.dtype.compute.storage)
-    for i, size in node.op.places(node) if node.op.places is not None else ():
-        check_places(node, i, inputs[i], size)  # type: ignore[arg-type]
+    for i, size in node.places:
+        check_places(node, i, inputs[i], size)
     if node.op.kind.name not in _FREE:
         _check_memory(node.shape, node.dtype.compute.storage)
     attrs = {k: _computed(v) for k, v in node.attrs.items()}
@@ -68,7 +69,7 @@ def compute(node: Node, inputs: Sequence[Any]) -> Any:
     result = np.asarray(result, node.dtype.compute.storage)
     if node.op.name == "cast":
         result = widened(narrowed(result, node.dtype), node.dtype)
-    return np.broadcast_to(result, node.shape)  # type: ignore[arg-type]
+    return np.broadcast_to(result, node.sizes)
 
 
 _FREE = ("view", "output")  # NumPy makes no new array for these

@@ -132,7 +132,8 @@ class Tables:
     def control(self, step: ControlStep, layout: Layout, where: Mapping[Node, Place], slot: int
                 ) -> list[Record]:
         """The records of a control operation."""
-        return getattr(self, f"_{step.node.op.name}")(step, layout, where, slot)  # type: ignore[no-any-return]
+        made: list[Record] = getattr(self, f"_{step.node.op.name}")(step, layout, where, slot)
+        return made
 
     def _cond(self, step: ControlStep, layout: Layout, where: Mapping[Node, Place], slot: int
               ) -> list[Record]:

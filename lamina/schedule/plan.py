@@ -103,8 +103,7 @@ def _checks(group: Group) -> frozenset[tuple[Node, Dim]]:
     reads = set(group.reads)
     inside = topological(group.nodes, stop=lambda n: is_leaf(n) or n in reads)
     return frozenset((_index_source(node.inputs[i]), size) for node in inside
-                     if not is_leaf(node) and node not in reads and node.op.places is not None
-                     for i, size in node.op.places(node))
+                     if not is_leaf(node) and node not in reads for i, size in node.places)
 
 
 SAME_INDEX = ("view", "reshape", "cast", "check_range", "stored")

@@ -33,6 +33,7 @@ from lamina.shapes import (
     ravel,
     reshape_index,
     substitute,
+    the_var,
     variable,
     variables,
 )
@@ -87,7 +88,7 @@ class Spec:
             tiled = tiled_node(self)
             tile: Tile = tiled.attrs["tile"]
             return tile.tasks(tiled.attrs["contraction"])
-        kept = [_extent(var) for var in self.loops.kept]
+        kept = [var.extent for var in self.loops.kept]
         if self.kind == "row":
             return product(kept)
         if self.kind == "column":
@@ -286,22 +287,16 @@ def plan_loops(kind: str, domain: Shape, axes: tuple[int, ...], nodes: Sequence[
     return Loops(tuple(kept), tuple(reduced), tuple(index))
 
 
-def _extent(var: Var) -> Dim:
-    """How often a loop runs."""
-    return var.size  # type: ignore[return-value]  # only parameters have none
-
-
 def _merge(loops: list[Var], index: list[Dim], offsets: list[Dim]) -> tuple[list[Var], list[Dim]]:
     result: list[Var] = []
     for inner in loops:
         if result and all(_mergeable(o, result[-1], inner) for o in offsets):
             outer = result.pop()
-            merged = variable(outer.name + inner.name, _extent(outer) * _extent(inner))
+            merged = variable(outer.name + inner.name, outer.extent * inner.extent)
             values: dict[Var, Dim] = {outer: 0, inner: merged}
             index = [substitute(x, values) for x in index]
             offsets[:] = [substitute(o, values) for o in offsets]
-            var = as_var(merged)
-            result.append(var)  # type: ignore[arg-type]
+            result.append(the_var(merged))
         else:
             result.append(inner)
     return result, index
@@ -309,7 +304,7 @@ def _merge(loops: list[Var], index: list[Dim], offsets: list[Dim]) -> tuple[list
 
 def _mergeable(offset: Dim, outer: Var, inner: Var) -> bool:
     a, b = linear_factor(offset, outer), linear_factor(offset, inner)
-    return a is not None and b is not None and a == b * inner.size  # type: ignore[operator]
+    return a is not None and b is not None and a == b * inner.extent
 
 
 def _offsets(nodes: Sequence[Node], index: tuple[Dim, ...], domain: Shape, axes: tuple[int, ...]

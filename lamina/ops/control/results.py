@@ -34,7 +34,8 @@ def _no_shape(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
 
 def _batch_control(op: Op, inputs: Sequence[Node], batched: Sequence[bool], attrs: Attrs, *,
                    batch: Batch) -> Node:
-    return op.extra["batch"](inputs, batched, attrs, batch)  # type: ignore[no-any-return]
+    found: Node = op.extra["batch"](inputs, batched, attrs, batch)
+    return found
 
 
 CONTROL = Kind("control", "graphs have as many parameters as there are inputs", _no_shape,
@@ -55,7 +56,8 @@ def record(op: Op, inputs: Sequence[Node], **attrs: Any) -> Node:
 
 def results(node: Node) -> list[Result]:
     """Shape and dtype of each result."""
-    return node.op.extra["results"](node.inputs, **node.attrs)  # type: ignore[no-any-return]
+    found: list[Result] = node.op.extra["results"](node.inputs, **node.attrs)
+    return found
 
 
 def output(node: Node, index: int) -> Node:

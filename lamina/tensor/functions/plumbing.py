@@ -113,7 +113,7 @@ def dropped(node: Node, axes: Sequence[int], keepdims: bool) -> Node:
 
 def sizes(x: Node) -> tuple[int, ...]:
     """The shape of a tensor's node: numbers, since symbols are only inside the compiler."""
-    return x.shape  # type: ignore[return-value]
+    return x.sizes
 
 
 def flat(x: Node) -> Node:
