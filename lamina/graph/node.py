@@ -122,6 +122,18 @@ class Node:
         return len(self.shape)
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """The shape of what a user holds, or what runs: numbers; symbols are in the compiler."""
+        sizes: Any = self.shape
+        numbers: tuple[int, ...] = sizes
+        return numbers
+
+    @property
+    def places(self) -> Sequence[tuple[int, Dim]]:
+        """(input, size of the axis that it points into) for each input that holds indices."""
+        return () if self.op.places is None else self.op.places(self)
+
+    @property
     def drops_history(self) -> bool:
         """Whether no gradient needs its inputs once its value is known."""
         return self.consumed or not self.tracked or self.variable

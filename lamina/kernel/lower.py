@@ -26,6 +26,7 @@ from lamina.schedule.spec import (
     SQUARE_COLUMNS,
     Spec,
     blocks,
+    slice_index,
     tiled_node,
 )
 from lamina.shapes import Var, ceil_div, product, the_var, variable
@@ -99,7 +100,16 @@ class MapWriter(Writer):
         return []
 
     def _element(self, mask: Value | None) -> None:
-        self.store_all(self.spec.loops.index, mask)
+        self.store_each(self.spec.nodes, self.spec.loops.index, mask)
+
+
+class UpdateWriter(MapWriter):
+    """Values into a slice of what lies in the result's memory."""
+
+    def _element(self, mask: Value | None) -> None:
+        node, index = self.spec.nodes[0], self.spec.loops.index
+        value = self.inline.value(node.inputs[1], index)
+        self.store(node, slice_index(node, index), value, mask)
 
 
 class RowWriter(Writer):
@@ -213,13 +223,10 @@ class RowWriter(Writer):
         row_index = tuple(0 if i in self.spec.axes else x for i, x in enumerate(index))
         full = [n for n in self.outputs if n.shape == self.spec.domain
                 and n.op.kind.name != "reduction"]
-        for node in self.outputs:
-            if node not in full:
-                self.store(node, row_index, self.inline.value(node, row_index), None)
+        self.store_each([n for n in self.outputs if n not in full], row_index, None)
 
         def body(mask: Value | None, carry: list[Value]) -> list[Value]:
-            for node in full:
-                self.store(node, index, self.inline.value(node, index), mask)
+            self.store_each(full, index, mask)
             return []
 
         if full:
@@ -271,10 +278,7 @@ class ColumnWriter(Writer):
                 n = reducers.width(node)
                 self.inline.known[node] = values[n - 1]
                 values = values[n:]
-            for node in self.spec.nodes:
-                value = self.inline.value(node, index)
-                if node in self.outputs:
-                    self.store(node, index, value, mask)
+            self.store_each(self.spec.nodes, index, mask)
             self.inline.known.clear()
             self.inline.pop(masked=mask is not None)
         self.inline.indices.lanes = 1
@@ -322,7 +326,7 @@ class TiledWriter(Writer):
             self.inline.forget()
             self.inline.indices.forget()
             self.inline.known[node] = value
-            self.store_all(index, mask)
+            self.store_each(self.spec.nodes, index, mask)
             self.inline.known.clear()
             self.inline.pop(masked=mask is not None)
             self.inline.indices.lanes = 1
@@ -342,6 +346,6 @@ class PackWriter(Writer):
 
 _KINDS: dict[str, type[Writer]] = {
     "map": MapWriter, "row": RowWriter, "column": ColumnWriter, "tiled": TiledWriter,
-    "scatter": ScatterWriter, "cumulative": CumulativeWriter, "sort": SortWriter,
-    "pack": PackWriter,
+    "update": UpdateWriter, "scatter": ScatterWriter, "cumulative": CumulativeWriter,
+    "sort": SortWriter, "pack": PackWriter,
 }

@@ -149,12 +149,12 @@ class Writer:
         self.inline.pop(masked=True)
         return values
 
-    def store_all(self, index: Position, mask: Value | None) -> None:
-        """Every node of the kernel at an index.
+    def store_each(self, nodes: Sequence[Node], index: Position, mask: Value | None) -> None:
+        """Nodes of the kernel at an index.
 
         All are read before any is written: a result may lie in the memory of an argument.
         """
-        values = [(n, self.inline.value(n, index)) for n in self.spec.nodes]
+        values = [(n, self.inline.value(n, index)) for n in nodes]
         for node, value in values:
             if node in self.outputs:
                 self.store(node, index, value, mask)

@@ -40,7 +40,7 @@ def checked(order: Sequence[Node], roots: Sequence[Node]) -> list[Buffer]:
 def _check_fused(order: Sequence[Node], roots: Sequence[Node], results: Sequence[Buffer]) -> None:
     """The program that would run otherwise, with its fused kernels, gives the same."""
     bound = families.prepare(order, roots)
-    fused = execute.run_bound(bound, [n.value for n in order if is_leaf(n)])
+    fused = execute.run_bound(bound, [n.value for n in order if is_leaf(n)], order)
     for root, one, other in zip(roots, results, fused, strict=True):
         shape: Any = root.shape
         arrays = [widened(b.array(shape, root.dtype.storage), root.dtype) for b in (other, one)]

@@ -74,8 +74,8 @@ def compute(node: Node, inputs: Sequence[Any], watch: Watch | None = None) -> An
         return compute_several(node, inputs, watch)
     if node.op is CONST:
         return np.asarray(node.attrs["value"], node.dtype.compute.storage)
-    for i, size in node.op.places(node) if node.op.places is not None else ():
-        check_places(node, i, inputs[i], size)  # type: ignore[arg-type]
+    for i, size in node.places:
+        check_places(node, i, inputs[i], size)
     if node.op.kind.name not in _FREE:
         _check_memory(node.shape, node.dtype.compute.storage)
     attrs = {k: _computed(v) for k, v in node.attrs.items()}
@@ -84,7 +84,7 @@ def compute(node: Node, inputs: Sequence[Any], watch: Watch | None = None) -> An
     result = np.asarray(result, node.dtype.compute.storage)
     if node.op.name == "cast":
         result = widened(narrowed(result, node.dtype), node.dtype)
-    return np.broadcast_to(result, node.shape)  # type: ignore[arg-type]
+    return np.broadcast_to(result, node.sizes)
 
 
 _FREE = ("view", "output")  # NumPy makes no new array for these

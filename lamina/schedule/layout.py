@@ -40,9 +40,9 @@ def _given(op: Op, inputs: Sequence[Node], attrs: Any) -> Shape:
 
 
 TILED = Op("tiled", Kind("tiled", "made by the compiler", _given),
-           "A contraction with its tile.", numpy=None, dtype=first)  # type: ignore[arg-type]
+           "A contraction with its tile.", dtype=first)
 PACK = Op("pack", Kind("pack", "made by the compiler", _given),
-          "An operand copied into panels.", numpy=None, dtype=first)  # type: ignore[arg-type]
+          "An operand copied into panels.", dtype=first)
 
 
 def lay_out(roots: Sequence[Node], target: Target, rules: Rules) -> list[Node]:

@@ -33,6 +33,7 @@ from lamina.shapes import (
     ravel,
     reshape_index,
     substitute,
+    the_var,
     variable,
     variables,
 )
@@ -89,7 +90,7 @@ class Spec:
             tiled = tiled_node(self)
             tile: Tile = tiled.attrs["tile"]
             return tile.tasks(tiled.attrs["contraction"])
-        kept = [_extent(var) for var in self.loops.kept]
+        kept = [var.extent for var in self.loops.kept]
         if self.kind == "row":
             return product(kept)
         if self.kind == "column":
@@ -97,7 +98,7 @@ class Spec:
         if self.kind == "map" and self.loops.crossed:
             return (product(kept[:-2]) * ceil_div(kept[-2], SQUARE)
                     * ceil_div(kept[-1], SQUARE_COLUMNS))
-        if self.kind == "map":
+        if self.kind in ("map", "update"):
             return product(kept[:-1]) * blocks(kept[-1]) if kept else 1
         if self.kind == "sort":
             return product(kept)
@@ -177,13 +178,15 @@ def make_spec(group: Group) -> tuple[Spec, tuple[Dim, ...]]:
             parameters.append(as_var(fresh))
         for node in inner:
             attrs = {k: rename(v, names) for k, v in node.attrs.items()}
+            if group.kind == "update" and node is group.nodes[0]:
+                attrs["starts"] = _as_parameters(attrs["starts"], bindings, parameters)
             replaced[node] = _copy(node, rename(node.shape, names), attrs, replaced, read_set)
         domain = rename(group.domain, names)
     roots = tuple(replaced[n] for n in group.roots)
     nodes = tuple(replaced[n] for n in group.nodes)
     args = tuple(replaced[n] for n in reads)
     axes = group.axes
-    kind = group.kind
+    kind = "map" if group.kind == "stored" else group.kind
     if kind == "map" and len(nodes) == 1 and nodes[0].op.name == "pack" and pack_record(nodes[0]):
         kind = "pack"
     loops = plan_loops(kind, domain, axes, nodes)
@@ -191,6 +194,18 @@ def make_spec(group: Group) -> tuple[Spec, tuple[Dim, ...]]:
     key = _key(kind, roots, nodes, args, domain, axes, loops)
     spec = Spec(kind, roots, nodes, args, domain, axes, loops, params, key)
     return spec, tuple(bindings)
+
+
+def _as_parameters(starts: Shape, bindings: list[Dim], parameters: list[Var | None]) -> Shape:
+    """Where a slice starts as run-time integers, so that one kernel sets a slice anywhere."""
+    found: list[Dim] = []
+    for start in starts:
+        if isinstance(start, int) and start != 0:
+            bindings.append(start)
+            start = variable(f"p{len(parameters)}")
+            parameters.append(as_var(start))
+        found.append(start)
+    return tuple(found)
 
 
 def _copy(node: Node, shape: Shape, attrs: dict[str, Any], new: dict[Node, Node],
@@ -204,7 +219,7 @@ def _copy(node: Node, shape: Shape, attrs: dict[str, Any], new: dict[Node, Node]
 
 def _flat(group: Group, reads: Sequence[Node]) -> bool:
     """Whether one loop over all elements serves: nothing but elementwise work on whole arrays."""
-    if group.kind != "map" or len(group.domain) == 0:
+    if group.kind not in ("map", "stored") or len(group.domain) == 0:
         return False
     size = product(group.domain)
     read_set = set(reads)
@@ -266,7 +281,7 @@ def _key(kind: str, roots: Sequence[Node], nodes: Sequence[Node], args: Sequence
 # ---- loops ---------------------------------------------------------------------------------------
 def plan_loops(kind: str, domain: Shape, axes: tuple[int, ...], nodes: Sequence[Node]) -> Loops:
     """One loop for each axis, neighbours merged where every access allows it."""
-    if kind not in ("map", "row", "column", "cumulative", "sort"):
+    if kind not in ("map", "row", "column", "cumulative", "sort", "update"):
         return Loops((), (), ())
     index: list[Dim] = [variable(f"i{i}", d) if d != 1 else 0 for i, d in enumerate(domain)]
     offsets = _offsets(nodes, tuple(index), domain, axes)
@@ -295,22 +310,16 @@ def _worth_a_square(var: Var) -> bool:
     return not isinstance(var.extent, int) or var.extent >= SQUARE
 
 
-def _extent(var: Var) -> Dim:
-    """How often a loop runs."""
-    return var.size  # type: ignore[return-value]  # only parameters have none
-
-
 def _merge(loops: list[Var], index: list[Dim], offsets: list[Dim]) -> tuple[list[Var], list[Dim]]:
     result: list[Var] = []
     for inner in loops:
         if result and all(_mergeable(o, result[-1], inner) for o in offsets):
             outer = result.pop()
-            merged = variable(outer.name + inner.name, _extent(outer) * _extent(inner))
+            merged = variable(outer.name + inner.name, outer.extent * inner.extent)
             values: dict[Var, Dim] = {outer: 0, inner: merged}
             index = [substitute(x, values) for x in index]
             offsets[:] = [substitute(o, values) for o in offsets]
-            var = as_var(merged)
-            result.append(var)  # type: ignore[arg-type]
+            result.append(the_var(merged))
         else:
             result.append(inner)
     return result, index
@@ -318,7 +327,7 @@ def _merge(loops: list[Var], index: list[Dim], offsets: list[Dim]) -> tuple[list
 
 def _mergeable(offset: Dim, outer: Var, inner: Var) -> bool:
     a, b = linear_factor(offset, outer), linear_factor(offset, inner)
-    return a is not None and b is not None and a == b * inner.size  # type: ignore[operator]
+    return a is not None and b is not None and a == b * inner.extent
 
 
 def _offsets(nodes: Sequence[Node], index: tuple[Dim, ...], domain: Shape, axes: tuple[int, ...]
@@ -334,6 +343,9 @@ def _offsets(nodes: Sequence[Node], index: tuple[Dim, ...], domain: Shape, axes:
             offsets.append(ravel(row, node.shape))
             if "arg" in node.op.extra:
                 return None
+        elif node.op.kind.name == "update":
+            stack.append((node.inputs[1], index))
+            offsets.append(ravel(slice_index(node, index), node.shape))
         else:
             here = index if node.shape == domain else row
             alone = node.op.kind.name in ("cumulative", "sort")  # rows in, the same rows out
@@ -368,6 +380,13 @@ def broadcast_index(index: tuple[Dim, ...], shape: Shape) -> tuple[Dim, ...]:
     """The index into an input of `shape` that broadcasts to the result at `index`."""
     tail = index[len(index) - len(shape):]
     return tuple(0 if d == 1 else i for i, d in zip(tail, shape, strict=True))
+
+
+def slice_index(node: Node, index: tuple[Dim, ...]) -> tuple[Dim, ...]:
+    """Where an update puts the value at `index`."""
+    a = node.attrs
+    return tuple(start + i * step
+                 for start, i, step in zip(a["starts"], index, a["steps"], strict=True))
 
 
 def view_index(node: Node, index: tuple[Dim, ...]) -> tuple[Dim, ...]:

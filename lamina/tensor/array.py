@@ -36,7 +36,8 @@ class Tensor(Attached):
     """An n-dimensional array that is computed when its value is needed.
 
     Made by `lamina.tensor(...)`, creation functions and operations. Values never change under
-    anybody's hands: `x[i] = v` and `x += y` give x a new value.
+    anybody's hands: `x[i] = v` and `x += y` give x a new value. What requires a gradient, and
+    parameters and buffers, stay the same object: they are assigned to, in `no_grad` for a gradient.
 
     >>> import lamina as lm
     >>> (lm.tensor([1.0, 2.0]) * 2).numpy()
@@ -45,6 +46,8 @@ class Tensor(Attached):
 
     __slots__ = ("node", "_grad", "_requires_grad", "__weakref__", "__dict__")
     __array_priority__ = 1000
+    _kept: bool = False  # whether a module keeps it: then x += y is an assignment to it
+    _version: int = 0  # how often a module let go of it: what was recorded before does not count
 
     def __init__(self, node: Node, requires_grad: bool = False) -> None:
         self._grad: Tensor | None = None
@@ -65,7 +68,7 @@ class Tensor(Attached):
     @property
     def shape(self) -> tuple[int, ...]:
         """Sizes of the axes."""
-        return self.node.shape  # type: ignore[return-value]
+        return self.node.sizes
 
     @property
     def dtype(self) -> DType:

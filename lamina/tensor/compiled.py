@@ -28,7 +28,7 @@ from lamina.tensor.array import Tensor
 from lamina.tensor.recording import GradOf, Recording, found, record
 from lamina.tensor.trace import traces
 
-KEPT = 4096  # recordings of one function that are remembered
+KEPT = 1024  # signatures of one function whose recordings are remembered
 
 
 class Compiled:
@@ -67,6 +67,7 @@ class Compiled:
         for recording in known:
             if recording.holds(tensors):
                 return _replay(recording, tensors)
+        known[:] = [r for r in known if not r.outdated]
         known.append(record(self._function, leaves, structure))
         return _replay(known[-1], tensors)
 
@@ -76,9 +77,12 @@ def compile(function: Callable[..., Any]) -> Compiled:
 
     Python control flow is fixed by the first call; `cond`, `while_loop` and `scan` are not. Python
     values among the arguments select the recording, so do `train()`, `eval()` and `freeze()` of the
-    modules that it calls; what else it reads is fixed. With arguments that have no hash, such as
-    NumPy arrays, it runs as it is written. Gradients flow through a call; what `backward` adds up
-    inside is in `grad` after it.
+    modules that it calls, and what these keep: a parameter, buffer or module that is set anew is
+    seen by the next call. Tensors that it reads from outside have their value of the moment, if
+    they are changed by `assign`. All else that it reads is fixed: a number on an object (make it an
+    argument, or a `nn.Buffer`), a global name, what is put into a list or dict of a module. With
+    arguments that have no hash, such as NumPy arrays, it runs as it is written. Gradients flow
+    through a call; what `backward` adds up inside is in `grad` after it.
 
     >>> import lamina as lm
     >>> square = lm.compile(lambda x: x * x)
@@ -135,7 +139,7 @@ def _gathered(recording: Recording, tensors: Sequence[Tensor], history: bool
 
 def _run(recording: Recording, buffers: list[Any], donated: list[int | None] | None) -> list[Any]:
     try:
-        return execute.run_bound(recording.bound, buffers, donated)
+        return execute.run_bound(recording.bound, buffers, recording.order, donated)
     except IndexingError:
         raise outside(recording.order, buffers) from None
 

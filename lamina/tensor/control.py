@@ -144,12 +144,12 @@ def _turns(stacked: list[Node], length: int | None) -> int:
         if not x.shape:
             raise ShapeError("scan", operands=[("xs", described(x))],
                              rule="xs have a first axis to go along")
-    sizes = [x.shape[0] for x in stacked] + ([] if length is None else [int(length)])
+    sizes = [x.sizes[0] for x in stacked] + ([] if length is None else [int(length)])
     if not sizes or any(n != sizes[0] for n in sizes):
         operands = [("xs", described(x)) for x in stacked]
         raise ShapeError("scan", operands=[*operands, ("length", str(length))],
                          rule="the first axes of all xs are equal, and equal to length if given")
-    return sizes[0]  # type: ignore[return-value]
+    return sizes[0]
 
 
 # ---- while_loop ----------------------------------------------------------------------------------

@@ -53,8 +53,8 @@ class Recording:
     # they have gradients
     grads: list[tuple[GradOf, bool]]  # gradients that take the last roots; False: become None
     given: list[tuple[Any, Any]]  # whose gradient is read, by `Source`, and what it looked like
-    modes: list[tuple[Any, bool]]  # modules, and whether they were training
-    trained: list[tuple[Tensor, bool]]  # tensors that are read, and whether they have gradients
+    modes: list[tuple[Any, bool, int]]  # modules, whether they were training, their versions
+    trained: list[tuple[Tensor, bool, int]]  # tensors, whether they have gradients, their versions
     differentiable: bool  # whether a gradient may flow through what is returned
     graph: Any = None  # of what is returned, for gradients
     bound: Any = None
@@ -62,14 +62,20 @@ class Recording:
 
     def holds(self, arguments: Sequence[Tensor]) -> bool:
         """Whether modules are in the mode, tensors as trainable, gradients there, as recorded."""
-        for module, training in self.modes:
-            if module.training is not training:
+        for module, training, version in self.modes:
+            if module.training is not training or module._version != version:
                 return False
         for of, looks in self.given:
             gradient = (arguments[of] if type(of) is int else of)._grad
             if (gradient is not None or looks is not None) and _looks(gradient) != looks:
                 return False
-        return all(t._requires_grad is requires_grad for t, requires_grad in self.trained)
+        return all(t._requires_grad is requires_grad and t._version == version
+                   for t, requires_grad, version in self.trained)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether a module has replaced something that it was recorded with."""
+        return any(kept._version != version for kept, _, version in (*self.modes, *self.trained))
 
     def targets(self) -> list[Source | None]:
         """What each root is the new value of."""
@@ -132,7 +138,9 @@ def record(function: Callable[..., Any], leaves: Sequence[Any], structure: Any) 
         grads=[(grad.place, grad.after is not None) for grad in after],
         given=[(grad.place.of, _looks(grad.use.before)) for grad in used if grad.use.needed],
         modes=list(dict.fromkeys(trace.modes)),
-        trained=[(t, t.requires_grad) for t in sources if isinstance(t, Tensor)],
+        trained=[(t, t.requires_grad, t._version) for t in dict.fromkeys(
+            [*(t for t in sources if isinstance(t, Tensor)),
+             *(t for t, _ in changed if id(t) not in numbers)])],
         differentiable=any(x.node.tracked and not x.node.consumed for x in outputs))
 
 

@@ -41,7 +41,7 @@ class Trace:
         self.assigned: dict[int, tuple[Tensor, Node]] = {}
         self.grads: dict[int, GradUse] = {}
         self.own: set[int] = set()
-        self.modes: list[tuple[Any, bool]] = []  # modules that ran, and whether they were training
+        self.modes: list[tuple[Any, bool, int]] = []  # modules that ran: training, version
 
     def change(self, t: Tensor) -> None:
         """Remember what a tensor from outside was before its first change."""
