@@ -163,7 +163,9 @@ def _takers(bound: Bound, order: Sequence[Node], roots: Sequence[Node], leaves: 
 def run_bound(bound: Bound, leaves: list[Buffer], order: Sequence[Node],
               donated: Sequence[int | None] | None = None) -> list[Buffer]:
     """Run a program on the buffers of its graph's leaves; numbers that vary are its own."""
-    return bound.run(leaves + [_NOTHING] * len(bound.literals), donated, order)
+    if bound.literals:
+        leaves = leaves + [_NOTHING] * len(bound.literals)
+    return bound.run(leaves, donated, order)
 
 
 def _interpreted(roots: Sequence[Node], order: Sequence[Node]) -> list[Buffer]:
