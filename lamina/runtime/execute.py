@@ -102,9 +102,9 @@ def _run(roots: list[Node], quiet: Undisturbed) -> None:
     order = topological(roots)
     for node in order:
         if node.op is BUFFER and node.value is None:
-            raise DeviceError("evaluation", rule="a value is not known while compile, vmap, "
-                              "scan, cond or while_loop record the code",
-                              hint="return the tensor; or choose with lm.where or lm.cond")
+            raise DeviceError("evaluation", rule="what was made while a function was recorded "
+                              "has a value only as its result",
+                              hint="return the tensor from that function")
     values = _compute(order, roots, quiet)
     for node, value in zip(roots, values, strict=True):
         settle(node, value)

@@ -18,7 +18,7 @@ import numpy as np
 from lamina import dtypes
 from lamina.config import settings
 from lamina.dtypes import DType, as_dtype
-from lamina.errors import DTypeError, GradientError, ShapeError
+from lamina.errors import CapacityError, DeviceError, DTypeError, GradientError, ShapeError
 from lamina.graph.node import BUFFER, Node, leaf, topological, tracking
 from lamina.ops.movement import view
 from lamina.runtime import execute
@@ -28,15 +28,18 @@ from lamina.tensor.device import check_device
 from lamina.transforms.grad import filled, pull
 
 Scalar = (bool, int, float)
+MOST = 1 << 48  # elements: more than any machine can address
 
 
 class Trace:
     """What is recorded while a function runs on stand-ins: tensors from outside that it changed.
 
-    `own`: ids of the tensors that were made meanwhile, and of the stand-ins.
+    `name`: of who records. `own`: ids of the tensors that were made meanwhile, and of the
+    stand-ins.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.assigned: dict[int, tuple[Tensor, Node]] = {}
         self.grads: dict[int, tuple[Tensor, Tensor | None]] = {}
         self.own: set[int] = set()
@@ -68,6 +71,8 @@ class Tensor(Attached):
     __array_priority__ = 1000
 
     def __init__(self, node: Node, requires_grad: bool = False) -> None:
+        if prod(node.shape) > MOST:  # type: ignore[operator]
+            raise _too_many(node)
         self._grad: Tensor | None = None
         self._requires_grad = requires_grad
         if requires_grad:
@@ -304,12 +309,27 @@ class Tensor(Attached):
             execute.assigned.pop(id(self), None)
 
 
+def _too_many(node: Node) -> CapacityError:
+    return CapacityError(node.op.name, operands=[("result", f"{node.dtype.name} "
+                                                            f"{list(node.shape)}")],
+                         rule=f"a tensor has at most {MOST} elements", expected=MOST,
+                         got=node.shape)
+
+
 def _find(node: Node) -> None:
     """Give the node its value; while a function is recorded, nothing else has a part in that."""
     if not traces:
         execute.evaluate([node])
     elif node.value is None:
+        if any(n.op is BUFFER and n.value is None for n in topological([node])):
+            raise _not_known(node, traces[-1].name)
         execute.run([node])
+
+
+def _not_known(node: Node, recorder: str) -> DeviceError:
+    return DeviceError("evaluation", operands=[("x", f"{node.dtype.name} {list(node.shape)}")],
+                       rule=f"a value is not known while {recorder} records the code",
+                       hint="return the tensor; or choose with lm.where or lm.cond")
 
 
 def _rebuilt(kind: type[Tensor], stored: np.ndarray, dtype: str, requires_grad: bool) -> Tensor:
@@ -337,8 +357,8 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     """A tensor with a copy of `data`: numbers, nested sequences, arrays or a Tensor.
 
     dtype: by default that of an array; float32 for Python floats, int64 for ints, bool for bools.
-    Raises ShapeError for ragged sequences, DTypeError for elements that are not numbers, and
-    DeviceError for a device that everything else is not computed on.
+    Raises ShapeError for ragged sequences, DTypeError for elements that are not numbers or integers
+    beyond the dtype, and DeviceError for a device that everything else is not computed on.
 
     >>> import lamina as lm
     >>> lm.tensor([[1, 2], [3, 4]]).shape
@@ -353,6 +373,8 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     array = _as_array(data)
     if wanted is None:
         wanted = _natural_dtype(data, array)
+    elif wanted.is_integer and array.dtype.kind in "iu" and not _is_array(data):
+        _check_range(array, wanted)
     if requires_grad and not wanted.is_float:
         raise DTypeError("tensor", operands=[("data", f"{wanted.name} {list(array.shape)}")],
                          rule="only floats have gradients", hint="dtype=lm.float32")
@@ -388,8 +410,21 @@ def _as_array(data: Any) -> np.ndarray:
     return array
 
 
+def _is_array(data: Any) -> bool:
+    return isinstance(data, (np.ndarray, np.generic)) or hasattr(data, "__array_interface__")
+
+
+def _check_range(array: np.ndarray, dtype: DType) -> None:
+    """Integers that the user wrote fit their dtype; those of arrays wrap, as `astype` does."""
+    info = np.iinfo(dtype.storage)
+    if array.size and not info.min <= int(array.min()) <= int(array.max()) <= info.max:
+        raise DTypeError("tensor", operands=[("data", f"{array.min()} .. {array.max()}"),
+                                             ("dtype", dtype.name)],
+                         rule=f"{dtype.name} holds {info.min} .. {info.max}")
+
+
 def _natural_dtype(data: Any, array: np.ndarray) -> DType:
-    if isinstance(data, (np.ndarray, np.generic)) or hasattr(data, "__array_interface__"):
+    if _is_array(data):
         return as_dtype(array.dtype)
     return dtypes.float32 if array.dtype.kind == "f" else as_dtype(array.dtype)
 

@@ -135,7 +135,7 @@ def _record(function: Callable[..., Any], leaves: Sequence[Any], structure: Any)
         else:
             stand_ins.append(x)
     args, kwargs = tree.unflatten(structure, stand_ins)
-    trace = Trace()
+    trace = Trace("compile")
     traces.append(trace)
     try:
         returned = function(*args, **kwargs)
