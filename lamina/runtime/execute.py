@@ -34,6 +34,16 @@ assigned: Journal = {}
 accumulated: Journal = {}
 
 
+def await_value(tensor: Any, reference: weakref.ref[Any]) -> None:
+    """Note a tensor whose value the next program computes.
+
+    The latest comes last, also where a tensor that died had the same id: the order of the roots is
+    a part of a graph's structure, so it must not depend on addresses.
+    """
+    pending.pop(id(tensor), None)
+    pending[id(tensor)] = reference
+
+
 def evaluate(wanted: Sequence[Node]) -> None:
     """Give every node in `wanted`, and every pending node that a tensor holds, its value."""
     if all(n.value is not None for n in wanted):

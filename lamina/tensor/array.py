@@ -85,7 +85,7 @@ class Tensor(Attached):
         if traces:
             traces[-1].own.add(id(self))
         elif node.value is None:
-            execute.pending[id(self)] = reference
+            execute.await_value(self, reference)
 
     # -- what it is ----------------------------------------------------------------------------
     @property
@@ -303,7 +303,7 @@ class Tensor(Attached):
         old, self.node = self.node, node
         node.owner = reference = weakref.ref(self)
         if node.value is None and not traces:
-            execute.pending[id(self)] = reference
+            execute.await_value(self, reference)
             execute.remember(execute.assigned, self, old)
         elif not traces:
             execute.assigned.pop(id(self), None)

@@ -8,7 +8,7 @@ from lamina import functional as F
 from lamina import nn
 from lamina.codegen.cache import counts
 from lamina.config import override
-from lamina.runtime import families
+from lamina.runtime import execute, families
 
 ULPS = {"rtol": 2e-5, "atol": 2e-6}  # sums of up to 64 in float32, in another order
 
@@ -51,6 +51,14 @@ def test_500_batch_sizes_and_lengths(capsys):
         print(f"\n500 sizes: {kernels} kernels, {compiled} compiled in {families.count()} programs,"
               f" {compiled / kernels:.2f} for each")
     assert compiled <= 3 * kernels
+
+
+def test_the_latest_root_comes_last():
+    """Whatever had its id before: the order of the roots is a part of the structure."""
+    first, second = lm.ones(2) + 1, lm.ones(2) + 2
+    first.assign(first * 2)
+    waiting = [reference() for reference in execute.pending.values()]
+    assert [id(t) for t in waiting if t is not None][-2:] == [id(second), id(first)]
 
 
 def both(function, *arrays):
