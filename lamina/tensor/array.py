@@ -404,6 +404,10 @@ def _as_array(data: Any) -> np.ndarray:
     except OverflowError:
         raise DTypeError("tensor", operands=[("data", "an integer beyond 64 bits")],
                          rule="elements fit a dtype") from None
+    except (TypeError, RuntimeError) as error:  # an array of another library that NumPy cannot take
+        raise DTypeError("tensor", operands=[("data", type(data).__name__),
+                                             ("reason", f"{error!s:.60}")],
+                         rule="NumPy can read the data", got=type(data)) from None
     if array.dtype.kind not in "biuf":
         raise DTypeError("tensor", operands=[("data", str(array.dtype))],
                          rule="elements are booleans, integers or floats")

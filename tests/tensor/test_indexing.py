@@ -45,3 +45,12 @@ def test_more_elements_than_any_machine_has():
                  lambda: lm.linspace(0, 1, 1 << 50)):
         with pytest.raises(CapacityError):
             make()
+
+
+def test_arrays_that_numpy_cannot_read():
+    class Foreign:
+        def __array__(self, dtype=None, copy=None):
+            raise TypeError("lives elsewhere")
+
+    with pytest.raises(DTypeError, match="lives elsewhere"):
+        lm.tensor(Foreign())
