@@ -51,12 +51,23 @@ def current_place() -> str:
     return ".".join(_module_path)
 
 
-def user_frame() -> tuple[str, int] | None:
-    """File and line of the nearest frame outside Lamina, or None."""
+class Place(tuple[str, int]):
+    """File and line, and the dotted path of the module that was being called there."""
+
+    module: str
+
+    def __new__(cls, file: str, line: int, module: str = "") -> Place:
+        place = super().__new__(cls, (file, line))
+        place.module = module
+        return place
+
+
+def user_frame() -> Place | None:
+    """The place of the nearest frame outside Lamina, or None."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if not frame.f_code.co_filename.startswith(_NOT_THE_USERS):
-            return frame.f_code.co_filename, frame.f_lineno
+            return Place(frame.f_code.co_filename, frame.f_lineno, current_place())
         frame = frame.f_back
     return None
 
@@ -73,6 +84,7 @@ def describe_line(where: tuple[str, int] | None) -> str:
 class LaminaError(Exception):
     """Root of all of Lamina's errors.
 
+    where: what the error is about, if not what is being called now.
     operands: (name, description) pairs, one line each, columns aligned.
     Fields `op`, `path`, `where`, `operands`, `rule`, `hint`, `expected`, `got` stay on the
     exception for tools.
@@ -90,7 +102,7 @@ class LaminaError(Exception):
         where: tuple[str, int] | None = None,
     ) -> None:
         self.op = op
-        self.path = current_place()
+        self.path = where.module if isinstance(where, Place) else current_place()
         self.where = where or user_frame()
         self.operands = tuple(operands)
         self.rule = rule

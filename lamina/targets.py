@@ -24,6 +24,7 @@ class Target:
     l1: int = 32 << 10
     l2: int = 512 << 10
     l3: int = 8 << 20
+    threads: int = 4  # that share the work of a kernel
     kernel_convention: str = ""  # LLVM calling convention of a kernel
 
     def lanes(self, itemsize: int) -> int:

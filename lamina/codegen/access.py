@@ -11,7 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lamina.codegen.block import Text, has_gather, has_masks, has_scatter, operand, typed
+from lamina.codegen.block import (
+    Text,
+    has_gather,
+    has_masks,
+    has_prefetch,
+    has_scatter,
+    operand,
+    typed,
+)
 from lamina.codegen.memory import SINK, ZEROS, Memory, converts
 from lamina.codegen.types import MEMORY, memory_type, register_type, vector
 from lamina.errors import CompileError
@@ -153,11 +161,11 @@ def emit_gather(m: Memory, instr: Instr, out: str) -> None:
     if result.lanes == 1:
         emit_load(m, Instr("load", (buffer, offsets, mask), result, 0), out)
         return
-    if mask is not None and has_gather(m.t.target, _bits(buffer)):
+    if has_gather(m.t.target, _bits(buffer)):
         kind = memory_type(buffer.dtype, result.lanes)
         call = m.t.call("llvm.masked.gather", MEMORY[buffer.dtype.name], result.lanes,
-                        f"{_pointers(m, buffer, offsets)}, {typed(mask)}, {kind} zeroinitializer",
-                        space=m.space(buffer))
+                        f"{_pointers(m, buffer, offsets)}, {_lanes_on(mask, result.lanes)}, "
+                        f"{kind} zeroinitializer", space=m.space(buffer))
         raw = m.t.set(call + m.tag(buffer, load=True), raw)
     else:
         raw = _gather_lanes(m, buffer, _each(m.t, offsets), mask, raw)
@@ -172,13 +180,22 @@ def emit_scatter(m: Memory, instr: Instr, out: str) -> None:
         emit_store(m, Instr("store", (buffer, offsets, value, mask), None, 0), out)
         return
     raw = f"{memory_type(buffer.dtype, value.lanes)} {m.narrow(value, buffer.dtype)}"
-    if mask is None or not has_scatter(m.t.target, _bits(buffer)):
+    if not has_scatter(m.t.target, _bits(buffer)):
         _scatter_lanes(m, buffer, _each(m.t, offsets), raw, mask)
         return
     call = m.t.call("llvm.masked.scatter", MEMORY[buffer.dtype.name], value.lanes,
-                    f"{raw}, {_pointers(m, buffer, offsets)}, {typed(mask)}",
+                    f"{raw}, {_pointers(m, buffer, offsets)}, {_lanes_on(mask, value.lanes)}",
                     space=m.space(buffer))
     m.t.line(call + m.tag(buffer))
+
+
+def emit_prefetch(m: Memory, instr: Instr, out: str) -> None:
+    """A hint, on the machines that take it."""
+    buffer, offset = instr.args
+    if has_prefetch(m.t.target):
+        name = "llvm.prefetch.p0"
+        m.t.declares[name] = f"declare void @{name}(ptr, i32, i32, i32)"
+        m.t.line(f"call void @{name}({m.address(buffer, typed(offset))}, i32 0, i32 3, i32 1)")
 
 
 def _each(t: Text, offsets: Value) -> list[str]:
@@ -186,6 +203,11 @@ def _each(t: Text, offsets: Value) -> list[str]:
     index = register_type(offsets.dtype)
     return [f"{index} " + t.set(f"extractelement {typed(offsets)}, i32 {lane}")
             for lane in range(offsets.lanes)]
+
+
+def _lanes_on(mask: Value | None, lanes: int) -> str:
+    """A mask, typed; without one all lanes are on."""
+    return f"<{lanes} x i1> splat (i1 true)" if mask is None else typed(mask)
 
 
 def _pointers(m: Memory, buffer: Buffer, offsets: Value) -> str:
@@ -238,4 +260,5 @@ EMITTERS: dict[str, Callable[[Memory, Instr, str], None]] = {
     "store": emit_store,
     "gather": emit_gather,
     "scatter": emit_scatter,
+    "prefetch": emit_prefetch,
 }

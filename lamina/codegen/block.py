@@ -92,6 +92,11 @@ def has_gather(target: Target, bits: int) -> bool:
     return is_x86(target) and target.vector_bytes >= 32 <= bits
 
 
+def has_prefetch(target: Target) -> bool:
+    """Whether there are instructions that ask for a cache line."""
+    return is_x86(target) or target.triple.startswith("aarch64")
+
+
 def has_scatter(target: Target, bits: int) -> bool:
     """Whether there are scatter instructions for elements of that many bits."""
     return is_x86(target) and target.vector_bytes == 64 and bits >= 32

@@ -94,12 +94,17 @@ class Folder:
             return file.read()
 
     def _trusted(self) -> bool:
-        """Whether nobody else can put entries into the folder."""
+        """Whether nobody else can put entries into the folder; nor, from now on, read them."""
         try:
             status = os.lstat(self.path)
         except OSError:
             return False
-        return stat.S_ISDIR(status.st_mode) and _own(status)
+        if not stat.S_ISDIR(status.st_mode) or not _own(status):
+            return False
+        if hasattr(os, "geteuid") and status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            with contextlib.suppress(OSError):
+                os.chmod(self.path, stat.S_IRWXU)
+        return True
 
     def _make_room(self, size: int) -> None:
         """Remove the entries that were not used for longest, if the bound would be passed."""

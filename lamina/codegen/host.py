@@ -6,6 +6,7 @@ cache sizes.
 
 from __future__ import annotations
 
+import os
 import platform
 from dataclasses import replace
 from functools import cache
@@ -54,11 +55,16 @@ def native_target() -> Target:
             text = features.flatten()
             if name == "avx512":
                 text += ",-prefer-256-bit"
-            record = replace(TARGETS[name], triple=triple, cpu=cpu, features=text)
+            record = replace(TARGETS[name], triple=triple, cpu=cpu, features=text,
+                             threads=_threads())
             return with_caches(record)
     raise ConfigError("codegen", operands=[("machine", machine)],
                       rule="the CPU device runs on x86-64 and aarch64",
                       hint="LAMINA_DEVICE=interpret")
+
+
+def _threads() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def with_caches(target: Target) -> Target:

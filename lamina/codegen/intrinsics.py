@@ -31,8 +31,9 @@ INTRINSICS = {
     "llvm.masked.scatter": "void(T,V,M)",
 }
 
-# Intrinsics without overloads, used by the GPU entry and by the thread pool's own text.
+# Intrinsics that are spelled out where they are used: by hints, the GPU entry, the thread pool.
 PLAIN = {
+    "llvm.prefetch.p0": "void(ptr,i32,i32,i32)",
     "llvm.nvvm.read.ptx.sreg.tid.x": "i32()",
     "llvm.nvvm.read.ptx.sreg.ntid.x": "i32()",
     "llvm.nvvm.read.ptx.sreg.ctaid.x": "i32()",

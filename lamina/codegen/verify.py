@@ -32,6 +32,7 @@ FLOAT_ONLY = frozenset("sqrt floor ceil trunc rint fma narrow".split())
 INTEGER_ONLY = frozenset("rem shl shr".split())
 BITS = frozenset("and or xor not".split())
 BOOL_TAKES = BITS | {"min", "max", "select"}
+RESULTLESS = frozenset("store scatter prefetch".split())
 OFFSETS = (dtypes.int32, dtypes.int64)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*$")
 
@@ -127,8 +128,8 @@ class _Verifier:
             self.need(False, f"{instr.op} is not an instruction")
         else:
             self.need(len(instr.args) == ARITY[instr.op], f"{instr.op} takes {ARITY[instr.op]}")
-            self.need((instr.result is None) == (instr.op in ("store", "scatter")),
-                      "store and scatter, and only they, have no result")
+            self.need((instr.result is None) == (instr.op in RESULTLESS),
+                      "store, scatter and prefetch, and only they, have no result")
             check(self, instr, *instr.args)
         if instr.result is not None:
             self.define(instr.result)
@@ -238,6 +239,10 @@ class _Verifier:
         self.mask(mask, value.lanes)
         self.alignment(instr.attr)
 
+    def prefetch(self, instr: Instr, buffer: Buffer, offset: Value) -> None:
+        self.buffer(buffer, write=False)
+        self.offset(offset, 1)
+
 
 def _result(instr: Instr) -> Value:
     """The result of an instruction that has one (checked before)."""
@@ -263,11 +268,12 @@ CHECKS: dict[str, Callable[..., None]] = (
         "gather": _Verifier.load,
         "store": _Verifier.store,
         "scatter": _Verifier.store,
+        "prefetch": _Verifier.prefetch,
     }
 )
 
 ARITY = (
-    dict.fromkeys(BINARY | COMPARE | {"mulhi", "shuffle"}, 2)
+    dict.fromkeys(BINARY | COMPARE | {"mulhi", "shuffle", "prefetch"}, 2)
     | dict.fromkeys(UNARY | {"cast", "bitcast", "splat", "extract", "narrow"}, 1)
     | {"iota": 0, "fma": 3, "select": 3, "load": 3, "gather": 3, "store": 4, "scatter": 4}
 )

@@ -124,9 +124,25 @@ class Node:
         return len(self.shape)
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """The shape of what a user holds, or what runs: numbers; symbols are in the compiler."""
+        sizes: Any = self.shape
+        numbers: tuple[int, ...] = sizes
+        return numbers
+
+    @property
+    def places(self) -> Sequence[tuple[int, Dim]]:
+        """(input, size of the axis that it points into) for each input that holds indices."""
+        return () if self.op.places is None else self.op.places(self)
+
+    @property
     def drops_history(self) -> bool:
         """Whether no gradient needs its inputs once its value is known."""
         return self.consumed or not self.tracked or self.variable
+
+    def forget(self) -> None:
+        """Become a leaf: only the value is left."""
+        self.op, self.inputs, self.attrs = BUFFER, (), _NO_ATTRS
 
     def __repr__(self) -> str:
         return f"{self.op.name}:{self.dtype.name}{list(self.shape)}"
@@ -152,11 +168,13 @@ class Node:
 class _Mode:
     """Whether new nodes record that a gradient may flow through them.
 
-    And, while the body of a control operation is recorded, the nodes that it makes, by id.
+    And, while the body of a control operation is recorded, the nodes that it makes, by id; while
+    a graph is made from another one, the line that the new nodes come from.
     """
 
     tracking = True
     created: dict[int, Node] | None = None
+    where: tuple[str, int] | None = None
 
 
 mode = _Mode()
@@ -170,6 +188,16 @@ def tracking(on: bool) -> Iterator[None]:
         yield
     finally:
         mode.tracking = old
+
+
+@contextmanager
+def made_for(node: Node) -> Iterator[None]:
+    """New nodes in the block stand for this one, so they have its line."""
+    old, mode.where = mode.where, node.where or mode.where
+    try:
+        yield
+    finally:
+        mode.where = old
 
 
 def note(node: Node) -> Node:
@@ -199,7 +227,9 @@ def build(op: Op, inputs: Sequence[Any], attrs: Attrs) -> Node:
                 break
     node = Node(op, nodes, attrs or _NO_ATTRS, shape, dtype, None, tracked)
     if op.places is not None or settings.check or settings.debug:
-        node.where = user_frame()
+        node.where = mode.where or user_frame()
+    if mode.created is not None:
+        mode.created[id(node)] = node
     return node
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lamina.graph.node import Node, is_leaf, topological
+from lamina.graph.node import Node, is_leaf, note, topological
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ def replace_inputs(node: Node, inputs: tuple[Node, ...]) -> Node:
         return node
     new = Node(node.op, inputs, node.attrs, node.shape, node.dtype, None, node.tracked)
     new.where = node.where
-    return new
+    return note(new)
 
 
 def rewrite(roots: Sequence[Node], rules: Sequence[Rule], limit: int = 50) -> list[Node]:

@@ -303,6 +303,10 @@ class Builder:
         value = self.splat(self.cast(value, buffer.dtype.compute), offsets.lanes)
         self._block.append(Instr("scatter", (buffer, offsets, value, mask), None))
 
+    def prefetch(self, buffer: Buffer, offset: Operand) -> None:
+        """Ask for the cache line at an offset, which may lie outside the buffer."""
+        self._block.append(Instr("prefetch", (buffer, self._offset(offset)), None))
+
     def _offset(self, offset: Operand) -> Value:
         return offset if isinstance(offset, Value) else self.index(int(offset))
 

@@ -37,7 +37,7 @@ UNARY = frozenset("neg abs sqrt floor ceil trunc rint not".split())
 COMPARE = frozenset("eq ne lt le gt ge".split())
 CONVERT = frozenset("cast bitcast".split())
 VECTOR = frozenset("splat extract iota shuffle".split())
-MEMORY = frozenset("load store gather scatter".split())
+MEMORY = frozenset("load store gather scatter prefetch".split())
 OTHER = frozenset("fma select mulhi narrow".split())
 OPS = BINARY | UNARY | COMPARE | CONVERT | VECTOR | MEMORY | OTHER
 
@@ -139,7 +139,7 @@ class Buffer:
 
 @dataclass(eq=False)
 class Instr:
-    """One operation. `result` is None for store and scatter."""
+    """One operation. `result` is None for store, scatter and prefetch."""
 
     op: str
     args: tuple[Any, ...]

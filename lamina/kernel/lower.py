@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 
-from lamina.graph.node import Node, topological
+from lamina.graph.node import Node, is_leaf, topological
 from lamina.kernel import contraction, reducers
 from lamina.kernel.cumulative import CumulativeWriter
 from lamina.kernel.index import Index
@@ -19,10 +19,21 @@ from lamina.kernel.ordering import SortWriter
 from lamina.kernel.pack import emit_pack
 from lamina.kernel.scatter import ScatterWriter
 from lamina.kernel.writer import Writer, whole
-from lamina.schedule.spec import BLOCK, COLUMNS, Spec, blocks, tiled_node
+from lamina.schedule.spec import (
+    BLOCK,
+    COLUMNS,
+    SQUARE,
+    SQUARE_COLUMNS,
+    Spec,
+    blocks,
+    slice_index,
+    tiled_node,
+)
 from lamina.shapes import Var, ceil_div, product, the_var, variable
 from lamina.targets import Target
 
+LIGHT = 6  # instructions of one element, at most, for partial results side by side
+SIDE = 4
 SCRATCH = 16384  # elements of a row that may lie in stack memory
 
 
@@ -42,6 +53,9 @@ class MapWriter(Writer):
             if not loops:
                 self._element(None)
                 return
+            if self.spec.loops.crossed:
+                self._squares(chunk.var)
+                return
             *outer, inner = loops
             size = self.size(inner.extent)
             pieces = blocks(inner.extent)
@@ -56,12 +70,46 @@ class MapWriter(Writer):
             lanes = self.lanes_for(inner.extent)
             self.vectors(inner, lo, hi, [], self._body, lanes, whole(inner.extent, lanes))
 
+    def _squares(self, number: Value) -> None:
+        """A chunk of SQUARE turns of the last loop but one: they share the cache lines they read.
+
+        For each vector of the last loop, all of those turns.
+        """
+        b, (*outer, across, inner) = self.b, self.spec.loops.kept
+        size, turns = self.size(inner.extent), self.size(across.extent)
+        columns = b.div(b.add(size, SQUARE_COLUMNS - 1), SQUARE_COLUMNS)
+        rows = b.div(b.add(turns, SQUARE - 1), SQUARE)
+        number, column = b.div(number, columns), b.rem(number, columns)
+        first, lo = b.mul(b.rem(number, rows), SQUARE), b.mul(column, SQUARE_COLUMNS)
+        self.unpack(b.div(number, rows), outer)
+        last, hi = b.min(first + SQUARE, turns), b.min(lo + SQUARE_COLUMNS, size)
+
+        def body(mask: Value | None, carry: list[Value]) -> list[Value]:
+            with b.loop(first, last) as turn, self.block():
+                self.bind(across, turn.var)
+                self._element(mask)
+            self.inline.forget()
+            return []
+
+        lanes = self.lanes_for(inner.extent)
+        exact = whole(inner.extent, lanes) and whole(SQUARE_COLUMNS, lanes)
+        self.vectors(inner, lo, hi, [], body, lanes, exact)
+
     def _body(self, mask: Value | None, carry: list[Value]) -> list[Value]:
         self._element(mask)
         return []
 
     def _element(self, mask: Value | None) -> None:
-        self.store_all(self.spec.loops.index, mask)
+        self.store_each(self.spec.nodes, self.spec.loops.index, mask)
+
+
+class UpdateWriter(MapWriter):
+    """Values into a slice of what lies in the result's memory."""
+
+    def _element(self, mask: Value | None) -> None:
+        node, index = self.spec.nodes[0], self.spec.loops.index
+        value = self.inline.value(node.inputs[1], index)
+        self.store(node, slice_index(node, index), value, mask)
 
 
 class RowWriter(Writer):
@@ -76,7 +124,8 @@ class RowWriter(Writer):
                 reductions = [n for n in spec.nodes
                               if n.op.kind.name == "reduction" and levels[n] == level]
                 kept = [n for n in self._kept if levels[n] == level]
-                self._pass(reductions, kept)
+                if reductions or kept:
+                    self._pass(reductions, kept)
                 for node in kept:
                     self.inline.scratch[node] = (self._kept[node], self.place)
             self._finish()
@@ -119,39 +168,65 @@ class RowWriter(Writer):
         loops = self.spec.loops.reduced
         lanes = self.lanes_for(loops[-1].extent) if loops else 1
         start = [v for node in reductions for v in reducers.start(self.b, node, lanes)]
-        values = self._nest(list(loops), start, body, lanes)
+        side = self._side(reductions, kept)
+        values = self._nest(list(loops), start * side, body, lanes, side)
+        each = len(start)
         for node in reductions:
             n = reducers.width(node)
-            self.inline.known[node] = reducers.finish(self.b, node, values[:n])
+            parts = [values[i * each:i * each + n] for i in range(side)]
+            self.inline.known[node] = reducers.finish(
+                self.b, node, reducers.joined(self.b, node, parts))
             values = values[n:]
 
+    def _side(self, reductions: list[Node], kept: list[Node]) -> int:
+        """Partial results side by side, so that no step waits for the one before.
+
+        Where an element is much work, that hides the wait.
+        """
+        mine = {n for n in self.spec.nodes if n.op.kind.name == "reduction"}
+        work = topological([*(n.inputs[0] for n in reductions), *kept],
+                           stop=lambda n: n in mine or is_leaf(n))
+        cost = sum(n.op.cost for n in work if not is_leaf(n) and n not in mine)
+        single = [reducers.width(n) == 1 for n in reductions]
+        return SIDE if cost <= LIGHT and single and all(single) else 1
+
     def _nest(self, loops: list[Var], carry: list[Value],
-              body: Callable[[Value | None, list[Value]], list[Value]], lanes: int) -> list[Value]:
+              body: Callable[[Value | None, list[Value]], list[Value]], lanes: int, side: int = 1
+              ) -> list[Value]:
         if not loops:
-            return body(None, carry)
+            each = len(carry) // side
+            return [*body(None, carry[:each]), *carry[each:]]
         var, *rest = loops
         size = self.size(var.extent)
         if not rest:
-            return self.vectors(var, self.b.index(0), size, carry, body, lanes,
-                                whole(var.extent, lanes))
+            return self._row(var, size, carry, body, lanes, side)
         with self.b.loop(0, size, carry=carry) as loop, self.block():
             self.bind(var, loop.var)
-            loop.next(*self._nest(rest, loop.carry, body, lanes))
+            loop.next(*self._nest(rest, loop.carry, body, lanes, side))
         self.inline.forget()
         return loop.results
+
+    def _row(self, var: Var, size: Value, carry: list[Value],
+             body: Callable[[Value | None, list[Value]], list[Value]], lanes: int, side: int
+             ) -> list[Value]:
+        """One row: `side` vectors at a time, then what is left, into the first partial results."""
+        lo = self.b.index(0)
+        if side > 1 and not (isinstance(var.extent, int) and var.extent < side * lanes):
+            full = size / (side * lanes) * (side * lanes)
+            carry, lo = self.turns(var, lo, full, carry, body, lanes, side), full
+        each = len(carry) // side
+        first = self.vectors(var, lo, size, carry[:each], body, lanes, whole(var.extent, lanes))
+        return [*first, *carry[each:]]
 
     def _finish(self) -> None:
         index = self.spec.loops.index
         row_index = tuple(0 if i in self.spec.axes else x for i, x in enumerate(index))
         full = [n for n in self.outputs if n.shape == self.spec.domain
                 and n.op.kind.name != "reduction"]
-        for node in self.outputs:
-            if node not in full:
-                self.store(node, row_index, self.inline.value(node, row_index), None)
+        self.store_each([n for n in self.outputs if n not in full], row_index, None)
 
         def body(mask: Value | None, carry: list[Value]) -> list[Value]:
-            for node in full:
-                self.store(node, index, self.inline.value(node, index), mask)
+            self.store_each(full, index, mask)
             return []
 
         if full:
@@ -203,10 +278,7 @@ class ColumnWriter(Writer):
                 n = reducers.width(node)
                 self.inline.known[node] = values[n - 1]
                 values = values[n:]
-            for node in self.spec.nodes:
-                value = self.inline.value(node, index)
-                if node in self.outputs:
-                    self.store(node, index, value, mask)
+            self.store_each(self.spec.nodes, index, mask)
             self.inline.known.clear()
             self.inline.pop(masked=mask is not None)
         self.inline.indices.lanes = 1
@@ -254,7 +326,7 @@ class TiledWriter(Writer):
             self.inline.forget()
             self.inline.indices.forget()
             self.inline.known[node] = value
-            self.store_all(index, mask)
+            self.store_each(self.spec.nodes, index, mask)
             self.inline.known.clear()
             self.inline.pop(masked=mask is not None)
             self.inline.indices.lanes = 1
@@ -274,6 +346,6 @@ class PackWriter(Writer):
 
 _KINDS: dict[str, type[Writer]] = {
     "map": MapWriter, "row": RowWriter, "column": ColumnWriter, "tiled": TiledWriter,
-    "scatter": ScatterWriter, "cumulative": CumulativeWriter, "sort": SortWriter,
-    "pack": PackWriter,
+    "update": UpdateWriter, "scatter": ScatterWriter, "cumulative": CumulativeWriter,
+    "sort": SortWriter, "pack": PackWriter,
 }

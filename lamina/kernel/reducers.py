@@ -41,6 +41,16 @@ def step(b: Builder, node: Node, carry: Sequence[Value], x: Value, place: Value,
     return [b.select(better, x, best), b.select(better, b.splat(place, x.lanes), index)]
 
 
+def joined(b: Builder, node: Node, parts: Sequence[Sequence[Value]]) -> list[Value]:
+    """Partial results as one: 1, 2 or 4 of them, in pairs."""
+    if len(parts) == 1:
+        return list(parts[0])
+    values = [value for value, in parts]
+    while len(values) > 1:
+        values = [node.op.emit(b, x, y) for x, y in zip(values[::2], values[1::2], strict=True)]
+    return values
+
+
 def finish(b: Builder, node: Node, carry: Sequence[Value]) -> Value:
     """The lanes combined in a fixed order, as the node's value."""
     if width(node) == 1:

@@ -20,6 +20,8 @@ from lamina.schedule.contraction import Access, ReduceLoop, reduce_loops
 MaskOf = Callable[[int], Value | None]
 Step = Callable[[list[Value], list[Value]], list[Value]]
 
+LINE = 64  # bytes of a cache line
+MOST_LINES = 4  # that one operand asks for in a turn: more are streams, which hardware foresees
 FLAT_FMAS = 60  # reduce loops with fewer multiply-adds in all are written out; more make it spill
 
 
@@ -133,10 +135,20 @@ class RegisterTile:
                 at = self.shifted(offsets, turn.var, loop.strides)
                 for u in range(turns):
                     here = self.shifted(at, self.b.index(u), loop.strides)
+                    if not inner and self.tile.ahead:
+                        self.ask_ahead(here, loop.strides)
                     sums = self.reduce(inner, here, sums, step)
                 turn.next(*sums)
             sums = turn.results
         return sums
+
+    def ask_ahead(self, offsets: list[Value], strides: tuple[Value, Value]) -> None:
+        """Ask for the cache lines of a later turn, where turns are far apart."""
+        turns = self.b.index(self.tile.ahead)
+        for o, at, stride in zip(self.operands, self.shifted(offsets, turns, strides), strides,
+                                 strict=True):
+            if stride.const is None or abs(stride.const) >= o.line:
+                o.ask(at)
 
     @property
     def unroll(self) -> int:
@@ -269,6 +281,28 @@ class _Operand:
             return made[key]
 
         return read
+
+    def ask(self, offset: Value) -> None:
+        """Ask for the cache lines of one turn, if they are few."""
+        lines = self.lines()
+        if len(lines) <= MOST_LINES:
+            for at in lines:
+                self.b.prefetch(self.buffer, self.b.add(offset, at))
+
+    def lines(self) -> list[int]:
+        """Offsets that lie in each cache line of one turn, as far as they are constants."""
+        width = self.t.columns * self.t.w.lanes if self.by_column else 1
+        lines: list[int] = []
+        for row in sorted({int(r.const) for r in self.row_offsets if r.const is not None}):
+            for at in (*range(row, row + width, self.line), row + width - 1):
+                if not lines or at >= lines[-1] + self.line:
+                    lines.append(at)
+        return lines
+
+    @property
+    def line(self) -> int:
+        """Elements of a cache line."""
+        return LINE // self.buffer.dtype.itemsize
 
     @property
     def by_column(self) -> bool:

@@ -1,8 +1,8 @@
 """Kernels of scatters: updates added, or written, at computed places.
 
-In: the spec of a scatter node. Out: a kernel whose chunk (`schedule.scatter`) fills its part of the
-result and then applies, in their order, the updates that fall into it. Sums of half types are kept
-in float32 and rounded once.
+In: the spec of a scatter node. Out: a kernel whose chunk (`schedule.scatter`) applies, in their
+order, the updates that fall into its part of the result, where the old values lie already, or which
+it clears first. Sums that are cleared first are kept in float32 for half types, and rounded once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from lamina.graph.node import Node
 from lamina.kernel.inline import Position
 from lamina.kernel.loops import Buffer, Value
 from lamina.kernel.writer import Writer, whole
-from lamina.schedule.scatter import Cut, cut, parts_of
+from lamina.schedule.scatter import Cut, cut, is_update, parts_of
 from lamina.shapes import Dim, Var, as_var, ravel, the_var, variable
 
 
@@ -22,13 +22,14 @@ class ScatterWriter(Writer):
 
     def write(self) -> None:
         self.node: Node = self.spec.nodes[0]
-        self.adds = self.node.op.name == "scatter_add"
+        self.adds = self.node.op.name in ("scatter_add", "add_at")
         self.cut: Cut = cut(self.node)
         self.index: Position = tuple(variable(f"i{d}", n) for d, n in enumerate(self.node.shape))
         self.into: Buffer = (self.workspaces or [self.outputs[self.node]])[0]
         with self.b.loop(self.b.lo, self.b.hi) as chunk, self.block():
             self._locate(chunk.var)
-            self._fill()
+            if not is_update(self.node):
+                self._clear()
             self._apply()
             if self.workspaces:
                 self._round()
@@ -84,14 +85,10 @@ class ScatterWriter(Writer):
     def _all(self, body: Callable[[Value | None], None]) -> None:
         self._over([d for d in range(len(self.index)) if d not in self.cut.slices], body)
 
-    def _fill(self) -> None:
-        """Zeros, or the elements that are there before."""
-        def body(mask: Value | None) -> None:
-            start = (self.b.const(0, self.into.dtype.compute) if self.adds
-                     else self.inline.value(self.node.inputs[0], self.index))
-            self._write(self.into, start, mask)
-
-        self._all(body)
+    def _clear(self) -> None:
+        """Zeros."""
+        zero = self.b.const(0, self.into.dtype.compute)
+        self._all(lambda mask: self._write(self.into, zero, mask))
 
     def _round(self) -> None:
         """Sums of the workspace into the result."""

@@ -106,14 +106,12 @@ class Writer:
                 body: Callable[[Value | None, list[Value]], list[Value]], lanes: int,
                 exact: bool) -> list[Value]:
         """Run `body` over lo..hi in vectors; the last one is masked unless `exact`."""
-        self.inline.indices.lanes = lanes
-        full = hi if exact else lo + (hi - lo) / lanes * lanes
-        with self.b.loop(lo, full, lanes, carry) as loop, self.block():
-            self.bind(var, loop.var, 1 if lanes > 1 else 0)
-            loop.next(*body(None, loop.carry))
-        values = loop.results
+        values = self.turns(var, lo, hi if exact else lo + (hi - lo) / lanes * lanes, carry, body,
+                            lanes)
         if not exact and lanes > 1:
+            full = lo + (hi - lo) / lanes * lanes
             mask = self.b.splat(full, lanes) + self.b.iota(lanes) < self.b.splat(hi, lanes)
+            self.inline.indices.lanes = lanes
             if carry:
                 values = self._tail(var, full, mask, values, body)
             else:
@@ -123,6 +121,26 @@ class Writer:
         self.inline.forget()
         return values
 
+    def turns(self, var: Var, lo: Value, hi: Value, carry: Sequence[Value],
+              body: Callable[[Value | None, list[Value]], list[Value]], lanes: int, side: int = 1
+              ) -> list[Value]:
+        """Run `body` over lo..hi in whole vectors, `side` of them in a turn.
+
+        carry: `side` lists one after the other, one for each place in a turn.
+        """
+        self.inline.indices.lanes = lanes
+        each = len(carry) // side
+        with self.b.loop(lo, hi, lanes * side, carry) as loop:
+            values: list[Value] = []
+            for i in range(side):
+                with self.block():
+                    self.bind(var, loop.var + i * lanes, 1 if lanes > 1 else 0)
+                    values += body(None, loop.carry[i * each:(i + 1) * each])
+            loop.next(*values)
+        self.inline.indices.lanes = 1
+        self.inline.forget()
+        return loop.results
+
     def _tail(self, var: Var, at: Value, mask: Value, values: list[Value],
               body: Callable[[Value | None, list[Value]], list[Value]]) -> list[Value]:
         self.inline.push(mask)
@@ -131,12 +149,12 @@ class Writer:
         self.inline.pop(masked=True)
         return values
 
-    def store_all(self, index: Position, mask: Value | None) -> None:
-        """Every node of the kernel at an index.
+    def store_each(self, nodes: Sequence[Node], index: Position, mask: Value | None) -> None:
+        """Nodes of the kernel at an index.
 
         All are read before any is written: a result may lie in the memory of an argument.
         """
-        values = [(n, self.inline.value(n, index)) for n in self.spec.nodes]
+        values = [(n, self.inline.value(n, index)) for n in nodes]
         for node, value in values:
             if node in self.outputs:
                 self.store(node, index, value, mask)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
-from lamina.errors import pop_place, push_place
+from lamina.errors import ArgumentError, pop_place, push_place
 from lamina.nn.parameter import Buffer, Parameter
 from lamina.nn.summary import summary_table
 from lamina.state import Loaded, assign_all
 from lamina.tensor import Tensor
-from lamina.tensor.array import traces
+from lamina.tensor.trace import traces
 
 
 class Module:
@@ -33,6 +33,7 @@ class Module:
     """
 
     training: bool = True
+    _version: int = 0  # how often what it keeps was replaced: recordings of before do not count
     _name: str = ""  # the attribute of the parent that holds this module
     _place: str | None = None  # what __call__ shows in errors; None: to be made
 
@@ -42,7 +43,7 @@ class Module:
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         for trace in traces:
-            trace.modes.append((self, self.training))
+            trace.modes.append((self, self.training, self._version))
         push_place(self._place or self._make_place())
         try:
             return self.forward(*inputs, **options)
@@ -50,12 +51,26 @@ class Module:
             pop_place()
 
     def __setattr__(self, name: str, value: Any) -> None:
+        old = self.__dict__.get(name)
+        if isinstance(old, Parameter):
+            _check_parameter(name, old, value)
+        elif isinstance(old, Buffer) and isinstance(value, Tensor) and not value._kept:
+            if value.shape == old.shape and value.dtype is old.dtype:
+                old.assign(value)
+                return
+            value = Buffer(value)
+        if old is not value and (_keeps(old) or _keeps(value)):
+            _let_go(self, old)
         object.__setattr__(self, name, value)
         if isinstance(value, (Module, list, tuple, dict)):
             for path, child in _members(Module, name, value, "{}[{!r}]"):
                 object.__setattr__(child, "_name", path)
                 object.__setattr__(child, "_place", None)
             object.__setattr__(self, "_place", None)
+
+    def __delattr__(self, name: str) -> None:
+        _let_go(self, self.__dict__.get(name))
+        object.__delattr__(self, name)
 
     def _make_place(self) -> str:
         """`fc1 (Linear 784 -> 10)` for a layer, `encoder` for a module of modules."""
@@ -189,6 +204,35 @@ class Module:
             return f"{type(self).__name__}({extra})"
         inner = "\n".join([extra, *rows] if extra else rows).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {inner}\n)"
+
+
+def _check_parameter(name: str, old: Parameter, value: Any) -> None:
+    """Raise unless `value` may take the place of a parameter: another one, a module, or None."""
+    if value is None or isinstance(value, (Parameter, Module)):
+        return
+    shape = f"{value.dtype.name} {list(value.shape)}" if isinstance(value, Tensor) else repr(value)
+    raise ArgumentError(
+        f"setting {name}",
+        operands=[(name, f"Parameter, {old.dtype.name} {list(old.shape)}"),
+                  ("value", f"{type(value).__name__}, {shape:.60}")],
+        rule="a parameter is replaced by a Parameter or None, and given a value by assign",
+        hint=f"{name}.assign(value), or nn.Parameter(value) for another one", got=value)
+
+
+def _keeps(value: Any) -> bool:
+    """Whether a value is, or holds, something that belongs to a module."""
+    return any(True for _ in _members((Module, Parameter, Buffer), "", value, "{}.{}"))
+
+
+def _let_go(owner: Module, old: Any) -> None:
+    """Count that a module keeps something else now; so does all that was in `old`."""
+    object.__setattr__(owner, "_version", owner._version + 1)
+    for _, item in _members((Module, Parameter, Buffer), "", old, "{}.{}"):
+        gone: list[Any] = [item]
+        if isinstance(item, Module):
+            gone = [*item.modules(), *item.parameters(), *item.buffers()]
+        for kept in gone:
+            object.__setattr__(kept, "_version", kept._version + 1)
 
 
 def _members(kinds: Any, name: str, value: Any, form: str) -> Iterator[tuple[str, Any]]:

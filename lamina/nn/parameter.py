@@ -20,6 +20,8 @@ class Parameter(Tensor):
     True
     """
 
+    _kept = True
+
     def __init__(
         self, value: Any, dtype: DType | None = None, requires_grad: bool = True
     ) -> None:
@@ -38,8 +40,10 @@ class Parameter(Tensor):
 class Buffer(Tensor):
     """A tensor that is saved with a module but not trained, such as a running mean.
 
-    Change it in `forward` with `self.running_mean.assign(value)`.
+    Change it in `forward` with `self.running_mean.assign(value)`, or `self.running_mean = value`.
     """
+
+    _kept = True
 
     def __init__(self, value: Any, dtype: DType | None = None) -> None:
         super().__init__(tensor(value, dtype=dtype).node, requires_grad=False)

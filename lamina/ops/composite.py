@@ -68,7 +68,7 @@ def _softmax_numpy(x: np.ndarray, axis: int) -> np.ndarray:
 
 def _softmax_body(x: Node, axis: int) -> Node:
     e = exp(subtract(x, max_(x, axes=(axis,))))
-    return divide(e, sum_(e, axes=(axis,)))
+    return multiply(e, divide(constant(1.0, x.dtype), sum_(e, axes=(axis,))))  # one division a row
 
 
 def _softmax_vjp(g: Node, y: Node, x: Node, axis: int) -> tuple[Node]:

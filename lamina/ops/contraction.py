@@ -37,7 +37,7 @@ def _contracted(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
     return tuple(attrs["sizes"][:attrs["n_out"]])
 
 
-@lru_cache(4096)
+@lru_cache(1024)
 def _fault(shapes: tuple[Shape, ...], sizes: Shape, n_out: int, maps: tuple[Map, ...]
            ) -> tuple[str, str] | None:
     """What is wrong with the attributes of a contraction, and the rule; None where all is well."""
@@ -183,7 +183,7 @@ def contract_over(out: Sequence[int], a: Node, a_map: Sequence[Terms], b: Node,
     return contract(a, b, sizes=tuple([sizes[v] for v in order]), n_out=len(out), maps=maps)
 
 
-@lru_cache(4096)
+@lru_cache(1024)
 def _renumbered(out: tuple[int, ...], *maps: Map) -> tuple[tuple[int, ...], tuple[Map, ...]]:
     """The variables in the order in which `contract` numbers them, and maps with those numbers."""
     found = dict.fromkeys(v for m in maps for terms in m for v, _ in terms)

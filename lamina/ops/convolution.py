@@ -8,6 +8,7 @@ contraction. `padding` is ((low, high), ...), one pair for each axis of space.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product as places
 from typing import Any
 
@@ -244,11 +245,14 @@ def _by_phase(x: Node, w: Node, kernel: Ints, stride: Ints, lows: Ints, sizes: S
     Output places with the same remainder by the stride see the same part of the kernel, so each
     such phase is a convolution of its own with stride 1.
     """
-    rank = len(stride)
+    rank, spans = len(stride), range(len(stride))
     counts = tuple((size - 1) // s + 1 for size, s in zip(sizes, stride, strict=True))
     shape = (x.shape[0], *counts, w.shape[1] * groups)
-    phases = [_phase(x, w, kernel, phase, stride, lows, shape, groups)
-              for phase in places(*(range(s) for s in stride))]
+    axes = [[_phase(p, kernel[i], stride[i], lows[i]) for p in range(stride[i])] for i in spans]
+    before = [max(phase.before for phase in axes[i]) for i in spans]
+    after = [max(phase.shift for phase in axes[i]) + counts[i] - x.shape[1 + i] for i in spans]
+    wide = margins(x, before, after, bound=_bound(w, stride, (1,) * rank))
+    phases = [_convolved(wide, w, phase, before, stride, shape, groups) for phase in places(*axes)]
     result = _interleaved(phases, stride, shape)
     if result.shape[1:-1] == sizes:
         return result
@@ -256,29 +260,44 @@ def _by_phase(x: Node, w: Node, kernel: Ints, stride: Ints, lows: Ints, sizes: S
                   shape=(x.shape[0], *sizes, shape[-1]))
 
 
-def _phase(x: Node, w: Node, kernel: Ints, phase: Ints, stride: Ints, lows: Ints, shape: Shape,
-           groups: int) -> Node:
-    """Output places i = s*q + phase.
+@dataclass(frozen=True)
+class _Phase:
+    """Along one axis: output place s*q + phase is a sum over m < turns.
 
-    With phase + low = s*t + r, only kernel places k = s*m + r meet them, at x[q + t - m].
+    It reads x[q + shift - m], and the kernel at first + s*m.
     """
-    low: list[int] = []
-    high: list[Dim] = []
-    starts, steps, parts = [0, 0], [1, 1], list(w.shape[:2])
-    for axis, (p, s, lo) in enumerate(zip(phase, stride, lows, strict=True)):
-        t, r = divmod(p + lo, s)
-        m = max(0, -(-(kernel[axis] - r) // s))
-        if m == 0:
-            return expand(constant(0, x.dtype), shape=shape)
-        low.append(m - 1 - t)
-        high.append(shape[1 + axis] + t - x.shape[1 + axis])
-        starts.append(r + s * (m - 1))
-        steps.append(-s)
-        parts.append(m)
-    part = slice_(w, starts=tuple(starts), steps=tuple(steps), shape=tuple(parts))
+
+    first: int
+    turns: int
+    shift: int
+
+    @property
+    def before(self) -> int:
+        """Elements that are read in front of x."""
+        return self.turns - 1 - self.shift
+
+
+def _phase(phase: int, kernel: int, stride: int, low: int) -> _Phase:
+    """With phase + low = s*t + r, only kernel places k = s*m + r meet its output places."""
+    shift, first = divmod(phase + low, stride)
+    return _Phase(first, max(0, -(-(kernel - first) // stride)), shift)
+
+
+def _convolved(wide: Node, w: Node, phase: Sequence[_Phase], before: Sequence[int], stride: Ints,
+               shape: Shape, groups: int) -> Node:
+    """One phase of the result, from x with as many elements in front as any phase reads."""
+    if any(axis.turns == 0 for axis in phase):
+        return expand(constant(0, wide.dtype), shape=shape)
     ones = (1,) * len(stride)
-    wide = margins(x, low, high, bound=_bound(w, stride, ones))
-    return _correlate(wide, part, ones, ones, groups, swapped=True)
+    part = slice_(w, starts=(0, 0, *(p.first + s * (p.turns - 1)
+                                     for p, s in zip(phase, stride, strict=True))),
+                  steps=(1, 1, *(-s for s in stride)),
+                  shape=(*w.shape[:2], *(p.turns for p in phase)))
+    space = tuple(count + p.turns - 1 for count, p in zip(shape[1:-1], phase, strict=True))
+    mine = slice_(wide, starts=(0, *(most - p.before for most, p in
+                                     zip(before, phase, strict=True)), 0),
+                  steps=(1, *ones, 1), shape=(wide.shape[0], *space, wide.shape[-1]))
+    return _correlate(mine, part, ones, ones, groups, swapped=True)
 
 
 def _interleaved(phases: list[Node], stride: Ints, shape: Shape) -> Node:

@@ -19,7 +19,7 @@ from lamina.errors import IndexingError
 from lamina.graph.node import Attrs, Kind, Node, Op, Sample, constant
 from lamina.ops.elementwise import add, cast, equal, less, where
 from lamina.ops.kinds import ELEMENTWISE
-from lamina.ops.movement import expand, iota, reshape
+from lamina.ops.movement import expand, iota, reshape, slice_
 from lamina.ops.rules import first, shape_error
 from lamina.shapes import Dim, Shape, product
 
@@ -213,6 +213,72 @@ scatter = Op(
 )
 
 
+def _added_numpy(x: np.ndarray, values: np.ndarray, *indices: np.ndarray, axes: Tuple, dims: Tuple
+                 ) -> np.ndarray:
+    out = np.array(x)
+    np.add.at(out, _places(values.shape, x.shape, indices, axes, dims), values)
+    return out
+
+
+def _added_vjp(t: Node, y: Node, x: Node, values: Node, *indices: Node, axes: Tuple, dims: Tuple
+               ) -> tuple[Node | None, ...]:
+    taken = gather(t, *indices, axes=axes, dims=dims, shape=values.shape)
+    return (t, taken, *(None for _ in indices))
+
+
+add_at = Op(
+    "add_at", Kind("scatter", "each index broadcasts to the shape of the values", _scattered,
+                   _batch_scatter),
+    "x with values added at computed places, in the order of the values.",
+    numpy=_added_numpy, dtype=first, vjp=_added_vjp, cost=2, ulp=4,
+    places=_indexed(lambda node: node.inputs[0].shape, 2),
+    takes=(*dtypes.INTEGERS, dtypes.float32, dtypes.float64),
+    extra={"names": ("x", "values", "index", "index")},
+    samples=(Sample((((5, 3), -2, 2), ((4, 3), -2, 2), ((4, 1), 0, 4.99)),
+                    {"axes": (0,), "dims": (-1, 1)}, ("", "", "int64")),),
+)
+
+
+def _slice_set(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
+    x, values = inputs
+    if values.ndim != x.ndim or len(attrs["starts"]) != x.ndim or len(attrs["steps"]) != x.ndim:
+        raise shape_error(op, inputs, f"the slice has {len(attrs['starts'])} axes")
+    return x.shape
+
+
+def _slice_set_numpy(x: np.ndarray, values: np.ndarray, starts: Any, steps: Any) -> np.ndarray:
+    out = np.array(x)
+    places = [start + step * np.arange(n)
+              for start, step, n in zip(starts, steps, values.shape, strict=True)]
+    out[np.ix_(*places) if places else ()] = values
+    return out
+
+
+def _slice_set_vjp(t: Node, y: Node, x: Node, values: Node, starts: Any, steps: Any
+                   ) -> tuple[Node, Node]:
+    at: dict[str, Any] = {"starts": starts, "steps": steps}
+    zeros = expand(constant(0.0, t.dtype), shape=values.shape)
+    return slice_set(t, zeros, **at), slice_(t, **at, shape=values.shape)
+
+
+def _batch_slice_set(op: Op, inputs: Sequence[Node], batched: Sequence[bool], attrs: Attrs) -> Node:
+    n = next(x.shape[0] for x, b in zip(inputs, batched, strict=True) if b)
+    full = [_full(x, b, n) for x, b in zip(inputs, batched, strict=True)]
+    return op(*full, starts=(0, *attrs["starts"]), steps=(1, *attrs["steps"]))
+
+
+slice_set = Op(
+    "slice_set", Kind("update", "the slice lies inside x, and the values have its shape",
+                      _slice_set, _batch_slice_set),
+    "x with a slice set: every step-th element from start on, along each axis.",
+    numpy=_slice_set_numpy, dtype=first, vjp=_slice_set_vjp, emit=slice_.emit, sizes=("starts",),
+    extra={"names": ("x", "values")},
+    samples=(Sample((((5, 6), -2, 2), ((2, 3), -2, 2)), {"starts": (1, 5), "steps": (2, -2)}),
+             Sample((((5, 6), -2, 2), ((1, 6), -2, 2)), {"starts": (3, 0), "steps": (1, 1)}),
+             Sample((((7,), -2, 2), ((3,), -2, 2)), {"starts": (2,), "steps": (1,)})),
+)
+
+
 def _check_range_numpy(x: np.ndarray, size: int) -> np.ndarray:
     if np.any((x < 0) | (x >= size)):
         raise IndexError(f"index {x.min()}..{x.max()} is outside 0..{size - 1}")
@@ -284,4 +350,4 @@ def one_hot(labels: Node, n: int, dtype: DType) -> Node:
     return cast(equal(labels, classes), dtype=dtype)
 
 
-OPS = (gather, scatter_add, scatter, check_range)
+OPS = (gather, scatter_add, scatter, add_at, slice_set, check_range)

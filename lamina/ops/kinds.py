@@ -58,7 +58,7 @@ def _body_shape(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
     shape = _shapes.get(key)
     if shape is None:
         shape = _built_shape(op, inputs, attrs)
-        if len(_shapes) >= 4096:
+        if len(_shapes) >= 1024:
             _shapes.clear()
         _shapes[key] = shape
     return shape

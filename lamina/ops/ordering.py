@@ -74,7 +74,7 @@ def _recurrence(g: Node, a: Node, axis: int) -> Node:
     Two steps as one are such a recurrence of half the length, for the even i (cyclic reduction;
     Kogge and Stone, 1973); the odd ones follow from these.
     """
-    n: int = g.shape[axis]  # type: ignore[assignment]
+    n = g.sizes[axis]
     if n == 1:
         return g
     if n % 2:
@@ -100,7 +100,7 @@ def _cumprod_vjp(g: Node, y: Node, x: Node, axis: int) -> Node:
 
     Nothing is divided: derivatives of any order are exact where elements are zero.
     """
-    n: int = x.shape[axis]  # type: ignore[assignment]
+    n = x.sizes[axis]
     if n == 0:
         return x
     following = _longer(narrow(x, axis, 1, n - 1), axis, 0, 1, 0.0)

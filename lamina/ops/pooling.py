@@ -56,7 +56,12 @@ def _window_axes(x: Node, window: Ints, stride: Ints, dilation: Ints) -> tuple[N
         return _tiles(x, window), _tile_axes(rank)[0]
     view = windows(x, axes=tuple(range(1, 1 + rank)), window=window, stride=stride,
                    dilation=dilation)
-    return view, tuple(range(x.ndim, x.ndim + rank))
+    return permute(view, axes=_channels_after(rank)), tuple(range(1 + rank, 1 + 2 * rank))
+
+
+def _channels_after(rank: int) -> Ints:
+    """From [n, *space, c, *window] to [n, *space, *window, c]: vectors run along the channels."""
+    return (*range(1 + rank), *range(2 + rank, 2 + 2 * rank), 1 + rank)
 
 
 def _check(op: Op, x: Node, window: Ints, stride: Ints, padding: Pairs, dilation: Ints) -> None:
@@ -116,6 +121,8 @@ def _back(spread: Node, x: Node, wide: Node, window: Ints, stride: Ints, padding
         covered = [o * k for o, k in zip(spread.shape[1:-1:2], window, strict=True)]
         wide_g = reshape(spread, shape=(x.shape[0], *covered, x.shape[-1]))
     else:
+        order = _channels_after(rank)
+        spread = permute(spread, axes=tuple(order.index(i) for i in range(len(order))))
         wide_g = fold(spread, shape=wide.shape, axes=tuple(range(1, 1 + rank)), window=window,
                       stride=stride, dilation=dilation)
     low = [-lo for lo, _ in padding]

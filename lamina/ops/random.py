@@ -66,6 +66,24 @@ random_bits = draw("random_bits", "32 random bits for each element.", _bits_nump
                    first, {"shape": (3, 5)})
 
 
+# ---- streams -------------------------------------------------------------------------------------
+def _advance_body(key: Node, count: Dim) -> Node:
+    place = iota(shape=(2,), axis=0, dtype=dtypes.uint32)  # 0 for the seed, 1 for the counter
+    return add(key, multiply(place, constant(count, dtypes.uint32)))
+
+
+advance = draw("advance", "The key of a stream after `count` more draws.",
+               lambda key, count: key + np.array([0, count % WORD], np.uint32), _advance_body,
+               first, {"count": 3}, ("count",))
+
+
+def keys_ahead(key: Node, count: int, n: Dim) -> Node:
+    """[n, 2]: what `key` is after 0, count, 2 * count, ... draws."""
+    turn = iota(shape=(n, 2), axis=0, dtype=dtypes.uint32)
+    place = iota(shape=(n, 2), axis=1, dtype=dtypes.uint32)
+    return add(key, multiply(multiply(turn, place), constant(count, dtypes.uint32)))
+
+
 # ---- real numbers --------------------------------------------------------------------------------
 def _unit_numpy(key: np.ndarray, shape: Any, dtype: DType) -> np.ndarray:
     bits = UNIT_BITS[dtype]
@@ -235,4 +253,4 @@ def permutation(key: Node, n: Dim) -> Node:
     return _PERMUTATION(key, n=n)
 
 
-OPS = (random_bits, _UNIFORM, _NORMAL, _BERNOULLI, _RANDINT, _PERMUTATION, dropout)
+OPS = (random_bits, advance, _UNIFORM, _NORMAL, _BERNOULLI, _RANDINT, _PERMUTATION, dropout)

@@ -1,7 +1,8 @@
 """x[key] and x[key] = values, with NumPy's meaning.
 
 In: a node and a key: an integer, a slice, None, ..., a node of integers or bools, or a tuple of
-these. Out: slices and reshapes where the key has no nodes, else a gather; writing is a scatter.
+these. Out: slices and reshapes where the key has no nodes, else a gather. Writing sets a slice, or
+scatters; a mask over which one number is spread selects.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import numpy as np
 from lamina import dtypes
 from lamina.errors import IndexingError
 from lamina.graph.node import Node, constant
-from lamina.ops.elementwise import add, multiply
-from lamina.ops.indexing import gather, scatter, wrapped
+from lamina.ops.elementwise import add, multiply, where
+from lamina.ops.indexing import gather, scatter, slice_set, wrapped
 from lamina.ops.movement import expand, iota, reshape, slice_
 from lamina.ops.rules import shape_error
 from lamina.shapes import Dim, Shape
@@ -45,10 +46,17 @@ def index(x: Node, key: Key, nonzero: Nonzero | None = None) -> Node:
 
 def index_set(x: Node, key: Key, values: Node, nonzero: Nonzero | None = None) -> Node:
     """A copy of x where x[key] is `values`, which broadcast to its shape."""
+    mask = _only_mask(x, key)
+    if mask is not None and values.ndim == 0:
+        return where(mask, values, x)
     plan = _Plan(x, key, nonzero)
     rank = len(plan.shape)
     if values.ndim > rank:  # leading axes of size 1 do not count
         values = reshape(values, shape=values.shape[values.ndim - rank:])
+    if not plan.indices:
+        starts, steps, counts = zip(*plan.cuts, strict=True) if plan.cuts else ((), (), ())
+        spread = reshape(expand(values, shape=plan.shape), shape=counts)
+        return slice_set(x, spread, starts=starts, steps=steps)
     indices: dict[int, Node] = {}
     dims: list[int] = []
     for axis, cut in enumerate(plan.cuts):
@@ -60,8 +68,15 @@ def index_set(x: Node, key: Key, values: Node, nonzero: Nonzero | None = None) -
                    dims=tuple(dims))
 
 
+def _only_mask(x: Node, key: Key) -> Node | None:
+    """The mask of the shape of x that is all of a key, if it is."""
+    mask = key[0] if isinstance(key, tuple) and len(key) == 1 else key
+    fits = isinstance(mask, Node) and mask.dtype.kind == "b" and mask.shape == x.shape
+    return mask if fits and x.ndim else None
+
+
 def _range(cut: Cut, axis: int | None, rank: int) -> Node:
-    """The places of a slice, along one axis of the result, or of an integer."""
+    """The places of a slice beside arrays, along one axis of the result, or of an integer."""
     start, step, count = cut
     first = reshape(constant(start, dtypes.int64), shape=(1,) * rank)
     if axis is None:

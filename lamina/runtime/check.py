@@ -2,6 +2,7 @@
 
 In: a pending graph. Out: its values, computed one operation at a time by generated kernels; each is
 compared with NumPy, and the first that makes a NaN out of numbers is named with the user's line.
+What is inside a control operation is seen where the oracle goes through it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from lamina.errors import CompileError, NumericError
 from lamina.graph.node import CONST, Node, is_leaf, leaf
 from lamina.ops.control import SEVERAL
+from lamina.ops.rules import describe
 from lamina.runtime import execute, families, instance
 from lamina.runtime.buffers import Buffer
 from lamina.runtime.interpret import compute, narrowed, widened
@@ -38,7 +40,7 @@ def checked(order: Sequence[Node], roots: Sequence[Node]) -> list[Buffer]:
 def _check_fused(order: Sequence[Node], roots: Sequence[Node], results: Sequence[Buffer]) -> None:
     """The program that would run otherwise, with its fused kernels, gives the same."""
     bound = families.prepare(order, roots)
-    fused = execute.run_bound(bound, [n.value for n in order if is_leaf(n)])
+    fused = execute.run_bound(bound, [n.value for n in order if is_leaf(n)], order)
     for root, one, other in zip(roots, results, fused, strict=True):
         shape: Any = root.shape
         arrays = [widened(b.array(shape, root.dtype.storage), root.dtype) for b in (other, one)]
@@ -51,22 +53,34 @@ def _check_fused(order: Sequence[Node], roots: Sequence[Node], results: Sequence
 def _checked_node(node: Node, values: dict[int, Buffer]) -> Buffer:
     source = _source(node)
     inputs = [_array(x, values) for x in source.inputs]
-    found = compute(source, inputs)
+    found = compute(source, inputs, no_nan)
     expected = narrowed(found if source is node else compute(node, [found]), node.dtype)
     buffer = _alone(node, values)
     shape: Any = node.shape
     got = widened(buffer.array(shape, node.dtype.storage), node.dtype)
     wanted = widened(expected, node.dtype)
-    if (node.dtype.is_float and np.isnan(got).any()
-            and not any(np.isnan(x).any() for x in inputs if x.dtype.kind == "f")):
-        raise NumericError(node.op.name, rule="no NaN comes out of numbers", where=node.where,
-                           operands=[(f"input {i}", f"{x.min() if x.size else None} .. "
-                                      f"{x.max() if x.size else None}")
-                                     for i, x in enumerate(inputs)])
+    no_nan(source, inputs, got)
     if not _same(node, got, wanted):
         raise CompileError(node.op.name, rule="the kernel equals the NumPy oracle",
                            where=node.where, expected=wanted, got=got)
     return buffer
+
+
+def no_nan(node: Node, inputs: Sequence[Any], got: Any) -> None:
+    """Raise NumericError for an operation that makes a NaN out of numbers."""
+    if not _has_nan(got) or any(map(_has_nan, inputs)):
+        return
+    operands = [(name, f"{text}, {x.min()} .. {x.max()}" if x.size else text) for (name, text), x in
+                zip(describe(node.op, node.inputs), inputs, strict=True)]
+    raise NumericError(node.op.extra.get("called", node.op.name), where=node.where,
+                       operands=operands, rule="no NaN comes out of numbers")
+
+
+def _has_nan(x: Any) -> bool:
+    """Also in one of the results of an operation that has several."""
+    if isinstance(x, (list, tuple)):
+        return any(map(_has_nan, x))
+    return x.dtype.kind == "f" and bool(np.isnan(x).any())
 
 
 def _same(node: Node, got: np.ndarray, wanted: np.ndarray) -> bool:

@@ -29,14 +29,14 @@ def outside(order: Sequence[Node], values: Sequence[Buffer]) -> IndexingError:
     leaves = dict(zip((n for n in order if is_leaf(n)), values, strict=True))
     indexed = [n for n in order if not is_leaf(n) and n.op.places is not None]
     indexed.sort(key=lambda n: FORWARD.get(n.op.kind.name, 2))
-    wanted = [n.inputs[i] for n in indexed for i, _ in n.op.places(n)]  # type: ignore[misc]
+    wanted = [n.inputs[i] for n in indexed for i, _ in n.places]
     arrays: dict[Node, Any] = {}
     try:
         for node in topological(wanted):
             arrays[node] = _value(node, arrays, leaves)
         for node in indexed:
-            for i, size in node.op.places(node):  # type: ignore[misc]
-                check_places(node, i, arrays[node.inputs[i]], size)  # type: ignore[arg-type]
+            for i, size in node.places:
+                check_places(node, i, arrays[node.inputs[i]], size)
         for node in order:  # so it is inside a control operation: the oracle meets it there
             if node not in arrays:
                 arrays[node] = _value(node, arrays, leaves)
@@ -48,8 +48,7 @@ def outside(order: Sequence[Node], values: Sequence[Buffer]) -> IndexingError:
 def _value(node: Node, arrays: Mapping[Node, Any], leaves: Mapping[Node, Buffer]) -> Any:
     if not is_leaf(node):
         return compute(node, [arrays[x] for x in node.inputs])
-    shape: tuple[int, ...] = node.shape  # type: ignore[assignment]
-    return widened(leaves[node].array(shape, node.dtype.storage), node.dtype)
+    return widened(leaves[node].array(node.sizes, node.dtype.storage), node.dtype)
 
 
 def hollow(order: Sequence[Node], roots: Sequence[Node]) -> tuple[list[Node], list[Node]]:

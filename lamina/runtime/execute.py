@@ -125,9 +125,7 @@ def settle(node: Node, value: Buffer) -> None:
     """Store a value; history that no gradient needs any more is dropped."""
     node.value = value
     if node.drops_history:
-        node.inputs = ()
-        node.op = BUFFER
-        node.attrs = {}
+        node.forget()
 
 
 def compute(order: Sequence[Node], roots: Sequence[Node]) -> list[Buffer]:
@@ -140,7 +138,8 @@ def _compute(order: Sequence[Node], roots: Sequence[Node], quiet: Undisturbed) -
     if settings.device == "interpret":
         return _interpreted(roots, order)
     if settings.check:
-        return _checker().checked(order, roots)  # type: ignore[no-any-return]
+        found: list[Buffer] = _checker().checked(order, roots)
+        return found
     bound = prepare(order, roots)
     leaves = [n.value for n in order if is_leaf(n)]
     takers = _takers(bound, order, roots, leaves)
@@ -148,11 +147,11 @@ def _compute(order: Sequence[Node], roots: Sequence[Node], quiet: Undisturbed) -
         if takers is None:
             exclusive.release()
             try:
-                return run_bound(bound, leaves)
+                return run_bound(bound, leaves, order)
             finally:
                 exclusive.acquire()
         quiet.start()
-        return run_bound(bound, leaves, takers)
+        return run_bound(bound, leaves, order, takers)
     except IndexingError:
         raise outside(order, leaves) from None
 
@@ -171,10 +170,10 @@ def _takers(bound: Bound, order: Sequence[Node], roots: Sequence[Node], leaves: 
     return takers if any(t is not None for t in takers) else None
 
 
-def run_bound(bound: Bound, leaves: list[Buffer], donated: Sequence[int | None] | None = None
-              ) -> list[Buffer]:
+def run_bound(bound: Bound, leaves: list[Buffer], order: Sequence[Node],
+              donated: Sequence[int | None] | None = None) -> list[Buffer]:
     """Run a program on the buffers of its graph's leaves; numbers that vary are its own."""
-    return bound.run(leaves + [_NOTHING] * len(bound.literals), donated)
+    return bound.run(leaves + [_NOTHING] * len(bound.literals), donated, order)
 
 
 def _interpreted(roots: Sequence[Node], order: Sequence[Node]) -> list[Buffer]:
@@ -187,8 +186,8 @@ def _interpreted(roots: Sequence[Node], order: Sequence[Node]) -> list[Buffer]:
 
 def array_of(node: Node) -> np.ndarray:
     """The stored elements of a computed node."""
-    shape: tuple[int, ...] = node.shape  # type: ignore[assignment]
-    return node.value.array(shape, node.dtype.storage)  # type: ignore[no-any-return]
+    buffer: Buffer = node.value
+    return buffer.array(node.sizes, node.dtype.storage)
 
 
 _NOTHING = Buffer(8)

@@ -25,7 +25,8 @@ from lamina.runtime.recompile import reasons
 if TYPE_CHECKING:
     from lamina.runtime.program import Bound, Program
 
-KEPT = 4096  # bound programs, and structures, that are remembered
+KEPT = 4096  # structures that are remembered
+KEPT_BOUND = 1024  # and bound programs: some 50 kB for a training step
 OWN = 8  # programs of a family for sizes that are used again and again
 
 Served = tuple[instance.Template, "Program"]
@@ -53,21 +54,21 @@ def prepare(order: Sequence[Node], roots: Sequence[Node]) -> Bound:
     if bound is None or bound.hot():
         with _lock:
             bound = _bind(order, roots)
-            _make_room(_bound)
+            _make_room(_bound, KEPT_BOUND)
             _bound[key] = bound
     return bound
 
 
-def _make_room(known: dict[Any, Any]) -> None:
+def _make_room(known: dict[Any, Any], kept: int) -> None:
     """Forget the oldest entry where there are as many as are kept."""
-    if len(known) >= KEPT:
+    if len(known) >= kept:
         known.pop(next(iter(known)))
 
 
 def _bind(order: Sequence[Node], roots: Sequence[Node]) -> Bound:
     structure, fills = instance.abstract(order, roots)
     if structure not in _families:
-        _make_room(_families)
+        _make_room(_families, KEPT)
     family = _families.setdefault(structure, _Family())
     for template, program in family.served:
         values = template.match(fills)
@@ -80,7 +81,7 @@ def _bind(order: Sequence[Node], roots: Sequence[Node]) -> Bound:
             return _specialised(program.bind(values), family, template.narrower(wide), order, roots)
     program, template = _new_program(family, fills, order, roots)
     if template.variables:
-        _make_room(_general)
+        _make_room(_general, KEPT)
         _general.setdefault(wide_structure, []).insert(0, (template.wider(wide), program))
     return program.bind(_matched(template, fills))
 
@@ -130,7 +131,8 @@ def _compile(order: Sequence[Node], roots: Sequence[Node], template: instance.Te
     leaves = [c for n, c in zip(order, copies, strict=True) if is_leaf(n)] + list(literals)
     results = [copies[number[id(r)]] for r in roots]
     program: Program = _compiler().Program(results, leaves, literals,
-                                           instance.size_variables(copies))
+                                           instance.size_variables(copies),
+                                           [n.where for n in order])
     return program
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from lamina.dtypes import DType
 from lamina.graph.node import BUFFER, CONST, Node, is_leaf, leaf
 from lamina.graph.subgraph import Graph
-from lamina.shapes import Sym, Var, as_var, variable, variables
+from lamina.shapes import Sym, Var, as_var, the_var, variable, variables
 
 HOLE = "?"
 ONE = object()  # what fills the hole of an axis of size 1, where these are holes too
@@ -145,8 +145,7 @@ class Template:
         values: dict[Var, Any] = {}
         for mine, theirs in zip(self.fills, fills, strict=True):
             if isinstance(mine, Sym):
-                var = as_var(mine)
-                if not _same(values.setdefault(var, theirs), theirs):  # type: ignore[arg-type]
+                if not _same(values.setdefault(the_var(mine), theirs), theirs):
                     return None
             elif not _same(mine, theirs):
                 return None
@@ -234,7 +233,7 @@ def _constant(node: Node, holes: Any, literals: dict[Node, Var]) -> Node:
     number = next(holes)
     if isinstance(number, Sym):
         copy = leaf(None, (), node.dtype)
-        literals[copy] = as_var(number)  # type: ignore[assignment]
+        literals[copy] = the_var(number)
         return copy
     return Node(CONST, (), {**node.attrs, "value": number}, node.shape, node.dtype)
 

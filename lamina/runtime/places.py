@@ -10,9 +10,10 @@ import numpy as np
 from lamina.errors import IndexingError
 from lamina.graph.node import Node
 from lamina.ops.rules import NAMES, describe
+from lamina.shapes import Dim
 
 
-def check_places(node: Node, number: int, index: np.ndarray, size: int) -> None:
+def check_places(node: Node, number: int, index: np.ndarray, size: Dim) -> None:
     """Raise the error if the values of input `number` of `node` are not all in 0..size-1."""
     wrong = (index < 0) | (index >= size)
     if not wrong.any():
@@ -27,7 +28,7 @@ def check_places(node: Node, number: int, index: np.ndarray, size: int) -> None:
         expected=(0, size - 1), got=int(index[at]))
 
 
-def rule(name: str, size: int) -> str:
+def rule(name: str, size: Dim) -> str:
     """The `rule:` line of an index outside its axis."""
     if size == 0:
         return f"an axis of size 0 has no {name}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,11 +19,13 @@ from lamina.errors import describe_line
 from lamina.graph.node import Node
 from lamina.runtime import threads
 from lamina.runtime.capacity import readable
-from lamina.schedule.steps import ControlStep, Step
+from lamina.schedule.steps import AnyStep, ControlStep
 from lamina.shapes import Var, evaluate, product
 
 if TYPE_CHECKING:
     from lamina.runtime.program import Bound
+
+Place = tuple[str, int] | None  # file and line
 
 FLAGS = 5  # the field of a CALL that ends a group
 
@@ -33,17 +35,17 @@ class Cost:
     """One kernel of one run."""
 
     name: str
-    where: tuple[str, int] | None
+    where: Place
     microseconds: float
     nbytes: int  # read and written, each argument once
     operations: int  # arithmetic instructions, roughly; exact for contractions
 
 
-def run_profiled(bound: Bound, pointers: Any) -> list[Cost]:
-    """Run the program once, kernel by kernel."""
+def run_profiled(bound: Bound, table: np.ndarray, pointers: Any) -> list[Cost]:
+    """Run the program once, kernel by kernel, by one of its launch tables."""
     steps = bound.plan.steps
     times = np.zeros((max(1, len(steps)), 2), np.int64)
-    table, keep = _one_by_one(bound.table)
+    table, keep = _one_by_one(table)
     threads.launch(table.ctypes.data, len(table), ctypes.addressof(pointers), times.ctypes.data)
     del keep
     return [cost_of(step, bound.values, times[i, 0] / 1e3)
@@ -64,9 +66,10 @@ def _one_by_one(table: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
     return table, keep
 
 
-def cost_of(step: Step | ControlStep, values: Mapping[Var, Any], microseconds: float) -> Cost:
+def cost_of(step: AnyStep, values: Mapping[Var, Any], microseconds: float) -> Cost:
     """What a step moves and computes."""
-    nbytes = sum(size_of(n, values) for n in {*step.reads, *step.writes})
+    updated = {*step.reads} & {*step.writes}  # of which some elements are touched
+    nbytes = sum(size_of(n, values) for n in {*step.reads, *step.writes} - updated)
     if isinstance(step, ControlStep):
         return Cost(step.name, step.node.where, microseconds, nbytes, 0)
     sizes = [evaluate(b, values) for b in step.bindings]
@@ -78,6 +81,18 @@ def cost_of(step: Step | ControlStep, values: Mapping[Var, Any], microseconds: f
 def size_of(node: Node, values: Mapping[Var, Any]) -> int:
     """Bytes of a value."""
     return evaluate(product(node.shape), values) * node.dtype.itemsize
+
+
+def lines_of(before: Sequence[Place], order: Sequence[Node]) -> dict[Place, Place]:
+    """The lines of a graph that runs, by those of the graph that its program was made from.
+
+    None for a line whose nodes come from several lines now.
+    """
+    found: dict[Place, Place] = {}
+    for old, node in zip(before, order, strict=False):
+        if found.setdefault(old, node.where) != node.where:
+            found[old] = None
+    return found
 
 
 def lines(costs: Sequence[Cost], peak_bytes: int) -> Iterator[str]:
@@ -95,7 +110,9 @@ def lines(costs: Sequence[Cost], peak_bytes: int) -> Iterator[str]:
                f" {c.operations / seconds / 1e9:8.1f}  {c.name}" + (f"    {at}" if at else ""))
 
 
-def report(bound: Bound, pointers: Any) -> None:
-    """Run once and print the table."""
-    costs = run_profiled(bound, pointers)
+def report(bound: Bound, table: np.ndarray, pointers: Any, order: Sequence[Node]) -> None:
+    """Run once and print what it cost; order: the nodes of the graph that is computed."""
+    now = lines_of(bound.program.lines, order)
+    costs = [replace(cost, where=now.get(cost.where))
+             for cost in run_profiled(bound, table, pointers)]
     print("\n".join(lines(costs, bound.peak_bytes)), file=sys.stderr)

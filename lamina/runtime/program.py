@@ -24,11 +24,12 @@ from lamina.runtime import threads
 from lamina.runtime.buffers import Buffer
 from lamina.runtime.host_call import raise_pending
 from lamina.runtime.profile import cost_of, report
-from lamina.runtime.table import FIRST, Layout, Tables
+from lamina.runtime.table import FIRST, Layout, Place, Tables
 from lamina.runtime.takeover import Takeover
 from lamina.schedule.plan import checked_after, make_plan
 from lamina.schedule.steps import Plan, Step
 from lamina.schedule.summation import Rules
+from lamina.schedule.updates import first_change, read_before
 from lamina.shapes import Var
 
 # What pays for a compilation: runs with the same sizes, fewer where they are much work, and their
@@ -36,7 +37,9 @@ from lamina.shapes import Var
 FEW_RUNS, MANY_RUNS = 2, 16
 HOT_WORK = 20_000_000_000  # operations
 HOT_SHARE = 1 / 8
-KEPT = 4096  # lists of sizes whose runs are counted
+KEPT = 1024  # lists of sizes whose runs are counted
+MOST_VARIANTS = 16  # plans of one program: what makes more is planned again, with the same outcome
+MOST_LAUNCHES = 8  # tables of one bound program: what takes memory over is mostly the same
 
 
 @dataclass(frozen=True)
@@ -51,15 +54,18 @@ class Variant:
 class Program:
     """Kernels for one graph structure. `leaves` are read in the order given to `run`.
 
-    sizes: the variables in the shapes of the graph.
+    sizes: the variables in the shapes of the graph. lines: of the user, for each node of the graph
+    that it was made from.
     """
 
     def __init__(self, roots: Sequence[Node], leaves: Sequence[Node],
-                 literals: Mapping[Node, Var], sizes: Set[Var] = frozenset()) -> None:
+                 literals: Mapping[Node, Var], sizes: Set[Var] = frozenset(),
+                 lines: Sequence[tuple[str, int] | None] = ()) -> None:
         self.target = host_target()
         self.roots, self.leaves = list(roots), list(leaves)
         self.literals = dict(literals)
         self.sizes = sizes
+        self.lines = list(lines)
         self.variants: list[Variant] = []
         self.runs = 0
         self.uses: dict[tuple[int, ...], Uses] = {}
@@ -70,6 +76,7 @@ class Program:
             if variant.rules.hold(values):
                 return Bound(self, variant, values)
         self.variants.insert(0, self._compiled(values))
+        del self.variants[MOST_VARIANTS:]
         return Bound(self, self.variants[0], values)
 
     def _compiled(self, values: Mapping[Var, Any]) -> Variant:
@@ -96,6 +103,18 @@ class Uses:
         self.runs, self.enough, self.settled = 0, 0, settled
 
 
+class Launch:
+    """A launch table, and the memory that it points to."""
+
+    def __init__(self, addresses: Mapping[Step, int], values: Mapping[Var, Any], slots: int,
+                 layout: Layout, where: Mapping[Node, Place], without: Set[Step]) -> None:
+        tables = Tables(addresses, values, slots, without)
+        self.table = tables.whole(layout, where)
+        self.address = self.table.ctypes.data if len(self.table) else 0
+        self.pointers = ctypes.c_int64 * tables.slots
+        self._keep = tables.keep
+
+
 class Bound:
     """A program for one set of sizes, ready to run.
 
@@ -117,15 +136,18 @@ class Bound:
         self.literals = [(FIRST + i, _literal(node, values[program.literals[node]]))
                          for i, node in enumerate(program.leaves) if node in program.literals]
         where = {n: (slot, 0) for n, slot in {**leaf_slot, **out_slot}.items()}
-        tables = Tables(variant.addresses, values, first + len(outputs))
-        self.table = tables.whole(layout, where)
-        self.slots, self._keep = tables.slots, tables.keep
-        self.address = self.table.ctypes.data if len(self.table) else 0
-        self.count = len(self.table)
+        launch = partial(Launch, variant.addresses, values, first + len(outputs), layout, where)
+        self._whole = launch(frozenset())
+        self._launches: dict[frozenset[Step], Launch] = {}
         self.first_output = first
-        self._pointers = ctypes.c_int64 * self.slots
         self._no_donations: list[int | None] = [None] * len(outputs)
-        self.donations = _donations(plan, leaf_slot, {n: i for i, n in enumerate(outputs)})
+        number = {n: i for i, n in enumerate(outputs)}
+        self.copies = _copies(plan, leaf_slot, number)
+        self._launch = launch if self.copies else None  # it keeps the layout
+        updated = {i: leaf_slot[copy.reads[0]] - FIRST for i, copy in self.copies.items()}
+        self.donations = updated | {
+            i: leaf for i, leaf in _donations(plan, leaf_slot, number).items()
+            if leaf not in updated.values()}
         self.takeover: Takeover | None = None  # made by who runs graphs with tensors around them
         self.peak_bytes = self.arena_bytes + sum(self.out_sizes)
         sizes = tuple(values[v] for v in program.sizes)
@@ -143,11 +165,12 @@ class Bound:
             uses.enough = max(FEW_RUNS, min(MANY_RUNS, HOT_WORK // max(1, work)))
         return uses.runs >= uses.enough and uses.runs >= HOT_SHARE * self.program.runs
 
-    def run(self, leaves: Sequence[Buffer], donated: Sequence[int | None] | None = None
-            ) -> list[Buffer]:
+    def run(self, leaves: Sequence[Buffer], donated: Sequence[int | None] | None = None,
+            order: Sequence[Node] = ()) -> list[Buffer]:
         """Compute the results from the leaves' buffers.
 
-        donated: for each output the leaf whose memory it takes over, or None.
+        donated: for each output the leaf whose memory it takes over, or None. order: the nodes of
+        the graph, for their lines.
         """
         self.uses.runs += 1
         self.program.runs += 1
@@ -155,21 +178,34 @@ class Bound:
                    for n, d in zip(self.out_sizes, donated or self._no_donations, strict=True)]
         arena = Buffer(self.arena_bytes) if self.arena_bytes else None
         status = ctypes.c_int64(0)
-        pointers = self._pointers(0 if arena is None else arena.address, ctypes.addressof(status),
+        launch = self.launch(donated or self._no_donations)
+        pointers = launch.pointers(0 if arena is None else arena.address, ctypes.addressof(status),
                                   *[b.address for b in leaves], *[b.address for b in outputs])
         for slot, literal in self.literals:
             pointers[slot] = literal.address
-        if self.count:
+        if len(launch.table):
             if settings.debug >= 2:
-                report(self, pointers)
+                report(self, launch.table, pointers, order)
             else:
-                threads.launch(self.address, self.count, ctypes.addressof(pointers))
+                threads.launch(launch.address, len(launch.table), ctypes.addressof(pointers))
         if status.value:
             raise_pending()
             raise IndexingError("a computed index", rule="every index lies inside its axis",
                                 hint="LAMINA_CHECK=1 names the operation")
-        all_buffers = [None, None, *leaves, *outputs]
-        return [all_buffers[slot] for slot in self.results]  # type: ignore[misc]
+        all_buffers = [*leaves, *outputs]
+        return [all_buffers[slot - FIRST] for slot in self.results]
+
+    def launch(self, donated: Sequence[int | None]) -> Launch:
+        """The launch table for what takes memory over: without the copies that this spares."""
+        spared = frozenset(copy for i, copy in self.copies.items() if donated[i] is not None)
+        if not spared or self._launch is None:
+            return self._whole
+        found = self._launches.get(spared)
+        if found is None:
+            if len(self._launches) >= MOST_LAUNCHES:
+                self._launches.clear()
+            found = self._launches[spared] = self._launch(spared)
+        return found
 
 
 def _donations(plan: Plan, leaves: Mapping[Node, int], outputs: Mapping[Node, int]
@@ -187,12 +223,32 @@ def _donations(plan: Plan, leaves: Mapping[Node, int], outputs: Mapping[Node, in
     found = {}
     checked = checked_after(plan.steps)
     for step in plan.steps:
-        for i, j in step.reusable if step.level > checked else ():
+        copies = isinstance(step, Step) and step.copies
+        for i, j in step.reusable if step.level > checked and not copies else ():
             leaf, output = step.reads[i], step.writes[j]
             if (leaf in leaves and output in outputs and last[leaf] == step.level
                     and readers[leaf, step.level] == 1 and leaf not in plan.results):
                 found[outputs[output]] = leaves[leaf] - FIRST
     return found
+
+
+def _copies(plan: Plan, leaves: Mapping[Node, int], outputs: Mapping[Node, int]
+            ) -> dict[int, Step]:
+    """By output the copy of a leaf into it that is not needed if it may have the leaf's memory.
+
+    What changes it there comes after all that read the leaf, and after the check of all indices.
+    """
+    found: dict[Node, Step] = {}
+    checked = checked_after(plan.steps)
+    for step in plan.steps:
+        if not isinstance(step, Step) or not step.copies or step.writes[0] not in outputs:
+            continue
+        level = first_change(step, plan.steps)
+        leaf = step.reads[0]
+        if (leaf in leaves and leaf not in plan.results and level is not None and level > checked
+                and read_before(leaf, step, level, plan.steps)):
+            found[leaf] = step
+    return {outputs[step.writes[0]]: step for step in found.values()}
 
 
 def _literal(node: Node, value: Any) -> Buffer:

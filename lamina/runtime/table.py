@@ -51,7 +51,8 @@ class Layout:
         for step in self.plan.steps:
             for node in step.writes:
                 if node not in elsewhere:
-                    lifetimes[node] = Lifetime(self.nbytes[node], step.level, step.level)
+                    first = lifetimes[node].first if node in lifetimes else step.level
+                    lifetimes[node] = Lifetime(self.nbytes[node], first, step.level)
             for node in step.reads:
                 if node in lifetimes:
                     lifetimes[node] = Lifetime(self.nbytes[node], lifetimes[node].first, step.level)
@@ -61,11 +62,12 @@ class Layout:
 class Tables:
     """Builds tables. `slots` counts the pointer table; `keep` holds the memory of what is made."""
 
-    def __init__(self, addresses: Mapping[Step, int], values: Mapping[Var, Any], slots: int
-                 ) -> None:
+    def __init__(self, addresses: Mapping[Step, int], values: Mapping[Var, Any], slots: int,
+                 without: Collection[Step] = ()) -> None:
         self.addresses = addresses
         self.values = values
         self.slots = slots
+        self.without = set(without)  # copies to where the values are already
         self.keep: list[Any] = []
 
     def table(self, records: Sequence[Record]) -> np.ndarray:
@@ -105,6 +107,8 @@ class Tables:
             kernels, rest = [], []
             for i, step in steps:
                 own = i if slot is None else slot
+                if step in self.without:
+                    continue
                 if step.level == level and isinstance(step, Step):
                     kernels.append(self.kernel(step, places, own))
                 elif step.level == level and isinstance(step, ControlStep):
@@ -128,7 +132,8 @@ class Tables:
     def control(self, step: ControlStep, layout: Layout, where: Mapping[Node, Place], slot: int
                 ) -> list[Record]:
         """The records of a control operation."""
-        return getattr(self, f"_{step.node.op.name}")(step, layout, where, slot)  # type: ignore[no-any-return]
+        made: list[Record] = getattr(self, f"_{step.node.op.name}")(step, layout, where, slot)
+        return made
 
     def _cond(self, step: ControlStep, layout: Layout, where: Mapping[Node, Place], slot: int
               ) -> list[Record]:
@@ -146,8 +151,9 @@ class Tables:
         records = self._copies(step, range(carries), step.inputs, step.scratch[:2 * carries:2],
                                where, slot)
         for i in range(carries):
+            second = 2 * i if step.in_place[i] else 2 * i + 1
             records.append(_point(now[i], where[step.scratch[2 * i]]))
-            records.append(_point(after[i], where[step.scratch[2 * i + 1]]))
+            records.append(_point(after[i], where[step.scratch[second]]))
         known = [*((s, 0) for s in now), *(where[x] for x in step.inputs[carries:])]
         answer = where[step.scratch[-1]]
         inside = [dict(zip(params, known, strict=True)) for params in step.params]
@@ -156,7 +162,9 @@ class Tables:
         bases = [where[a][1] for a in step.arenas]
         layouts = layout.children[step]
         test = self.inner(layouts[0], inside[0], bases[0], slot)
-        swaps = [[SWAP, a, b, 0, 0, 0, 0, 0] for a, b in zip(now, after, strict=True)]
+        swaps = [[SWAP, a, b, 0, 0, 0, 0, 0] for a, b, same in
+                 zip(now, after, step.in_place, strict=True) if same is None]
+        self.without.update(s for s in step.in_place if s is not None)
         body = self.inner(layouts[1], inside[1], bases[1], slot, swaps)
         records.append([WHILE, *answer, *test, *body, 0])
         places = {**where, **{step.scratch[2 * i]: (s, 0) for i, s in enumerate(now)}}
@@ -199,8 +207,9 @@ class _Scan:
     """The records of one scan.
 
     A carry whose stack is wanted moves through that stack, and only the last turn writes to its
-    final place. Others change places with a second buffer, so that the last turn ends in the final
-    one: where the first begins depends on whether the number of turns is even.
+    final place. One that the body updates in place stays there. Others change places with a second
+    buffer, so that the last turn ends in the final one: where the first begins depends on whether
+    the number of turns is even.
     """
 
     def __init__(self, tables: Tables, step: ControlStep, layout: Layout,
@@ -230,6 +239,10 @@ class _Scan:
                           _point(after[i], (starts[-1][0], starts[-1][1] + stride))]
                 turn += [_point(now[i], (now[i], stride)), _point(after[i], (after[i], stride))]
                 last.append(_point(after[i], final))
+            elif (spared := self.step.in_place[i]) is not None:
+                starts.append(final)
+                begin += [_point(now[i], final), _point(after[i], final)]
+                tables.without.add(spared)
             else:
                 spare = self.where[self.step.scratch[2 * i + 1]]
                 places = (final, spare) if self.turns % 2 == 0 else (spare, final)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterable
 from types import FrameType
 from typing import Any, Self
 
@@ -17,30 +18,51 @@ HELD = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGALRM")
              if hasattr(signal, name))  # whose handlers may raise
 
 
-class Undisturbed:
-    """A block whose end is waited for by signals that come after `start()`."""
+class HeldSignals:
+    """Signals that wait: from `hold` to `release` they are noted, and handled by `deliver`.
+
+    Does nothing outside the main thread, where Python delivers no signals.
+    """
 
     def __init__(self) -> None:
         self._handlers: dict[int, Any] = {}
         self._came: dict[int, FrameType | None] = {}
 
-    def start(self) -> None:
-        """From here on. Outside the main thread Python delivers no signals."""
+    def hold(self, numbers: Iterable[int]) -> None:
+        """From here on those that Python handles wait."""
         if threading.current_thread() is threading.main_thread():
-            for number in HELD:
+            for number in numbers:
                 handler = signal.getsignal(number)
                 if callable(handler):
                     self._handlers[number] = handler
-                    signal.signal(number, self._remember)
+                    signal.signal(number, self.note)
 
-    def _remember(self, number: int, frame: FrameType | None) -> None:
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """What is done when one comes meanwhile."""
         self._came[number] = frame
+
+    def release(self) -> None:
+        """Those that come from here on do not wait."""
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def deliver(self) -> None:
+        """Do what those that came ask for, once."""
+        came, self._came = self._came, {}
+        for number, frame in came.items():
+            self._handlers[number](number, frame)
+
+
+class Undisturbed(HeldSignals):
+    """A block whose end is waited for by signals that come after `start()`."""
+
+    def start(self) -> None:
+        """From here on."""
+        self.hold(HELD)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        for number, frame in self._came.items():
-            self._handlers[number](number, frame)
+        self.release()
+        self.deliver()

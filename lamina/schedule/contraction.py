@@ -136,6 +136,8 @@ class Tile:
     reduce: order of the reduce variables, innermost last.
     tails: row counts that follow the full tiles where the size is a run-time one; ends in 1.
     unroll: turns of the innermost reduce loop that are written out.
+    ahead: turns of the innermost reduce loop before it is read that a cache line is asked for; 0:
+        not at all.
     block: (reduce variable, values): sum over so many, keep the sums of the whole task in memory
         and go on, so that the operands of a block stay in cache.
     """
@@ -150,6 +152,7 @@ class Tile:
     reduce: tuple[str, ...]
     tails: tuple[int, ...] = (4, 1)
     unroll: int = 1
+    ahead: int = 0
     packs: tuple[Pack, ...] = ()
     block: tuple[str, int] | None = None
 

@@ -18,6 +18,7 @@ from lamina.ops.movement import view
 from lamina.schedule.fuse import Group, storage
 from lamina.schedule.spec import make_spec
 from lamina.schedule.steps import ControlStep, Plan, Step
+from lamina.schedule.updates import carried_in_place
 from lamina.shapes import Shape
 
 Planner = Callable[[Sequence[Node]], Plan]
@@ -77,7 +78,8 @@ def control_step(group: Group, level: int, plan: Planner) -> ControlStep:
         node, tuple(storage(x) for x in node.inputs), wanted, plans,
         tuple(graph.params for graph in graphs), copies, tuple(scratch), tuple(arenas),
         tuple(dict.fromkeys(group.reads)), (*(n for _, n in wanted), *scratch, *arenas), level,
-        frozenset({(node, 0)} if unsafe else ()))
+        frozenset({(node, 0)} if unsafe else ()),
+        carried_in_place(plans[-1], graphs[-1].params, len(carries)) if carries else ())
 
 
 Carries = list[tuple[Shape, DType]]

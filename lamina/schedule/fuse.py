@@ -15,13 +15,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lamina.graph.node import CONST, Node, is_leaf, topological
+from lamina.ops.control import stored
 from lamina.shapes import Shape
 
 DEAR = 6  # instructions that are worth a trip through memory when a value is used twice
 DEEP = 48  # operations in a row that are computed where they are used, at most
 WIDE = 4  # instructions that are not worth repeating for each place of a window
 
-ANCHORS = {"reduction", "tiled", "cumulative", "sort", "scatter", "control", "host"}
+ANCHORS = {"reduction", "tiled", "cumulative", "sort", "scatter", "update", "control", "host"}
 FREE = {"view", "reshape", "leaf"}
 
 
@@ -29,7 +30,7 @@ FREE = {"view", "reshape", "leaf"}
 class Group:
     """The nodes of one kernel. `domain` is the iteration space, `axes` the reduced ones of it."""
 
-    kind: str  # map, row, column, tiled, cumulative, sort, scatter, control, host
+    kind: str  # map, row, column, tiled, cumulative, sort, scatter, update, stored, control, host
     domain: Shape
     axes: tuple[int, ...] = ()
     nodes: list[Node] = field(default_factory=list)
@@ -57,7 +58,7 @@ def storage(node: Node) -> Node:
 
 def is_anchor(node: Node) -> bool:
     """Whether a node starts a kernel of its own."""
-    return not is_leaf(node) and node.op.kind.name in ANCHORS
+    return not is_leaf(node) and (node.op.kind.name in ANCHORS or node.op is stored)
 
 
 def reduce_kind(shape: Shape, axes: Sequence[int]) -> str:
@@ -193,6 +194,10 @@ class _Fusion:
             group = Group(reduce_kind(shape, axes), shape, axes)
         elif kind in ("cumulative", "sort"):
             group = Group(kind, node.shape, (node.attrs["axis"],))
+        elif kind == "update":
+            group = Group(kind, node.inputs[1].shape)
+        elif node.op is stored:
+            group = Group("stored", node.shape)
         elif kind in ANCHORS:
             group = Group(kind, node.shape)
         else:

@@ -7,37 +7,69 @@ argument's old value is dead is for the caller to say.
 
 from __future__ import annotations
 
-from lamina.graph.node import CONST, Node, is_leaf
+from lamina.graph.node import CONST, Node, is_leaf, topological
 from lamina.schedule.spec import Spec, broadcast_index, view_index
-from lamina.shapes import Dim, ravel, reshape_index, variable
+from lamina.shapes import Dim, product, ravel, reshape_index, variable
 
 ELSEWHERE = "elsewhere"
+Index = tuple[Dim, ...]
 
 
 def reusable(spec: Spec) -> tuple[tuple[int, int], ...]:
     """Pairs of positions in `spec.args` and `spec.roots` of equal size and dtype.
 
-    Only maps, and what follows a contraction: other kernels read an element more than once."""
-    if spec.kind not in ("map", "tiled"):
+    A root takes the memory of what it is computed from rather than of something else, those with
+    the least choice first: so a moment takes that of its old value, and leaves the parameter's.
+    """
+    if spec.kind not in ("map", "row", "column", "tiled"):
         return ()
     reads = _reads(spec)
-    pairs = []
-    free = set(range(len(spec.roots)))
-    for i, arg in enumerate(spec.args):
-        for j in sorted(free):
-            root = spec.roots[j]
-            if (arg.dtype.storage == root.dtype.storage and arg.shape == root.shape
-                    and reads.get(arg, set()) == {ravel(_index(spec), root.shape)}):
-                pairs.append((i, j))
-                free.discard(j)
-                break
-    return tuple(pairs)
+    fit = {(i, j) for i, arg in enumerate(spec.args) for j, root in enumerate(spec.roots)
+           if _fits(spec, arg, root, reads.get(arg, set()))}
+    below = [set(topological([root])) for root in spec.roots]
+    own = {(i, j) for i, j in fit if spec.args[i] in below[j]}
+    return (*(first := _matched(own)), *_matched({
+        (i, j) for i, j in fit if all(i != k and j != m for k, m in first)}))
 
 
-def _index(spec: Spec) -> tuple[Dim, ...]:
-    if spec.kind == "map":
+def _matched(pairs: set[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Pairs that share nothing: each root in turn, those with the fewest arguments first."""
+    choices: dict[int, list[int]] = {}
+    for i, j in sorted(pairs):
+        choices.setdefault(j, []).append(i)
+    taken: dict[int, int] = {}
+    for j, args in sorted(choices.items(), key=lambda item: (len(item[1]), item[0])):
+        free = next((i for i in args if i not in taken), None)
+        if free is not None:
+            taken[free] = j
+    return tuple(sorted(taken.items()))
+
+
+def _fits(spec: Spec, arg: Node, root: Node, offsets: set[Dim | str]) -> bool:
+    """Whether each element of the argument is read where that of the root is written, and only so.
+
+    A row's own values are written before its elements are gone through once more, if they are.
+    """
+    if arg.dtype.storage != root.dtype.storage or product(arg.shape) != product(root.shape):
+        return False
+    if spec.kind == "row" and not _is_full(spec, root) and any(
+            _is_full(spec, other) for other in spec.roots):
+        return False
+    return offsets == {ravel(_index(spec, root), root.shape)}
+
+
+def _is_full(spec: Spec, node: Node) -> bool:
+    """Whether a node of a row's kernel has all elements of the row."""
+    return node.shape == spec.domain and node.op.kind.name != "reduction"
+
+
+def _index(spec: Spec, node: Node) -> Index:
+    """Where a node of the kernel is computed, in the kernel's loops."""
+    if spec.kind == "tiled":
+        return tuple(variable_of(i, d) for i, d in enumerate(spec.domain))
+    if spec.kind == "map" or (spec.kind == "row" and _is_full(spec, node)):
         return spec.loops.index
-    return tuple(variable_of(i, d) for i, d in enumerate(spec.domain))
+    return tuple(0 if i in spec.axes else x for i, x in enumerate(spec.loops.index))
 
 
 _variables: dict[tuple[int, Dim], Dim] = {}
@@ -53,11 +85,14 @@ def variable_of(axis: int, size: Dim) -> Dim:
 def _reads(spec: Spec) -> dict[Node, set[Dim | str]]:
     """For each argument the offsets that it is read at."""
     reads: dict[Node, set[Dim | str]] = {}
-    seen: set[tuple[Node, tuple[Dim, ...] | None]] = set()
-    stack: list[tuple[Node, tuple[Dim, ...] | None]] = [(n, _index(spec)) for n in spec.nodes]
+    seen: set[tuple[Node, Index | None]] = set()
+    reductions = {n for n in spec.nodes if n.op.kind.name == "reduction"}
+    stack: list[tuple[Node, Index | None]] = [
+        (n.inputs[0], spec.loops.index) if n in reductions else (n, _index(spec, n))
+        for n in spec.nodes]
     while stack:
         node, at = stack.pop()
-        if (node, at) in seen:
+        if (node, at) in seen or node in reductions:  # a reduction is a value of the row
             continue
         seen.add((node, at))
         kind = node.op.kind.name

@@ -40,9 +40,9 @@ def _given(op: Op, inputs: Sequence[Node], attrs: Any) -> Shape:
 
 
 TILED = Op("tiled", Kind("tiled", "made by the compiler", _given),
-           "A contraction with its tile.", numpy=None, dtype=first)  # type: ignore[arg-type]
+           "A contraction with its tile.", dtype=first)
 PACK = Op("pack", Kind("pack", "made by the compiler", _given),
-          "An operand copied into panels.", numpy=None, dtype=first)  # type: ignore[arg-type]
+          "An operand copied into panels.", dtype=first)
 
 
 def lay_out(roots: Sequence[Node], target: Target, rules: Rules) -> list[Node]:
@@ -56,25 +56,78 @@ def _tile(node: Node, target: Target, rules: Rules) -> Node | None:
     sizes, n_out = node.attrs["sizes"], node.attrs["n_out"]
     if all(d == 1 for d in sizes[n_out:]):
         return _product(node)
-    variables = [variable(f"v{i}", d) if d != 1 else 0 for i, d in enumerate(sizes)]
-    sources, accesses = [], []
-    for x, index_map in zip(node.inputs, node.attrs["maps"], strict=True):
-        index = tuple(_index(terms, variables) for terms in index_map)
-        source, access = find_access(x, index, variables)
-        sources.append(source)
-        accesses.append(access)
-    names = [(f"v{i}", d) for i, d in enumerate(sizes) if d != 1]
-    out = tuple(v for v in names if int(v[0][1:]) < n_out) or (("one", 1),)
-    summed = tuple(v for v in names if int(v[0][1:]) >= n_out)
-    c = Contraction(out, summed, accesses[0], accesses[1], node.dtype, accumulator(node.dtype))
+    c, sources = _contraction(node, rules)
+    turned = tiling.turned(c, target, rules)
+    axis = None if turned is None else _plain_axis(node, *turned)
+    if turned is not None and axis is not None:
+        c = _turned(node, c, sources, turned[0], axis)
     nbytes = (product(node.inputs[0].shape) + product(node.inputs[1].shape)) * c.dtype.itemsize
-    ordered, along = tiling.order_sums(c, nbytes, target, rules)
+    columns_of = int(any(v == n_out - 1 for terms in node.attrs["maps"][1] for v, _ in terms))
+    ordered, along = tiling.order_sums(c, nbytes, target, rules, columns_of, axis is not None)
     tile = tiling.choose(ordered, target, along)
     if ordered is c:
         return _with_packs(node, node.shape, c, tile, sources)
     shape = (ordered.size(PART), *node.shape)
     partial = _with_packs(node, shape, ordered, tile, sources)
     return reshape(TABLE["sum"](partial, axes=(0,)), shape=node.shape)
+
+
+def _contraction(node: Node, rules: Rules) -> tuple[Contraction, list[Node]]:
+    """The record of a `contract` node, and where its operands lie."""
+    sizes, n_out, variables = node.attrs["sizes"], node.attrs["n_out"], _variables(node)
+    names = [(f"v{i}", d) for i, d in enumerate(sizes) if d != 1]
+    out = tuple(v for v in names if int(v[0][1:]) < n_out) or (("one", 1),)
+    summed = tuple(v for v in names if int(v[0][1:]) >= n_out)
+    sources: list[Node] = []
+    accesses: list[Access] = []
+    for x, index_map in zip(node.inputs, node.attrs["maps"], strict=True):
+        index = tuple(_index(terms, variables) for terms in index_map)
+        source, access = find_access(x, index, variables)
+        sources.append(source)
+        accesses.append(_with_units(access, summed, rules))
+    a, b = accesses
+    return Contraction(out, summed, a, b, node.dtype, accumulator(node.dtype)), sources
+
+
+def _variables(node: Node) -> list[Dim]:
+    """The loop variables of a contraction; those that turn once stand still."""
+    return [variable(f"v{i}", d) if d != 1 else 0 for i, d in enumerate(node.attrs["sizes"])]
+
+
+def is_one(stride: int) -> bool:
+    """Whether the terms of a sum are neighbours."""
+    return stride == 1
+
+
+def _with_units(access: Access, summed: Sequence[tuple[str, Dim]], rules: Rules) -> Access:
+    """The access where strides that are 1 for the sizes at hand are known to be."""
+    names = {name for name, _ in summed}
+    return replace(access, strides=tuple(
+        (v, 1 if v in names and rules.apply(is_one, stride) else stride)
+        for v, stride in access.strides))
+
+
+def _plain_axis(node: Node, operand: int, var: str) -> int | None:
+    """The axis of an operand that a variable alone addresses, element by element."""
+    index_map = node.attrs["maps"][operand]
+    return next((i for i, terms in enumerate(index_map) if terms == ((int(var[1:]), 1),)), None)
+
+
+def _turned(node: Node, c: Contraction, sources: list[Node], operand: int, axis: int
+            ) -> Contraction:
+    """The contraction with a copy of an operand in which an axis comes last."""
+    x, index_map = node.inputs[operand], node.attrs["maps"][operand]
+    order = (*(i for i in range(x.ndim) if i != axis), axis)
+    place = {source: i for i, source in enumerate(order)}
+    copy = view(x, shape=tuple(x.shape[i] for i in order),
+                map=tuple((0, ((place[i], 1),)) for i in range(x.ndim)))
+    variables = _variables(node)
+    index = tuple(_index(index_map[i], variables) for i in order)
+    access = _access(ravel(index, copy.shape), variables)
+    if access is None:
+        raise AssertionError("the index of a contraction is linear by construction")
+    sources[operand] = copy
+    return replace(c, b=access) if operand else replace(c, a=access)
 
 
 def accumulator(dtype: DType) -> DType:

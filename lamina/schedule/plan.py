@@ -18,11 +18,13 @@ from lamina.schedule.control import control_step, results_apart, store_operands
 from lamina.schedule.fuse import Group, fuse, storage
 from lamina.schedule.inplace import reusable
 from lamina.schedule.layout import lay_out
+from lamina.schedule.scatter import is_update
 from lamina.schedule.spec import Spec, make_spec, rename
-from lamina.schedule.split import split_reductions
-from lamina.schedule.steps import ControlStep, Plan, Step
+from lamina.schedule.split import split_sums
+from lamina.schedule.steps import AnyStep, ControlStep, Plan, Step
 from lamina.schedule.summation import Rules
 from lamina.schedule.transpose import transpose_contractions
+from lamina.schedule.updates import in_place, with_targets
 from lamina.shapes import Dim
 from lamina.targets import Target
 from lamina.transforms.inline import inline_calls
@@ -34,7 +36,7 @@ PASSES: tuple[Pass, ...] = (
     ("inline", lambda roots, target, rules: inline_calls(roots)),
     ("simplify", lambda roots, target, rules: simplify(roots)),
     ("transpose", lambda roots, target, rules: transpose_contractions(roots, rules)),
-    ("split", lambda roots, target, rules: split_reductions(roots, rules)),
+    ("split", lambda roots, target, rules: split_sums(roots, rules)),
     ("layout", lambda roots, target, rules: lay_out(roots, target, rules)),
     ("share", lambda roots, target, rules: share(roots)),
     ("operands", lambda roots, target, rules: store_operands(roots)),
@@ -56,14 +58,15 @@ def make_plan(roots: Sequence[Node], target: Target, rules: Rules | None = None,
             verify(roots, name)
         if settings.debug >= 3:
             print(f"-- after {name}\n{graph_text(roots)}", file=sys.stderr)
+    roots = with_targets(roots, inside=apart)
     if apart:
         roots = results_apart(roots)
     if "graph" in settings.show:
         print(graph_text(roots), file=sys.stderr)
-    steps = _steps(fuse(roots), target, rules)
+    steps, results = in_place(_steps(fuse(roots), target, rules), [storage(r) for r in roots])
     if "plan" in settings.show:
         print("\n".join(plan_lines(steps)), file=sys.stderr)
-    return Plan(tuple(steps), tuple(storage(r) for r in roots))
+    return Plan(tuple(steps), tuple(results))
 
 
 def _with_storage(root: Node) -> Node:
@@ -74,9 +77,9 @@ def _with_storage(root: Node) -> Node:
     return view(source, shape=root.shape, map=())
 
 
-def _steps(groups: Sequence[Group], target: Target, rules: Rules) -> list[Step | ControlStep]:
+def _steps(groups: Sequence[Group], target: Target, rules: Rules) -> list[AnyStep]:
     levels: dict[int, int] = {}
-    steps: list[Step | ControlStep] = []
+    steps: list[AnyStep] = []
     for group in groups:
         levels[id(group)] = level = 1 + max((levels[id(g)] for g in group.before), default=-1)
         if not group.roots:
@@ -88,8 +91,10 @@ def _steps(groups: Sequence[Group], target: Target, rules: Rules) -> list[Step |
             continue
         spec, bindings = make_spec(group)
         writes = (*group.roots, *_workspaces(spec, bindings))
+        node = group.nodes[0]
+        copies = group.kind == "stored" and group.reads == [storage(node.inputs[0])]
         steps.append(Step(spec, bindings, tuple(group.reads), writes, level, reusable(spec),
-                          _checks(group)))
+                          _checks(group), copies, node.inputs[0] if is_update(node) else None))
     return sorted(steps, key=lambda s: (s.level, isinstance(s, ControlStep)))
 
 
@@ -98,17 +103,19 @@ def _checks(group: Group) -> frozenset[tuple[Node, Dim]]:
     reads = set(group.reads)
     inside = topological(group.nodes, stop=lambda n: is_leaf(n) or n in reads)
     return frozenset((_index_source(node.inputs[i]), size) for node in inside
-                     if not is_leaf(node) and node not in reads and node.op.places is not None
-                     for i, size in node.op.places(node))
+                     if not is_leaf(node) and node not in reads for i, size in node.places)
+
+
+SAME_INDEX = ("view", "reshape", "cast", "check_range", "stored")
 
 
 def _index_source(node: Node) -> Node:
-    while not is_leaf(node) and node.op.name in ("view", "reshape", "cast", "check_range"):
+    while not is_leaf(node) and node.op.name in SAME_INDEX:
         node = node.inputs[0]
     return node
 
 
-def checked_after(steps: Sequence[Step | ControlStep]) -> int:
+def checked_after(steps: Sequence[AnyStep]) -> int:
     """The last level in which an index is checked that no earlier level has checked; -1 if none."""
     first: dict[tuple[Node, Dim], int] = {}
     for step in steps:
@@ -123,7 +130,7 @@ def _workspaces(spec: Spec, bindings: Sequence[Dim]) -> list[Node]:
     return [leaf(None, rename(shape, names), dtype) for shape, dtype in spec.workspaces]
 
 
-def plan_lines(steps: Sequence[Step | ControlStep]) -> list[str]:
+def plan_lines(steps: Sequence[AnyStep]) -> list[str]:
     """The plan as text: one kernel a line."""
     names: dict[Node, str] = {}
     lines = []

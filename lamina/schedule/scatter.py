@@ -1,7 +1,8 @@
 """How a scatter is cut into chunks: slices, ranges of rows, blocks of columns.
 
 In: a scatter node. Out: a `Cut`. Every element of the result belongs to one chunk, which applies
-the updates of that element in their order, so bits do not depend on chunks or threads.
+the updates of that element in their order, so bits do not depend on chunks or threads. Sums of many
+updates in few places are cut in parts before (`split`), by a rule over sizes.
 
 A slice fixes the result's axes that an axis of the update maps to one to one. A range is a part of
 the first indexed axis: its chunk looks at all places and takes those inside. A block is a part of
@@ -13,7 +14,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lamina.graph.node import Node
+from lamina.graph.node import Node, is_leaf
+from lamina.schedule.summation import MUCH, PARTS
 from lamina.shapes import Dim, product
 
 RANGES = 16  # parts of the first indexed axis: all of its places are looked at as many times
@@ -42,15 +44,57 @@ def parts_of(node: Node) -> tuple[Node, tuple[Node, ...]]:
     return update, tuple(indices)
 
 
+def inner_axis(node: Node) -> int:
+    """The result's last axis if it is not indexed and an axis of the update maps to it, else -1."""
+    last = len(node.shape) - 1
+    return last if last in _whole(node) else -1
+
+
+def _whole(node: Node) -> list[int]:
+    """The result's axes that an axis of the update maps to one to one."""
+    update, _ = parts_of(node)
+    dims = node.attrs["dims"]
+    return [d for d, source in enumerate(dims) if source >= 0 and dims.count(source) == 1
+            and node.shape[d] == update.shape[source]]
+
+
+def own_axes(node: Node) -> list[int]:
+    """The update's axes that only number the updates of an element."""
+    shared = {node.attrs["dims"][d] for d in _whole(node)}
+    return [i for i in range(parts_of(node)[0].ndim) if i not in shared]
+
+
+def amounts(node: Node) -> tuple[Dim, Dim, Dim, Dim]:
+    """What `scatter_in_parts` goes by: slices, width of one, its places, its results."""
+    update, _ = parts_of(node)
+    inner = inner_axis(node)
+    slices = product(node.shape[d] for d in _whole(node) if d != inner)
+    width = node.shape[inner] if inner >= 0 else 1
+    results = product(d for i, d in enumerate(node.shape) if i == inner or i not in _whole(node))
+    return slices, width, product(update.shape[i] for i in own_axes(node)), results
+
+
+def scatter_in_parts(slices: int, width: int, places: int, results: int) -> bool:
+    """Whether the updates of a scatter are cut in `PARTS`, each with sums of its own.
+
+    Where there is little else to cut, and many updates for each result.
+    """
+    few = slices * -(-width // BLOCK) < PARTS
+    return few and results <= places and slices * places * width >= MUCH
+
+
+def is_update(node: Node) -> bool:
+    """Whether the kernel of a node changes some elements of what lies in its memory."""
+    return not is_leaf(node) and (node.op.kind.name == "update" or (
+        node.op.kind.name == "scatter" and node.op.name != "scatter_add"))
+
+
 def cut(node: Node) -> Cut:
     """The chunks of a scatter."""
-    update, indices = parts_of(node)
+    _, indices = parts_of(node)
     axes, dims, shape = node.attrs["axes"], node.attrs["dims"], node.shape
-    whole = [d for d, source in enumerate(dims) if source >= 0 and dims.count(source) == 1
-             and shape[d] == update.shape[source]]
-    last = len(shape) - 1
-    inner = last if last in whole else -1
-    slices = tuple(d for d in whole if d != inner)
+    inner = inner_axis(node)
+    slices = tuple(d for d in _whole(node) if d != inner)
     uniform = inner >= 0 and all(i.shape[dims[inner]] == 1 for i in indices)
     width = shape[inner] if inner >= 0 else 1
     block = BLOCK if uniform else NARROW_BLOCK
@@ -74,10 +118,11 @@ def _ceil(n: Dim, step: Dim) -> Dim:
 
 
 def scatter_work(node: Node) -> Dim:
-    """Instructions, roughly: each result is written, each update is added, places are looked at."""
+    """Instructions, roughly: results are cleared, each update is added, places are looked at."""
     update, _ = parts_of(node)
     how = cut(node)
     places = [d for i, d in enumerate(update.shape)
               if not (how.uniform and i == node.attrs["dims"][how.inner])]
-    return product(node.shape) + product(update.shape) * 4 + product(places) * how.ranges * 4
+    cleared = 0 if is_update(node) else product(node.shape)
+    return cleared + product(update.shape) * 4 + product(places) * how.ranges * 4
 

@@ -47,12 +47,14 @@ class Loops:
     """The iteration space.
 
     Kept loops, reduced loops (each with the last one innermost), and the index of the domain's axes
-    in terms of their variables.
+    in terms of their variables. crossed: something that is read has the last kept loop but one
+    along its memory, so the last two run in squares.
     """
 
     kept: tuple[Var, ...]
     reduced: tuple[Var, ...]
     index: tuple[Dim, ...]
+    crossed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,12 +90,15 @@ class Spec:
             tiled = tiled_node(self)
             tile: Tile = tiled.attrs["tile"]
             return tile.tasks(tiled.attrs["contraction"])
-        kept = [_extent(var) for var in self.loops.kept]
+        kept = [var.extent for var in self.loops.kept]
         if self.kind == "row":
             return product(kept)
         if self.kind == "column":
             return product(kept[:-1]) * ceil_div(kept[-1], COLUMNS) if kept else 1
-        if self.kind == "map":
+        if self.kind == "map" and self.loops.crossed:
+            return (product(kept[:-2]) * ceil_div(kept[-2], SQUARE)
+                    * ceil_div(kept[-1], SQUARE_COLUMNS))
+        if self.kind in ("map", "update"):
             return product(kept[:-1]) * blocks(kept[-1]) if kept else 1
         if self.kind == "sort":
             return product(kept)
@@ -133,6 +138,7 @@ class Spec:
         return product(self.domain) * max(1, cost)
 
 
+SQUARE, SQUARE_COLUMNS = 16, 512  # of the last two loops, that a chunk takes on where they cross
 COLUMNS = 64  # neighbouring columns that a chunk of a column reduction takes on
 
 
@@ -172,13 +178,15 @@ def make_spec(group: Group) -> tuple[Spec, tuple[Dim, ...]]:
             parameters.append(as_var(fresh))
         for node in inner:
             attrs = {k: rename(v, names) for k, v in node.attrs.items()}
+            if group.kind == "update" and node is group.nodes[0]:
+                attrs["starts"] = _as_parameters(attrs["starts"], bindings, parameters)
             replaced[node] = _copy(node, rename(node.shape, names), attrs, replaced, read_set)
         domain = rename(group.domain, names)
     roots = tuple(replaced[n] for n in group.roots)
     nodes = tuple(replaced[n] for n in group.nodes)
     args = tuple(replaced[n] for n in reads)
     axes = group.axes
-    kind = group.kind
+    kind = "map" if group.kind == "stored" else group.kind
     if kind == "map" and len(nodes) == 1 and nodes[0].op.name == "pack" and pack_record(nodes[0]):
         kind = "pack"
     loops = plan_loops(kind, domain, axes, nodes)
@@ -186,6 +194,18 @@ def make_spec(group: Group) -> tuple[Spec, tuple[Dim, ...]]:
     key = _key(kind, roots, nodes, args, domain, axes, loops)
     spec = Spec(kind, roots, nodes, args, domain, axes, loops, params, key)
     return spec, tuple(bindings)
+
+
+def _as_parameters(starts: Shape, bindings: list[Dim], parameters: list[Var | None]) -> Shape:
+    """Where a slice starts as run-time integers, so that one kernel sets a slice anywhere."""
+    found: list[Dim] = []
+    for start in starts:
+        if isinstance(start, int) and start != 0:
+            bindings.append(start)
+            start = variable(f"p{len(parameters)}")
+            parameters.append(as_var(start))
+        found.append(start)
+    return tuple(found)
 
 
 def _copy(node: Node, shape: Shape, attrs: dict[str, Any], new: dict[Node, Node],
@@ -199,7 +219,7 @@ def _copy(node: Node, shape: Shape, attrs: dict[str, Any], new: dict[Node, Node]
 
 def _flat(group: Group, reads: Sequence[Node]) -> bool:
     """Whether one loop over all elements serves: nothing but elementwise work on whole arrays."""
-    if group.kind != "map" or len(group.domain) == 0:
+    if group.kind not in ("map", "stored") or len(group.domain) == 0:
         return False
     size = product(group.domain)
     read_set = set(reads)
@@ -251,7 +271,7 @@ def _key(kind: str, roots: Sequence[Node], nodes: Sequence[Node], args: Sequence
     number = {n: i for i, n in enumerate(order)}
     return "\n".join([
         f"{kind} {domain} {axes} {[(v, v.size) for v in loops.kept]}"
-        f" {[(v, v.size) for v in loops.reduced]} {loops.index}",
+        f" {[(v, v.size) for v in loops.reduced]} {loops.index} {loops.crossed}",
         graph_text([*nodes, *args]),
         f"roots {[number[n] for n in roots]} args {[number[n] for n in args]}"
         f" nodes {[number[n] for n in nodes]}",
@@ -291,21 +311,33 @@ def _replaced(index: Shape, values: Mapping[Var, Dim]) -> Shape:
 
 def plan_loops(kind: str, domain: Shape, axes: tuple[int, ...], nodes: Sequence[Node]) -> Loops:
     """One loop for each axis, neighbours merged where every access allows it."""
-    if kind not in ("map", "row", "column", "cumulative", "sort"):
+    if kind not in ("map", "row", "column", "cumulative", "sort", "update"):
         return Loops((), (), ())
     index: Shape = tuple(variable(f"i{i}", d) if d != 1 else 0 for i, d in enumerate(domain))
     accesses = _accesses(nodes, index, domain, axes)
     kept = [v for i, x in enumerate(index) if i not in axes and (v := as_var(x)) is not None]
     reduced = [v for i, x in enumerate(index) if i in axes and (v := as_var(x)) is not None]
+    crossing = None
     if accesses is not None:
         kept, index = _merge(kept, index, accesses)
         reduced, index = _merge(reduced, index, accesses)
-    return Loops(tuple(kept), tuple(reduced), index)
+        crossing = _crossing(kept, accesses.offsets) if kind == "map" else None
+    if crossing is not None:
+        kept = [*(v for v in kept[:-1] if v != crossing), crossing, kept[-1]]
+    return Loops(tuple(kept), tuple(reduced), index, crossing is not None)
 
 
-def _extent(var: Var) -> Dim:
-    """How often a loop runs."""
-    return var.size  # type: ignore[return-value]  # only parameters have none
+def _crossing(kept: list[Var], offsets: list[Dim]) -> Var | None:
+    """A loop along the memory of something that the innermost loop strides through."""
+    if len(kept) < 2 or not _worth_a_square(kept[-1]):
+        return None
+    strided = [o for o in offsets if linear_factor(o, kept[-1]) not in (0, 1)]
+    return next((v for v in kept[:-1] if _worth_a_square(v)
+                 and any(linear_factor(o, v) == 1 for o in strided)), None)
+
+
+def _worth_a_square(var: Var) -> bool:
+    return not isinstance(var.extent, int) or var.extent >= SQUARE
 
 
 def _merge(loops: list[Var], index: Shape, accesses: _Accesses) -> tuple[list[Var], Shape]:
@@ -315,7 +347,7 @@ def _merge(loops: list[Var], index: Shape, accesses: _Accesses) -> tuple[list[Va
             result.append(inner)
             continue
         outer = result[-1]
-        merged = variable(outer.name + inner.name, _extent(outer) * _extent(inner))
+        merged = variable(outer.name + inner.name, outer.extent * inner.extent)
         if accesses.merge(outer, inner, merged):
             index = _replaced(index, {outer: 0, inner: merged})
             result[-1] = the_var(merged)
@@ -326,7 +358,7 @@ def _merge(loops: list[Var], index: Shape, accesses: _Accesses) -> tuple[list[Va
 
 def _mergeable(offset: Dim, outer: Var, inner: Var) -> bool:
     a, b = linear_factor(offset, outer), linear_factor(offset, inner)
-    return a is not None and b is not None and a == b * inner.size  # type: ignore[operator]
+    return a is not None and b is not None and a == b * inner.extent
 
 
 def _accesses(nodes: Sequence[Node], index: Shape, domain: Shape, axes: tuple[int, ...]
@@ -343,6 +375,9 @@ def _accesses(nodes: Sequence[Node], index: Shape, domain: Shape, axes: tuple[in
             offsets.append(ravel(row, node.shape))
             if "arg" in node.op.extra:
                 return None
+        elif node.op.kind.name == "update":
+            stack.append((node.inputs[1], index))
+            offsets.append(ravel(slice_index(node, index), node.shape))
         else:
             here = index if node.shape == domain else row
             alone = node.op.kind.name in ("cumulative", "sort")  # rows in, the same rows out
@@ -380,6 +415,13 @@ def broadcast_index(index: tuple[Dim, ...], shape: Shape) -> tuple[Dim, ...]:
     """The index into an input of `shape` that broadcasts to the result at `index`."""
     tail = index[len(index) - len(shape):]
     return tuple(0 if d == 1 else i for i, d in zip(tail, shape, strict=True))
+
+
+def slice_index(node: Node, index: tuple[Dim, ...]) -> tuple[Dim, ...]:
+    """Where an update puts the value at `index`."""
+    a = node.attrs
+    return tuple(start + i * step
+                 for start, i, step in zip(a["starts"], index, a["steps"], strict=True))
 
 
 def view_index(node: Node, index: tuple[Dim, ...]) -> tuple[Dim, ...]:

@@ -24,6 +24,8 @@ class Step:
     level: int
     reusable: tuple[tuple[int, int], ...]  # (position in reads, position in writes): in place
     checks: frozenset[tuple[Node, Dim]]  # indices that it compares with the size of their axis
+    copies: bool = False  # its only read to its only write, which is there to be updated
+    target: Node | None = None  # what it updates: its result lies in the same memory
 
     @property
     def name(self) -> str:
@@ -51,6 +53,7 @@ class ControlStep:
     writes: tuple[Node, ...]
     level: int
     checks: frozenset[tuple[Node, Dim]]
+    in_place: tuple[Step | None, ...] = ()  # for each carry a copy that a turn can do without
     reusable: tuple[tuple[int, int], ...] = ()
 
     @property
@@ -60,11 +63,17 @@ class ControlStep:
         return f"{self.node.op.name}({inner})"
 
 
+AnyStep = Step | ControlStep
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Steps in order, and for each root the node whose buffer holds it."""
+    """Steps in order, and for each root the node whose buffer holds it.
 
-    steps: tuple[Step | ControlStep, ...]
+    A node that several steps write is changed by all but the first.
+    """
+
+    steps: tuple[AnyStep, ...]
     results: tuple[Node, ...]
 
     def kernels(self) -> Iterator[Step]:

@@ -83,11 +83,24 @@ def along_lanes(rows: int, columns: int, batch: int, terms: int, lanes: int, ite
     For a product of two arrays that both have the terms of a sum side by side. The other way is to
     copy the columns' operand into panels, with different sums in the lanes.
     """
-    sums = rows * columns * batch
     copied = columns * batch * terms
-    here = sums * (-(-terms // lanes) * ALONG + FOLD)
-    there = sums * terms / lanes + copied * (FAR_COPY if copied * item > BEYOND_L3 else COPY)
-    return here < there
+    here = rows * columns * batch * (-(-terms // lanes) * ALONG + FOLD)
+    there = rows * -(-columns // lanes) * batch * terms
+    return here < there + copied * (FAR_COPY if copied * item > BEYOND_L3 else COPY)
+
+
+def narrow_along_lanes(rows: int, columns: int, batch: int, terms: int, side: int, lanes: int
+                       ) -> bool:
+    """Whether lanes hold parts of one sum because there are too few columns to fill them.
+
+    side: how many of the terms lie side by side in the rows' operand. The columns' operand is
+    copied so that they do there as well.
+    """
+    if columns >= lanes:
+        return False
+    vectors = terms // max(1, side) * -(-side // lanes)
+    here = batch * columns * (rows * (vectors * ALONG + FOLD) + terms * COPY)
+    return here < batch * rows * terms
 
 
 def product_in_parts(rows: int, columns: int, batch: int, terms: int, operands: int) -> bool:

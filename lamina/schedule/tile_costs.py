@@ -61,13 +61,16 @@ class Reads:
         return self.strides.get(var) == 1 and var not in self.backward
 
     def elements(self, part: Mapping[str, int] | None = None) -> int:
-        """Distinct elements that (part of) the loops read, roughly."""
-        span = count = 1
-        for var, n in (part or self.sizes).items():
-            if var in self.strides:
-                span += (n - 1) * self.strides[var]
-                count *= n
-        return min(span, count)
+        """Distinct elements that (part of) the loops read; windows that overlap count once."""
+        loops = sorted((self.strides[v], n) for v, n in (part or self.sizes).items()
+                       if v in self.strides and n > 1)
+        count, (inner, turns) = 1, (1, 1)
+        for stride, n in loops:
+            if stride % inner == 0 and stride // inner <= turns:
+                turns += stride // inner * (n - 1)
+            else:
+                count, inner, turns = count * turns, stride, n
+        return count * turns
 
     def bytes(self) -> int:
         """Bytes that all loops read."""
@@ -189,7 +192,7 @@ def _horizontal(model: Model, var: str) -> Iterator[Candidate]:
     if model.lanes == 1 or not all(_along(x, var) for x in model.operands):
         return
     column = model.out[-1]
-    for columns in (1, 2, 4, 8):
+    for columns in sorted({1, 2, 4, 8, min(model.sizes[column], 7)}):
         if columns > max(1, model.sizes[column]):
             continue
         for rows in _row_blocks(model, column, columns):

@@ -11,14 +11,13 @@ from math import gcd, prod
 
 from lamina.schedule.tile_costs import LINE, Candidate, Model, Reads
 
-L2_PERIOD = 65536  # bytes after which addresses fall into the same set of the second-level cache
-L2_SHARE = 0.8  # of that cache that the operands of a task may fill
-MOST_SPREAD = 4  # how much more of it unlucky strides are taken to use, at most
-TASK_CYCLES = 100_000  # a task lasts about this long where there is enough work: 25 us
-MIN_TASKS = 16  # less work is cut into about so many tasks
+PAGE = 4096  # bytes after which addresses fall into the same sets of the second-level cache:
+# beyond, the sets depend on where the system has put a page
+L2_SHARE = 0.75  # of that cache that the operands of a task may fill
+TASKS_OF_THREAD = 4  # at least, where a task has so many cycles:
 SMALL_TASK = 8_000
-BLOCK = 256  # turns of the reduce loops in a block, at least
-BLOCK_SHARE = 0.4  # of the second-level cache that the operands of a block fill
+BLOCK = 192  # turns of the reduce loops in a block, at least
+BLOCK_SHARE = 0.25  # of the second-level cache that the operands of a block fill
 BLOCK_TILE = 64  # rows and columns of a task whose sums stay in memory between blocks
 BLOCK_SUMS = 40_000  # sums of a task that stay in memory between blocks, at most
 HORIZONTAL_BLOCK = 1024  # turns in a block of horizontal sums, about
@@ -43,20 +42,41 @@ class Plan:
         model = self.model
         return [v for v in model.out if v in operand.strides and not model.shared(v)]
 
+    def part(self, steps: Mapping[str, int]) -> dict[str, int]:
+        """The values of all variables in one block of a task."""
+        sizes = self.model.sizes
+        part = {v: min(n, sizes[v]) for v, n in steps.items()}
+        if self.block is None:
+            return part | {r: sizes[r] for r in self.order}
+        name, turns = self.block
+        at = self.order.index(name)
+        return part | {r: sizes[r] if i > at else turns if i == at else 1
+                       for i, r in enumerate(self.order)}
+
+    def room(self, operand: Reads, steps: Mapping[str, int]) -> float:
+        """Bytes of the second-level cache that an operand takes up in one block of a task."""
+        part = self.part(steps)
+        if operand.name in self.packs:
+            return operand.elements(part) * operand.item
+        near = next((v for v in steps if operand.strides.get(v) == 1), None)
+        if near is None:
+            return operand.footprint(part)
+        wide = max(LINE, part[near] * operand.item)
+        return operand.footprint(part) * max(1.0, period(operand, self.model.reduce) / wide)
+
     def spread(self, operand: Reads, var: str, values: int) -> float:
         """Cache that a turn of the reduce loops takes up for so many values of a variable."""
         size = values * operand.item
         if operand.name in self.packs or operand.panel or operand.strides.get(var) != 1:
             return size
-        lines = max(LINE, size)
-        return lines * min(MOST_SPREAD, max(1.0, period(operand, self.model.reduce) / lines))
+        return max(LINE, size, period(operand, self.model.reduce))
 
 
 def period(operand: Reads, reduce: list[str]) -> int:
     """Bytes from one turn of the reduce loops to the next, as far as cache sets can tell."""
     turns = [operand.strides[r] for r in reduce if r in operand.strides]
     far = min(turns, default=0) * operand.item
-    return gcd(far, L2_PERIOD) if far > LINE else 0
+    return gcd(far, PAGE) if far > LINE else 0
 
 
 # -- blocks of the reduce loops -----------------------------------------------------------------
@@ -73,7 +93,7 @@ def _block(plan: Plan) -> tuple[str, int] | None:
     row_turn = plan.spread(plan.rows_of, row, rows)
     part = {r: model.sizes[r] for r in model.reduce} | {row: rows}
     row_bytes = plan.rows_of.elements(part) / rows * row_turn
-    if model.k * column_turn + row_bytes < L2_SHARE * l2:
+    if model.k * column_turn + row_bytes < l2:
         return None
     turns = int(BLOCK_SHARE * l2 / (column_turn + row_turn))
     return _cut(model, plan.order, max(BLOCK, turns))
@@ -100,91 +120,55 @@ def _cut(model: Model, order: tuple[str, ...], turns: int, unit: int = 1
     for var in reversed(order):
         size = model.sizes[var]
         if inner * size >= 1.5 * turns:
-            step = -(-turns // inner)
+            step = max(1, round(turns / inner))
             even = -(-size // max(1, round(size / step)))
             return var, -(-even // unit) * unit
         inner, unit = inner * size, 1
     return None
 
 
-# -- order --------------------------------------------------------------------------------------
-def loop_order(plan: Plan) -> tuple[list[str], list[str]]:
-    """Order of the task grid, and of the loops inside a task."""
-    model, column = plan.model, plan.best.column
-    free = [v for v in model.out if v != column and v not in plan.rows]
-    side = [v for v in plan.only(plan.columns_of) if v in free]
-    both = [v for v in free if (v in model.a.strides) == (v in model.b.strides)]
-    others = [v for v in free if v not in both + side]
-    rows = [v for v in model.out if v in plan.rows]
-    outside = [*both, *side, column, *others, *rows]
-    inside = [*both, *others, *rows, *side, column]
-    if plan.best.horizontal:
-        return outside, inside  # rows stay in the first-level cache while columns pass
-    return (outside if _columns_outside(plan) else inside), outside
-
-
-def _columns_outside(plan: Plan) -> bool:
-    """Whether it is cheaper to stream the rows past each panel than the panels past each row."""
-    model, half = plan.model, plan.model.target.l2 // 2
-    panels, rows = plan.columns_of.bytes(), plan.rows_of.bytes()
-    columns = -(-model.sizes[plan.best.column] // plan.width)
-    groups = model.outputs / model.sizes[plan.best.column] / prod(plan.rows.values())
-    groups /= max(1, half // model.row_bytes(plan.best.rows))
-    rows_again = rows * columns if rows > half else 0
-    panels_again = panels * groups if panels > half else 0
-    return rows_again <= panels_again
-
-
 # -- tasks --------------------------------------------------------------------------------------
-def task_grid(plan: Plan, grid: list[str]) -> tuple[tuple[str, int], ...]:
-    """How much of each variable one task covers."""
-    sizes, blocks, steps = plan.model.sizes, plan.blocks, dict(plan.blocks)
+def task_steps(plan: Plan) -> dict[str, int]:
+    """How much of each output variable one task covers.
+
+    From one register tile on, a task grows along the variable that saves most of the bytes which
+    its multiply-adds need, while its operands stay in the second-level cache and there are tasks
+    enough for all threads.
+    """
+    steps = dict(plan.blocks)
+    while True:
+        grown = [more for var in plan.model.out if (more := _grown(plan, steps, var)) is not None]
+        if not grown:
+            return {v: _balanced(plan.model.sizes[v], n, plan.blocks[v]) for v, n in steps.items()}
+        steps = min(grown, key=lambda more: _traffic(plan, more))
+
+
+def _grown(plan: Plan, steps: dict[str, int], var: str) -> dict[str, int] | None:
+    """The task with twice as much of a variable, if there may be such a one."""
+    model, unit = plan.model, plan.blocks[var]
+    most = -(-model.sizes[var] // unit) * unit
+    if steps[var] >= most or (plan.block and model.shared(var)):
+        return None
+    more = {**steps, var: min(2 * steps[var], most)}
     total = plan.best.cycles
-    share = max(total / MIN_TASKS, SMALL_TASK)
-    aim = share if plan.block else min(TASK_CYCLES, share)
-    for var in _growth(plan, grid):
-        limit = min(sizes[var], _limit(plan, var))
-        while steps[var] < limit and _share(plan.model, steps) * 1.5 * total < aim:
-            steps[var] = min(steps[var] * 2, -(-limit // blocks[var]) * blocks[var])
-        steps[var] = _balanced(sizes[var], steps[var], blocks[var])
-    return tuple((v, steps[v]) for v in grid)
+    tasks = TASKS_OF_THREAD * model.target.threads
+    if _share(model, more) * total > max(total / tasks, SMALL_TASK):
+        return None
+    if plan.block and prod(more.values()) > BLOCK_SUMS:
+        return None
+    room = max(L2_SHARE * model.target.l2, _room(plan, steps))
+    return more if _room(plan, more) <= room else None
 
 
-def _growth(plan: Plan, grid: list[str]) -> list[str]:
-    """What shares a panel first, then from the fastest variable of the grid to the slowest."""
-    first = [plan.best.column] if plan.best.horizontal else list(reversed(plan.rows))
-    if plan.block and plan.best.column not in first:
-        first.append(plan.best.column)
-    return first + [v for v in reversed(grid) if v not in first]
+def _room(plan: Plan, steps: Mapping[str, int]) -> float:
+    """Bytes of the second-level cache that the operands of a task take up."""
+    return sum(plan.room(o, steps) for o in plan.model.operands)
 
 
-def _limit(plan: Plan, var: str) -> int:
-    """How much of a variable a task may cover for its operands to stay in half the L2 cache."""
-    model, best, block = plan.model, plan.best, plan.blocks[var]
-    half, item = model.target.l2 // 2, model.c.dtype.itemsize
-    if best.horizontal:
-        if var != best.column:
-            return model.sizes[var]
-        turns = plan.block[1] if plan.block else model.k
-        return max(1, half // (turns * item) // block) * block
-    if plan.block:
-        return _limit_of_sums(plan, var)
-    if best.rows and var == best.rows[-1][0]:
-        return max(1, half // model.row_bytes(best.rows[:-1]) // block) * block
-    return model.sizes[var]
-
-
-def _limit_of_sums(plan: Plan, var: str) -> int:
-    """How much of a variable a task may cover whose sums stay in memory between blocks."""
-    sizes, tile = plan.model.sizes, (plan.best.column, *plan.rows)
-    if var in tile:
-        return max(BLOCK_TILE, plan.blocks[var])
-    if plan.model.shared(var):
-        return 1
-    inner = prod(min(BLOCK_TILE, sizes[v]) for v in tile)
-    others = [v for v in plan.model.out if v not in tile]
-    inner *= prod(sizes[v] for v in others[others.index(var) + 1:])
-    return max(1, BLOCK_SUMS // inner)
+def _traffic(plan: Plan, steps: Mapping[str, int]) -> float:
+    """Bytes that a multiply-add of a task needs from beyond the caches."""
+    part = plan.part(steps)
+    return sum(o.footprint(part) for o in plan.model.operands) / prod(part.values())
 
 
 def _share(model: Model, steps: Mapping[str, int]) -> float:
@@ -197,3 +181,28 @@ def _balanced(size: int, step: int, block: int) -> int:
     tasks = -(-size // step)
     even = -(-size // tasks)
     return -(-even // block) * block
+
+
+# -- order --------------------------------------------------------------------------------------
+def loop_order(plan: Plan, steps: Mapping[str, int]) -> tuple[list[str], list[str]]:
+    """Order of the task grid, and of the loops inside a task."""
+    model, column = plan.model, plan.best.column
+    free = [v for v in model.out if v != column and v not in plan.rows]
+    side = [v for v in plan.only(plan.columns_of) if v in free]
+    both = [v for v in free if (v in model.a.strides) == (v in model.b.strides)]
+    others = [v for v in free if v not in both + side]
+    rows = [v for v in model.out if v in plan.rows]
+    outside = [*both, *side, column, *others, *rows]
+    inside = [*both, *others, *rows, *side, column]
+    if plan.best.horizontal:
+        return outside, inside  # rows stay in the first-level cache while columns pass
+    return (outside if _columns_outside(plan, steps) else inside), outside
+
+
+def _columns_outside(plan: Plan, steps: Mapping[str, int]) -> bool:
+    """Whether it is cheaper to stream the rows past the columns of a task than the reverse."""
+    def again(operand: Reads, other: Reads) -> float:
+        passes = prod(-(-plan.model.sizes[v] // steps[v]) for v in plan.only(other))
+        return operand.bytes() * passes if operand.bytes() > plan.model.target.l2 // 2 else 0.0
+
+    return again(plan.rows_of, plan.columns_of) <= again(plan.columns_of, plan.rows_of)

@@ -16,8 +16,14 @@ from dataclasses import replace
 from functools import lru_cache
 from math import prod
 
-from lamina.schedule.contraction import Contraction, Pack, Tile, in_parts, reduce_loops
-from lamina.schedule.summation import Rules, along_lanes, cut, product_in_parts
+from lamina.schedule.contraction import Access, Contraction, Pack, Tile, in_parts, reduce_loops
+from lamina.schedule.summation import (
+    Rules,
+    along_lanes,
+    cut,
+    narrow_along_lanes,
+    product_in_parts,
+)
 from lamina.schedule.tile_costs import (
     LINE,
     Candidate,
@@ -27,18 +33,21 @@ from lamina.schedule.tile_costs import (
     pack_cycles,
 )
 from lamina.schedule.tile_tasks import (
+    PAGE,
     Plan,
     loop_order,
     period,
-    task_grid,
+    task_steps,
 )
 from lamina.shapes import Dim, ceil_div, product
 from lamina.targets import Target
 
 REUSE = 8  # register tiles that read a panel before its copy pays
-COPY_SHARE = 0.04  # of all cycles, that an optional copy may take
+COPY_SHARE = 0.2  # of all cycles, that an optional copy may take
+PAGES = 1500  # whose places in memory a processor keeps track of
 UNROLL = (4, 3, 2)  # turns of the innermost reduce loop that may be written out
 UNROLL_FMAS = 32  # multiply-adds in its body, at most: large tiles gain nothing, and may spill
+AHEAD = 10  # turns before it is read that a cache line is asked for
 TAILS = (4, 1)  # rows of the tiles that follow where the number of rows is a run-time one
 
 
@@ -67,11 +76,13 @@ def _choose(contraction: Contraction, target: Target, along: bool | None) -> Til
     copied = (*best.packs, *(o.name for o in model.operands if _pays(model, best, o)))
     packs = tuple(_pack(model, best, model.operand(o), order) for o in copied)
     plan = Plan(model, best, order, set(copied))
-    grid, nest = loop_order(plan)
+    steps = task_steps(plan)
+    grid, nest = loop_order(plan, steps)
     tile = Tile(
         lanes=model.lanes, vector=best.vector, column=best.column, columns=best.columns,
-        rows=best.rows, grid=task_grid(plan, grid), nest=tuple((v, plan.blocks[v]) for v in nest),
-        reduce=order, tails=_tails(best), packs=packs, block=plan.block)
+        rows=best.rows, grid=tuple((v, steps[v]) for v in grid),
+        nest=tuple((v, plan.blocks[v]) for v in nest), reduce=order, tails=_tails(best),
+        packs=packs, block=plan.block, ahead=0 if best.horizontal else AHEAD)
     return replace(tile, unroll=_unroll(model, tile))
 
 
@@ -90,7 +101,8 @@ def _tails(best: Candidate) -> tuple[int, ...]:
 def _pays(model: Model, best: Candidate, operand: Reads) -> bool:
     """Whether a copy pays for an operand that could be read as it is.
 
-    It does where the operand lies unluckily in the cache's sets and is read often.
+    It does where the operand is read often and lies unluckily: in few of the cache's sets, or in
+    more pages than the processor keeps track of.
     """
     var, width = _panel(model, best, operand)
     free = operand.name not in best.packs and operand.panel is None and not best.horizontal
@@ -99,11 +111,18 @@ def _pays(model: Model, best: Candidate, operand: Reads) -> bool:
     mine = [v for v in model.out if v in operand.strides]
     if mine != [var] or model.shared(var) or any(r not in operand.strides for r in model.reduce):
         return False
-    panel = model.k * max(LINE, width * operand.item, period(operand, model.reduce))
+    room = model.k * max(LINE, width * operand.item, period(operand, model.reduce))
+    pages = sum(_pages(model, o) for o in model.operands)
     blocks = dict((*best.rows, (best.column, best.columns * model.lanes)))
     reuse = prod(model.sizes[v] / blocks.get(v, 1) for v in model.out if v not in operand.strides)
     cheap = pack_cycles(model, operand, var) < COPY_SHARE * best.cycles
-    return reuse >= REUSE and panel > 2 * model.target.l2 and cheap
+    return reuse >= REUSE and cheap and (room > model.target.l2 or pages > PAGES)
+
+
+def _pages(model: Model, operand: Reads) -> float:
+    """Pages of memory that one tile reads of an operand, turn by turn."""
+    far = min((operand.strides.get(r, 0) for r in model.reduce), default=0) * operand.item
+    return model.k * min(PAGE, far) / PAGE if far > LINE else 0
 
 
 def _panel(model: Model, best: Candidate, operand: Reads) -> tuple[str, int]:
@@ -150,28 +169,49 @@ def _slides(operand: Reads, tile: Tile, turn: Dim) -> bool:
     return any(abs(turn) % s == 0 and abs(turn) // s < n for s, n in rows)
 
 
+# -- narrow results ----------------------------------------------------------------------------
+def turned(c: Contraction, target: Target, rules: Rules) -> tuple[int, str] | None:
+    """The operand to copy, 0 or 1, and the reduce variable whose elements are neighbours there.
+
+    Where one operand has few columns (the gradient of an image with 3 channels), vectors along
+    them would be mostly empty. The lanes can hold parts of one sum instead, if both operands have
+    its terms side by side: the other one has, the narrow one is small and is copied.
+    """
+    lanes = target.lanes(c.acc.itemsize)
+    for number, narrow, wide in ((1, c.b, c.a), (0, c.a, c.b)) if lanes > 1 else ():
+        for var, side in c.reduce_vars:
+            if wide.stride(var) == 1 and narrow.stride(var) not in (0, 1):
+                rows, columns, batch = _extents(c, narrow, wide)
+                terms = product(n for _, n in c.reduce_vars)
+                if rules.apply(narrow_along_lanes, rows, columns, batch, terms, side, lanes):
+                    return number, var
+    return None
+
+
 # -- order of sums ------------------------------------------------------------------------------
-def order_sums(c: Contraction, nbytes: Dim, target: Target, rules: Rules
-               ) -> tuple[Contraction, bool]:
+def order_sums(c: Contraction, nbytes: Dim, target: Target, rules: Rules, columns_of: int = 1,
+               along: bool = False) -> tuple[Contraction, bool]:
     """The contraction, in parts where that is better, and whether its sums run along the lanes.
 
-    nbytes: of both operands. The caller adds up the parts, which are a new output variable, the
-    first, in a second kernel, where the epilogue then belongs.
+    nbytes: of both operands. columns_of: the operand, 0 or 1, that has the result's last axis, also
+    where that has size 1 and is no variable. along: they do in any case. The caller adds up the
+    parts, which are a new output variable, the first, in a second kernel, where the epilogue then
+    belongs.
     """
-    rows, columns, batch = _extents(c)
+    rows, columns, batch = _extents(c, *((c.b, c.a) if columns_of else (c.a, c.b)))
     terms = product(n for _, n in c.reduce_vars)
     lanes = target.lanes(c.acc.itemsize)
     side_by_side = any(c.a.stride(v) == c.b.stride(v) == 1 for v, _ in c.reduce_vars)
-    along = lanes > 1 and side_by_side and rules.apply(
-        along_lanes, rows, columns, batch, terms, lanes, c.dtype.itemsize)
+    along = along or (lanes > 1 and side_by_side and rules.apply(
+        along_lanes, rows, columns, batch, terms, lanes, c.dtype.itemsize))
     if not rules.apply(product_in_parts, rows, columns, batch, terms, nbytes):
         return c, along
     return in_parts(c, c.reduce_vars[rules.apply(cut, *(n for _, n in c.reduce_vars))][0]), along
 
 
-def _extents(c: Contraction) -> tuple[Dim, Dim, Dim]:
+def _extents(c: Contraction, columns_of: Access, rows_of: Access) -> tuple[Dim, Dim, Dim]:
     """Sizes of the output: of the rows' operand, of the columns' operand, of both."""
-    a = product(n for v, n in c.out_vars if not c.b.carries(v))
-    b = product(n for v, n in c.out_vars if not c.a.carries(v))
-    both = product(n for v, n in c.out_vars if c.a.carries(v) and c.b.carries(v))
-    return (a, b, both) if c.b.carries(c.out_vars[-1][0]) else (b, a, both)
+    rows = product(n for v, n in c.out_vars if not columns_of.carries(v))
+    columns = product(n for v, n in c.out_vars if not rows_of.carries(v))
+    both = product(n for v, n in c.out_vars if rows_of.carries(v) and columns_of.carries(v))
+    return rows, columns, both

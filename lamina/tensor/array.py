@@ -25,42 +25,20 @@ from lamina.runtime import execute
 from lamina.runtime.buffers import from_array
 from lamina.tensor.attached import Attached
 from lamina.tensor.device import check_device
+from lamina.tensor.history import described, drop, history
+from lamina.tensor.trace import note_grad, traces
 from lamina.transforms.grad import filled, pull
 
 Scalar = (bool, int, float)
 MOST = 1 << 48  # elements: more than any machine can address
 
 
-class Trace:
-    """What is recorded while a function runs on stand-ins: tensors from outside that it changed.
-
-    `name`: of who records. `own`: ids of the tensors that were made meanwhile, and of the
-    stand-ins.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.assigned: dict[int, tuple[Tensor, Node]] = {}
-        self.grads: dict[int, tuple[Tensor, Tensor | None]] = {}
-        self.own: set[int] = set()
-        self.modes: list[tuple[Any, bool]] = []  # modules that ran, and whether they were training
-
-    def change(self, t: Tensor) -> None:
-        """Remember what a tensor from outside was before its first change."""
-        if self is traces[0] and t.node.op is BUFFER and t.node.value is None:
-            self.own.add(id(t))  # a stand-in, and nobody outside could have made it
-        if id(t) not in self.own:
-            self.assigned.setdefault(id(t), (t, t.node))
-
-
-traces: list[Trace] = []  # the ones that are running, innermost last
-
-
 class Tensor(Attached):
     """An n-dimensional array that is computed when its value is needed.
 
     Made by `lamina.tensor(...)`, creation functions and operations. Values never change under
-    anybody's hands: `x[i] = v` and `x += y` give x a new value.
+    anybody's hands: `x[i] = v` and `x += y` give x a new value. What requires a gradient, and
+    parameters and buffers, stay the same object: they are assigned to, in `no_grad` for a gradient.
 
     >>> import lamina as lm
     >>> (lm.tensor([1.0, 2.0]) * 2).numpy()
@@ -69,6 +47,8 @@ class Tensor(Attached):
 
     __slots__ = ("node", "_grad", "_requires_grad", "__weakref__", "__dict__")
     __array_priority__ = 1000
+    _kept: bool = False  # whether a module keeps it: then x += y is an assignment to it
+    _version: int = 0  # how often a module let go of it: what was recorded before does not count
 
     def __init__(self, node: Node, requires_grad: bool = False) -> None:
         if prod(node.shape) > MOST:  # type: ignore[operator]
@@ -91,7 +71,7 @@ class Tensor(Attached):
     @property
     def shape(self) -> tuple[int, ...]:
         """Sizes of the axes."""
-        return self.node.shape  # type: ignore[return-value]
+        return self.node.sizes
 
     @property
     def dtype(self) -> DType:
@@ -130,12 +110,14 @@ class Tensor(Attached):
     @property
     def grad(self) -> Tensor | None:
         """What `backward` added up, or None."""
+        if traces:
+            note_grad(self, False)
         return self._grad
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
         if traces:
-            traces[-1].grads.setdefault(id(self), (self, self._grad))
+            note_grad(self, True)
         elif value is None:
             execute.accumulated.pop(id(self), None)
         elif value.node.value is None:
@@ -219,38 +201,32 @@ class Tensor(Attached):
         gradient: the cotangent, of this tensor's shape; needed unless it has one element.
         Raises GradientError if nothing requires a gradient or the history is gone.
         """
-        root = self.node
-        described = [("x", f"{self.dtype.name} {list(self.shape)}")]
+        root, operands = self.node, [("x", described(self.node))]
         if gradient is None and self.size != 1:
-            raise GradientError("backward", operands=described,
+            raise GradientError("backward", operands=operands,
                                 rule="only a single number has a gradient without a cotangent",
                                 hint="x.sum().backward(), or x.backward(gradient)")
         if gradient is not None:
             self._check_cotangent(gradient)
-        order = topological([root], stop=lambda n: n.variable or not n.tracked or not n.inputs)
-        leaves = [n for n in order if n.variable and n.tracked]
+        order = history("backward", root)
+        leaves = [n for n in order if n.variable]
         if not leaves:
-            gone = root.consumed
-            raise GradientError("backward", operands=described,
-                                rule="the history is there: backward drops it after use" if gone
-                                else "something that x depends on requires a gradient",
-                                hint="retain_graph=True in the first backward" if gone
-                                else "requires_grad=True")
-        if any(n.consumed and n.tracked and not n.inputs and not n.variable for n in order):
-            raise GradientError("backward", operands=described,
-                                rule="the history is there: an earlier backward dropped a part",
-                                hint="retain_graph=True there, or detach() what it used")
+            raise GradientError("backward", operands=operands,
+                                rule="something that x depends on requires a gradient",
+                                hint="requires_grad=True")
+        if traces and any(n.value is not None and not n.variable for n in order):
+            raise GradientError("backward", operands=operands,
+                                rule="in a compiled function the history begins inside of it",
+                                hint="compute there what x depends on, or pass it as an argument")
         seed = filled(1.0, root) if gradient is None else gradient.node
         with tracking(retain_graph):
             found = pull(root, leaves, seed)
         for node in leaves:
-            owner = node.owner()
+            owner = node.owner() if node.owner is not None else None
             if owner is not None and id(node) in found:
                 owner._accumulate(found[id(node)])
         if not retain_graph:
-            for node in order:
-                if not node.variable:
-                    node.consumed = True
+            drop(order)
 
     def _check_cotangent(self, gradient: Any) -> None:
         if not isinstance(gradient, Tensor):
@@ -259,13 +235,12 @@ class Tensor(Attached):
         if gradient.shape != self.shape or gradient.dtype is not self.dtype:
             raise (ShapeError if gradient.shape != self.shape else DTypeError)(
                 "backward",
-                operands=[("x", f"{self.dtype.name} {list(self.shape)}"),
-                          ("gradient", f"{gradient.dtype.name} {list(gradient.shape)}")],
+                operands=[("x", described(self.node)), ("gradient", described(gradient.node))],
                 rule="the gradient has the shape and dtype of x")
 
     def _accumulate(self, g: Node) -> None:
-        fresh = Tensor(g)
-        self.grad = fresh if self._grad is None else self._grad + fresh
+        before, fresh = self.grad, Tensor(g)
+        self.grad = fresh if before is None else before + fresh
 
     # -- new values ----------------------------------------------------------------------------
     def assign(self, value: Any) -> Tensor:
@@ -274,8 +249,7 @@ class Tensor(Attached):
         if new.shape != self.shape or new.dtype is not self.dtype:
             raise (ShapeError if new.shape != self.shape else DTypeError)(
                 "assign",
-                operands=[("old", f"{self.dtype.name} {list(self.shape)}"),
-                          ("new", f"{new.dtype.name} {list(new.shape)}")],
+                operands=[("old", described(self.node)), ("new", described(new.node))],
                 rule="the new value has the shape and dtype of the old one")
         self._set(detached(new.node))
         return self

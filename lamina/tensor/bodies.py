@@ -14,7 +14,9 @@ from lamina import tree
 from lamina.errors import ArgumentError, DTypeError, GradientError, LaminaError, ShapeError
 from lamina.graph.node import Node, constant, leaf, mode, tracking
 from lamina.graph.subgraph import Graph, parameter
-from lamina.tensor.array import Tensor, Trace, tensor, traces
+from lamina.tensor.array import Tensor, tensor
+from lamina.tensor.history import described
+from lamina.tensor.trace import Trace, traces
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,10 @@ def run_body(name: str, function: Callable[[], Any], params: Sequence[Node]) -> 
     finally:
         mode.created = outer
         traces.pop()
-        for t, old in trace.assigned.values():
-            t.node = old
-        for t, grad in trace.grads.values():
-            t._grad = grad
+        trace.restore()
     if outer is not None:
         outer.update(created)
-    if trace.grads:
+    if any(use.set for use in trace.grads.values()):
         raise GradientError(name, rule="backward() is not called inside a body",
                             hint="lm.grad, or backward() on the result")
     return Body(returned, assigned, created)
@@ -93,11 +92,6 @@ def slice_parameter(x: Node) -> Node:
     return leaf(None, x.shape[1:], x.dtype, tracked=x.dtype.is_float)
 
 
-def described(node: Node) -> str:
-    """`float32 [2, 3]`."""
-    return f"{node.dtype.name} {list(node.shape)}"
-
-
 def check_same(name: str, rule: str, labels: tuple[str, str], first: tuple[list[Node], Any],
                second: tuple[list[Node], Any], hint: str = "") -> None:
     """Raise the four-part error unless two results agree in nesting, shapes and dtypes."""
@@ -130,19 +124,15 @@ def nesting(structure: Any) -> str:
     return ("[%s]" if kind is list else "(%s)") % ", ".join(inner)
 
 
-def count_leaves(structure: Any) -> int:
-    """How many leaves a structure has."""
-    if structure in (("leaf",), ("none",)):
-        return int(structure == ("leaf",))
-    return sum(count_leaves(child) for child in structure[2])
-
-
-def aligned(graphs: Sequence[tuple[Graph, list[Node]]], own: int) -> tuple[list[Graph], list[Node]]:
-    """Graphs that share their first `own` parameters' meaning, with one list of captured nodes."""
+def aligned(graphs: Sequence[tuple[Graph, list[Node]]]) -> tuple[list[Graph], list[Node]]:
+    """Graphs whose own parameters mean the same, with one list of captured nodes."""
     union = list(dict.fromkeys(n for _, captured in graphs for n in captured))
-    result = []
-    for graph, captured in graphs:
-        place = dict(zip(captured, graph.params[own:], strict=True))
-        extra = [place[n] if n in place else parameter(n) for n in union]
-        result.append(Graph([*graph.params[:own], *extra], graph.roots))
-    return result, union
+    return [with_captured(graph, captured, union) for graph, captured in graphs], union
+
+
+def with_captured(graph: Graph, captured: Sequence[Node], union: Sequence[Node]) -> Graph:
+    """The graph, whose last parameters are for `captured`, with parameters for all of `union`."""
+    own = len(graph.params) - len(captured)
+    place = dict(zip(captured, graph.params[own:], strict=True))
+    return Graph([*graph.params[:own], *(place[n] if n in place else parameter(n) for n in union)],
+                 graph.roots)

@@ -2,8 +2,9 @@
 
 In: a function of tensors (and anything else). Out: a callable that goes straight to the compiled
 plan. Tensors that the function assigns to (parameters, optimizer state, running statistics, the
-random stream) are inputs and outputs of the program; other tensors that it uses are read at each
-call. Python values among the arguments, and shapes and dtypes, select the recording.
+random stream) and gradients that it adds to are inputs and outputs of the program; other tensors
+that it uses are read at each call. Python values among the arguments, and shapes and dtypes, select
+the recording.
 """
 
 from __future__ import annotations
@@ -11,48 +12,23 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from lamina import tree
 from lamina.config import settings
-from lamina.errors import GradientError, IndexingError
-from lamina.graph.node import Node, is_leaf, leaf, mode, topological
+from lamina.errors import IndexingError
+from lamina.graph.node import Node, is_leaf, leaf, mode
 from lamina.graph.subgraph import Graph
 from lamina.ops import control
 from lamina.runtime import execute, families
 from lamina.runtime.culprit import hollow, outside
 from lamina.runtime.takeover import ALONE, references
 from lamina.runtime.undisturbed import Undisturbed, exclusive
-from lamina.tensor.array import Tensor, Trace, traces
+from lamina.tensor.array import Tensor
+from lamina.tensor.recording import GradOf, Recording, found, record
+from lamina.tensor.trace import traces
 
-KEPT = 4096  # recordings of one function that are remembered
-
-
-@dataclass
-class _Recording:
-    """One trace: how to fill the program's leaves and what to do with its results."""
-
-    order: list[Node]  # after the first call without values
-    roots: list[Node]
-    kinds: list[tuple[Any, Any]]  # shape and dtype of each root
-    sources: list[Any]  # for each leaf: the number of an argument, a tensor, or a node
-    structure: Any
-    results: int  # leading roots that are returned
-    changed: list[tuple[Tensor, bool]]  # tensors that take the other roots
-    modes: list[tuple[Any, bool]]  # modules, and whether they were training
-    trained: list[tuple[Tensor, bool]]  # tensors that are read, and whether they have gradients
-    differentiable: bool  # whether a gradient may flow through what is returned
-    graph: Any = None  # of what is returned, for gradients
-    bound: Any = None
-    takers: tuple[tuple[int, int], ...] = ()  # (output, leaf): may be computed in place
-
-    def holds(self) -> bool:
-        """Whether modules are in the mode, and tensors as trainable, as they were recorded."""
-        for module, training in self.modes:
-            if module.training is not training:
-                return False
-        return all(t._requires_grad is requires_grad for t, requires_grad in self.trained)
+KEPT = 1024  # signatures of one function whose recordings are remembered
 
 
 class Compiled:
@@ -61,7 +37,7 @@ class Compiled:
     def __init__(self, function: Callable[..., Any]) -> None:
         functools.update_wrapper(self, function)
         self._function = function
-        self._known: dict[Any, list[_Recording]] = {}
+        self._known: dict[Any, list[Recording]] = {}
 
     @property
     def recordings(self) -> int:
@@ -78,7 +54,7 @@ class Compiled:
             if isinstance(x, Tensor):
                 tensors.append(x)
                 node = x.node
-                signature.append((node.shape, node.dtype.name, node.tracked))
+                signature.append((node.shape, node.dtype.name, node.tracked, node.variable))
             elif _hashable(x):
                 signature.append((type(x), x.hex() if type(x) is float else x))
             else:  # it may be another one when it comes again
@@ -89,9 +65,10 @@ class Compiled:
                 self._known.pop(next(iter(self._known)))
             known = self._known[structure, tuple(signature)] = []
         for recording in known:
-            if recording.holds():
+            if recording.holds(tensors):
                 return _replay(recording, tensors)
-        known.append(_record(self._function, leaves, structure))
+        known[:] = [r for r in known if not r.outdated]
+        known.append(record(self._function, leaves, structure))
         return _replay(known[-1], tensors)
 
 
@@ -100,8 +77,12 @@ def compile(function: Callable[..., Any]) -> Compiled:
 
     Python control flow is fixed by the first call; `cond`, `while_loop` and `scan` are not. Python
     values among the arguments select the recording, so do `train()`, `eval()` and `freeze()` of the
-    modules that it calls; what else it reads is fixed. With arguments that have no hash, such as
-    NumPy arrays, it runs as it is written. Gradients flow through a call.
+    modules that it calls, and what these keep: a parameter, buffer or module that is set anew is
+    seen by the next call. Tensors that it reads from outside have their value of the moment, if
+    they are changed by `assign`. All else that it reads is fixed: a number on an object (make it an
+    argument, or a `nn.Buffer`), a global name, what is put into a list or dict of a module. With
+    arguments that have no hash, such as NumPy arrays, it runs as it is written. Gradients flow
+    through a call; what `backward` adds up inside is in `grad` after it.
 
     >>> import lamina as lm
     >>> square = lm.compile(lambda x: x * x)
@@ -119,58 +100,7 @@ def _hashable(x: Any) -> bool:
     return True
 
 
-def _record(function: Callable[..., Any], leaves: Sequence[Any], structure: Any) -> _Recording:
-    execute.evaluate([x.node for x in leaves if isinstance(x, Tensor)])
-    execute.evaluate_pending()  # what the function captures is read at each call
-    stand_ins: list[Any] = []
-    numbers: dict[int, int] = {}
-    for x in leaves:
-        if isinstance(x, Tensor):
-            node = leaf(None, x.shape, x.dtype, tracked=x.node.tracked)
-            node.variable = node.tracked
-            numbers[id(node)] = len(numbers)
-            stand_in = Tensor.__new__(Tensor)
-            stand_in.node, stand_in._requires_grad, stand_in._grad = node, x.requires_grad, None
-            stand_ins.append(stand_in)
-        else:
-            stand_ins.append(x)
-    args, kwargs = tree.unflatten(structure, stand_ins)
-    trace = Trace("compile")
-    traces.append(trace)
-    try:
-        returned = function(*args, **kwargs)
-        outputs, out_structure = tree.flatten(returned)
-        changed = [(t, t.node) for t, _ in trace.assigned.values()]
-    finally:
-        traces.pop()
-        for t, old in trace.assigned.values():
-            t.node = old
-        for t, grad in trace.grads.values():
-            t._grad = grad
-    for x in outputs:
-        if not isinstance(x, Tensor):
-            raise GradientError("compile", operands=[("returned", type(x).__name__)],
-                                rule="a compiled function returns tensors, in any nesting")
-    roots = [x.node for x in outputs] + [node for _, node in changed]
-    order = topological(roots)
-    execute.evaluate([t.node for t, _ in trace.assigned.values()])
-    sources = [_source(n, numbers) for n in order if is_leaf(n)]
-    kinds = [(r.shape, r.dtype) for r in roots]
-    return _Recording(order, roots, kinds, sources, out_structure, len(outputs),
-                      [(t, t.requires_grad) for t, _ in changed],
-                      list(dict.fromkeys(trace.modes)),
-                      [(t, t.requires_grad) for t in sources if isinstance(t, Tensor)],
-                      any(x.node.tracked and not x.node.consumed for x in outputs))
-
-
-def _source(node: Node, numbers: dict[int, int]) -> Any:
-    if id(node) in numbers:
-        return numbers[id(node)]
-    owner = node.owner() if node.owner is not None else None
-    return owner if owner is not None and owner.node is node else node
-
-
-def _replay(recording: _Recording, tensors: Sequence[Tensor]) -> Any:
+def _replay(recording: Recording, tensors: Sequence[Tensor]) -> Any:
     if recording.bound is None or recording.bound.hot():
         recording.bound = families.prepare(recording.order, recording.roots)
         recording.takers = _takers(recording)
@@ -181,22 +111,23 @@ def _replay(recording: _Recording, tensors: Sequence[Tensor]) -> Any:
     history = recording.differentiable and mode.tracking
     with exclusive, Undisturbed() as quiet:
         inputs, buffers = _gathered(recording, tensors, history)
-        donated = _donated(recording, buffers) if recording.takers and not history else None
+        donated = (_donated(recording, tensors, buffers) if recording.takers and not history
+                   else None)
         if donated:
             quiet.start()
-            return _settled(recording, inputs, _run(recording, buffers, donated))
+            return _settled(recording, tensors, inputs, _run(recording, buffers, donated))
     values = _run(recording, buffers, None)
     with exclusive:
-        return _settled(recording, inputs, values)
+        return _settled(recording, tensors, inputs, values)
 
 
-def _gathered(recording: _Recording, tensors: Sequence[Tensor], history: bool
+def _gathered(recording: Recording, tensors: Sequence[Tensor], history: bool
               ) -> tuple[list[Node], list[Any]]:
     """The buffers of all inputs; with history their nodes, too."""
     inputs, buffers = [], []
     for source in recording.sources:
-        node = (tensors[source].node if type(source) is int
-                else source.node if isinstance(source, Tensor) else source)
+        node = (source.node if isinstance(source, Tensor) else source if isinstance(source, Node)
+                else found(source, tensors).node)
         if node.value is None:
             execute.evaluate([node])
         buffers.append(node.value)
@@ -206,31 +137,48 @@ def _gathered(recording: _Recording, tensors: Sequence[Tensor], history: bool
     return inputs, buffers
 
 
-def _run(recording: _Recording, buffers: list[Any], donated: list[int | None] | None) -> list[Any]:
+def _run(recording: Recording, buffers: list[Any], donated: list[int | None] | None) -> list[Any]:
     try:
-        return execute.run_bound(recording.bound, buffers, donated)
+        return execute.run_bound(recording.bound, buffers, recording.order, donated)
     except IndexingError:
         raise outside(recording.order, buffers) from None
 
 
-def _settled(recording: _Recording, inputs: list[Node], values: list[Any]) -> Any:
+def _settled(recording: Recording, arguments: Sequence[Tensor], inputs: list[Node],
+             values: list[Any]) -> Any:
     """What the function returns; the tensors that it changed have their new values."""
     nodes = (_with_history(recording, inputs, values) if inputs else
              [leaf(v, shape, dtype) for v, (shape, dtype) in
               zip(values[:recording.results], recording.kinds, strict=False)])
     results = [Tensor(node) for node in nodes]
-    for (t, requires_grad), value in zip(recording.changed, values[recording.results:],
-                                         strict=True):
+    for (target, requires_grad), value in zip(recording.changed, values[len(results):],
+                                              strict=False):
+        t = target if isinstance(target, Tensor) else found(target, arguments)
         node = leaf(value, t.node.shape, t.node.dtype, requires_grad)
         node.variable = requires_grad
         node.owner = weakref.ref(t)
         t.node = node
+    if recording.grads:
+        _set_grads(recording, arguments, values[len(results) + len(recording.changed):])
     if execute.assigned:
         execute.commit()
     return tree.unflatten(recording.structure, results)
 
 
-def _with_history(recording: _Recording, inputs: Sequence[Node], values: Sequence[Any]
+def _set_grads(recording: Recording, arguments: Sequence[Tensor], values: Sequence[Any]) -> None:
+    """What the function left in `grad`; of an argument with a history, it goes on along that."""
+    kinds = recording.kinds[len(recording.kinds) - len(values):]
+    new = iter([leaf(value, *kind) for value, kind in zip(values, kinds, strict=True)])
+    for place, is_there in recording.grads:
+        t = found(place.of, arguments)
+        gradient = Tensor(next(new)) if is_there else None
+        if gradient is not None and type(place.of) is int and not t.node.variable:
+            t.backward(gradient)
+        else:
+            t.grad = gradient
+
+
+def _with_history(recording: Recording, inputs: Sequence[Node], values: Sequence[Any]
                   ) -> list[Node]:
     """The results, known, as those of a call through which gradients flow: it is run again then."""
     nodes = control.outputs(control.record(control.call, inputs, graph=recording.graph,
@@ -240,26 +188,35 @@ def _with_history(recording: _Recording, inputs: Sequence[Node], values: Sequenc
     return nodes
 
 
-def _takers(recording: _Recording) -> tuple[tuple[int, int], ...]:
-    """Outputs that may take the memory of the tensor that they are the new value of."""
+def _takers(recording: Recording) -> list[tuple[int, int, Tensor | GradOf]]:
+    """Outputs that may take the memory of the tensor, or gradient, that they are the new value of.
+
+    Each with the leaf that holds it.
+    """
     bound = recording.bound
-    takers = []
+    takers: list[tuple[int, int, Tensor | GradOf]] = []
     slots = {slot: i for i, slot in enumerate(bound.results)}
+    targets = recording.targets()
     for output, number in bound.donations.items():
         source = recording.sources[number] if number < len(recording.sources) else None
         root = slots.get(bound.first_output + output)
-        if (isinstance(source, Tensor) and root is not None and root >= recording.results
-                and recording.changed[root - recording.results][0] is source):
-            takers.append((output, number))
-    return tuple(takers)
+        if (isinstance(source, (Tensor, GradOf)) and root is not None
+                and targets[root] is source):
+            takers.append((output, number, source))
+    return takers
 
 
-def _donated(recording: _Recording, buffers: list[Any]) -> list[int | None] | None:
+def _donated(recording: Recording, arguments: Sequence[Tensor], buffers: list[Any]
+             ) -> list[int | None] | None:
     """The leaf whose memory each output takes over: where nobody else can see the old value."""
     result: list[int | None] = [None] * len(recording.bound.out_sizes)
-    nodes = references([recording.sources[number].node for _, number in recording.takers])
+    nodes = references([t.node if isinstance(t, Tensor) else found(t, arguments).node
+                        for _, _, t in recording.takers])
     held = references(buffers)
-    for (output, number), count in zip(recording.takers, nodes, strict=True):
-        if count == ALONE + 1 and held[number] == ALONE + 1:  # its tensor's; its node's
-            result[output] = number
+    for (output, number, source), node in zip(recording.takers, nodes, strict=True):
+        if node != ALONE + 1 or held[number] != ALONE + 1:  # its tensor's; its node's
+            continue
+        if isinstance(source, GradOf) and references([found(source, arguments)])[0] != ALONE + 1:
+            continue  # it will be replaced, and somebody holds the old one
+        result[output] = number
     return result if any(number is not None for number in result) else None

@@ -22,13 +22,13 @@ from lamina.tensor.bodies import (
     Body,
     aligned,
     check_same,
-    described,
     flat_nodes,
     result_nodes,
     run_body,
     slice_parameter,
     stand_ins,
 )
+from lamina.tensor.history import described
 
 
 def finish(node: Node, count: int, structure: Any, bodies: list[Body], start: int | None = None
@@ -87,7 +87,7 @@ def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *
         after = {id(t): new for t, _, new in body.assigned}
         graphs.append(close(params, [*roots, *(after.get(id(t), t.node) for t in changed)],
                             body.created))
-    (then, other), captured = aligned(graphs, len(inputs))
+    (then, other), captured = aligned(graphs)
     node = control.record(control.cond, [choice, *inputs, *captured], then=then, other=other)
     return finish(node, len(found[0][0]), found[0][1], [body for _, body in runs])
 
@@ -144,12 +144,12 @@ def _turns(stacked: list[Node], length: int | None) -> int:
         if not x.shape:
             raise ShapeError("scan", operands=[("xs", described(x))],
                              rule="xs have a first axis to go along")
-    sizes = [x.shape[0] for x in stacked] + ([] if length is None else [int(length)])
+    sizes = [x.sizes[0] for x in stacked] + ([] if length is None else [int(length)])
     if not sizes or any(n != sizes[0] for n in sizes):
         operands = [("xs", described(x)) for x in stacked]
         raise ShapeError("scan", operands=[*operands, ("length", str(length))],
                          rule="the first axes of all xs are equal, and equal to length if given")
-    return sizes[0]  # type: ignore[return-value]
+    return sizes[0]
 
 
 # ---- while_loop ----------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ def while_loop(cond_fn: Callable[[Any], Any], body_fn: Callable[[Any], Any], ini
         going = TABLE["logical_and"](going, TABLE["less"](count, last))
         changed, inputs, carry = ([*changed, TABLE["add"](count, one)], [*inputs, zero],
                                   [*carry, count])
-    (check, turn), captured = aligned([close(carry, [going]), close(carry, changed)], len(carry))
+    (check, turn), captured = aligned([close(carry, [going]), close(carry, changed)])
     node = control.record(control.while_loop, [*inputs, *captured], test=check, body=turn,
                           limit=max_steps)
     return finish(node, len(start), structure, [body])

@@ -20,7 +20,7 @@ from lamina.graph.node import constant
 from lamina.ops import random as draws
 from lamina.ops.movement import expand, iota
 from lamina.runtime.capacity import LARGE, check_fits
-from lamina.tensor.array import Tensor, tensor
+from lamina.tensor.array import Tensor, detached, tensor
 from lamina.tensor.device import check_device
 
 Shape = int | Sequence[int]
@@ -196,35 +196,31 @@ def asarray(obj: Any, dtype: Any = None, device: str | None = None, copy: bool |
 
 
 # ---- random numbers ------------------------------------------------------------------------------
+class Stream(Tensor):
+    """uint32 [2], seed and counter: the key of the next draw. `vmap` gives each example its own."""
+
+    __slots__ = ()
+
+
 class Generator:
     """A counter-based stream: `state` holds the seed and the number of draws so far."""
 
     def __init__(self, seed: int = 0) -> None:
-        self._state: Tensor | None = None
-        self._seed = seed
-
-    @property
-    def state(self) -> Tensor:
-        """uint32 [2]: seed and counter."""
-        if self._state is None:
-            self._state = tensor(np.array([self._seed & 0xFFFFFFFF, 0], np.uint32))
-        return self._state
+        self.state = Stream(detached(_start(seed).node))
 
     def seed(self, seed: int) -> None:
         """Start the stream of a seed from its beginning."""
-        self._seed = seed
-        fresh = tensor(np.array([seed & 0xFFFFFFFF, seed >> 32 & 0xFFFF], np.uint32))
-        if self._state is None:
-            self._state = fresh
-        else:
-            self._state.assign(fresh)
+        self.state.assign(_start(seed))
 
     def key(self) -> Tensor:
         """A key that no other draw has."""
         key = Tensor(self.state.node)
-        step = tensor(np.array([0, 1], np.uint32))
-        self.state.assign(self.state + step)
+        self.state.assign(Tensor(draws.advance(self.state.node, count=1)))
         return key
+
+
+def _start(seed: int) -> Tensor:
+    return tensor(np.array([seed & 0xFFFFFFFF, seed >> 32 & 0xFFFF], np.uint32))
 
 
 generator = Generator()

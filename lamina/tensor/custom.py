@@ -15,20 +15,20 @@ import numpy as np
 from lamina import tree
 from lamina.dtypes import DType, as_dtype
 from lamina.errors import ArgumentError, GradientError, ShapeError
-from lamina.graph.node import Node
+from lamina.graph.node import Node, mode, topological
 from lamina.graph.subgraph import close, parameter
 from lamina.ops import control
-from lamina.tensor.array import Tensor, Trace, tensor, traces
+from lamina.tensor.array import Tensor, tensor
 from lamina.tensor.bodies import (
-    count_leaves,
-    described,
     flat_nodes,
     result_nodes,
     run_body,
     stand_in,
     stand_ins,
+    with_captured,
 )
 from lamina.tensor.control import finish
+from lamina.tensor.history import described
 
 
 # ---- checkpoint ----------------------------------------------------------------------------------
@@ -67,52 +67,13 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 # ---- custom_op -----------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class _Backward:
-    """A user's gradient as a rule over nodes. `structures`: of the inputs and of the results."""
-
-    function: Callable[..., Any]
-    inputs: Any
-    results: Any
-    attrs: tuple[tuple[str, Any], ...]
-
-    def __call__(self, gs: list[Node], ys: list[Node], inputs: list[Node]
-                 ) -> Sequence[Node | None]:
-        ys = ys[:count_leaves(self.results)]
-        own = inputs[:count_leaves(self.inputs)]
-        # tensors made here are no results of the user's program
-        traces.append(Trace("custom_op"))
-        try:
-            found = self.function(stand_ins(self.results, gs[:len(ys)]),
-                                  stand_ins(self.results, ys), *stand_ins(self.inputs, own),
-                                  **dict(self.attrs))
-        finally:
-            traces.pop()
-        cotangents = list(found) if isinstance(found, (tuple, list)) else [found]
-        if len(cotangents) != len(own):
-            raise GradientError("custom_op", operands=[("inputs", str(len(own))),
-                                                       ("returned", str(len(cotangents)))],
-                                rule="backward returns a cotangent, or None, for each input")
-        return [self._node(c, x) for c, x in zip(cotangents, own, strict=True)]
-
-    @staticmethod
-    def _node(cotangent: Any, x: Node) -> Node | None:
-        if cotangent is None:
-            return None
-        node = cotangent.node if isinstance(cotangent, Tensor) else tensor(
-            cotangent, dtype=x.dtype).node
-        if node.shape != x.shape or node.dtype is not x.dtype:
-            raise ShapeError("custom_op", operands=[("input", described(x)),
-                                                    ("cotangent", described(node))],
-                             rule="a cotangent has the shape and dtype of its input")
-        return node
-
-
 def custom_op(forward: Callable[..., Any], backward: Callable[..., Any]) -> Callable[..., Any]:
     """An operation of the user's own, with its own gradient; compiled like those of the table.
 
     forward: (*inputs, **attrs) -> tensors in any nesting. backward: (g, y, *inputs, **attrs) -> a
     cotangent, or None, for each input; g and y are nested like the result. Attributes are hashable.
+    Both are run once, on stand-ins, when the operation is called (backward only where an input has
+    gradients). They may use tensors from outside, which get no gradient.
 
     >>> import lamina as lm
     >>> clipped = lm.custom_op(lambda x: x * 1.0, lambda g, y, x: g.clip(-1.0, 1.0))
@@ -123,17 +84,58 @@ def custom_op(forward: Callable[..., Any], backward: Callable[..., Any]) -> Call
     def function(*args: Any, **attrs: Any) -> Any:
         inputs, structure = flat_nodes(args)
         params = [parameter(x) for x in inputs]
-        body = run_body("custom_op", lambda: forward(*stand_ins(structure, params), **attrs),
-                        params)
-        roots, result = result_nodes("custom_op", body.returned)
-        graph, captured = close(params, [*roots, *(new for _, _, new in body.assigned)],
-                                body.created)
-        rule = _Backward(backward, structure, result, tuple(attrs.items()))
-        node = control.record(control.call, [*inputs, *captured], graph=graph,
-                              rule=control.Given(rule))
+        tracked = mode.tracking and any(x.tracked for x in inputs)
+        back: list[Node] = []  # stand-ins for the cotangents of the results, and for the results
+
+        def both() -> tuple[list[Node], Any, list[Node | None]]:
+            own = stand_ins(structure, params)
+            roots, result = result_nodes("custom_op", forward(*own, **attrs))
+            if not tracked:
+                return roots, result, []
+            back.extend(parameter(y) for y in (*roots, *roots))
+            gs, ys = (stand_ins(result, nodes) for nodes in (back[:len(roots)], back[len(roots):]))
+            found = backward(gs, ys, *own, **attrs)
+            return roots, result, _cotangents(found, params)
+
+        body = run_body("custom_op", both, params)
+        roots, result, cotangents = body.returned
+        changed = [new for _, _, new in body.assigned]
+        if set(back) & set(topological(changed)):
+            raise GradientError("custom_op", rule="backward assigns to no tensor",
+                                hint="return the value from forward")
+        graph, captured = close(params, [*roots, *changed], body.created)
+        pulled, more = close([*back, *params], [c for c in cotangents if c is not None],
+                             body.created)
+        outside = list(dict.fromkeys([*captured, *more]))
+        rule = control.Given(len(roots), with_captured(pulled, more, outside),
+                             tuple(i for i, c in enumerate(cotangents) if c is not None))
+        node = control.record(control.call, [*inputs, *outside], rule=rule,
+                              graph=with_captured(graph, captured, outside))
         return finish(node, len(roots), result, [body])
 
     return function
+
+
+def _cotangents(found: Any, inputs: Sequence[Node]) -> list[Node | None]:
+    """What backward returned, for each input."""
+    cotangents = list(found) if isinstance(found, (tuple, list)) else [found]
+    if len(cotangents) != len(inputs):
+        raise GradientError("custom_op", operands=[("inputs", str(len(inputs))),
+                                                   ("returned", str(len(cotangents)))],
+                            rule="backward returns a cotangent, or None, for each input")
+    return [_cotangent(c, x) for c, x in zip(cotangents, inputs, strict=True)]
+
+
+def _cotangent(cotangent: Any, x: Node) -> Node | None:
+    if cotangent is None:
+        return None
+    node = cotangent.node if isinstance(cotangent, Tensor) else tensor(
+        cotangent, dtype=x.dtype).node
+    if node.shape != x.shape or node.dtype is not x.dtype:
+        raise ShapeError("custom_op", operands=[("input", described(x)),
+                                                ("cotangent", described(node))],
+                         rule="a cotangent has the shape and dtype of its input")
+    return node
 
 
 # ---- host_callback -------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from lamina.tensor.functions import (
     reductions,
     selection,
 )
+from lamina.tensor.functions.plumbing import check_changeable
 
 Function = Callable[..., Any]
 
@@ -46,6 +47,9 @@ TWO_SIDED: dict[str, Function] = {
     "and": elementwise.bitwise_and, "or": elementwise.bitwise_or, "xor": elementwise.bitwise_xor,
     "lshift": elementwise.bitwise_left_shift, "rshift": elementwise.bitwise_right_shift,
 }
+SIGNS = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%",
+         "pow": "**", "matmul": "@", "and": "&", "or": "|", "xor": "^", "lshift": "<<",
+         "rshift": ">>"}
 COMPARISONS: dict[str, Function] = {
     "eq": elementwise.equal, "ne": elementwise.not_equal, "lt": elementwise.less,
     "le": elementwise.less_equal, "gt": elementwise.greater, "ge": elementwise.greater_equal,
@@ -72,6 +76,20 @@ def _operator(function: Function, swapped: bool = False) -> Function:
     return method
 
 
+def _in_place(function: Function, sign: str) -> Function:
+    """`x += y`: leaves and what modules keep are assigned to; any other name is bound anew."""
+    def method(self: Tensor, other: Any) -> Any:
+        if not isinstance(other, OPERANDS):
+            return NotImplemented
+        if not (self._kept or self.requires_grad):
+            return function(self, other)
+        check_changeable(f"x {sign}= y", self)
+        new = function(self, other)
+        return self.assign(new.astype(self.dtype) if new.dtype.kind == self.dtype.kind else new)
+
+    return method
+
+
 def attach() -> None:
     """Give Tensor its methods and operators, from the tables above."""
     for name, function in methods().items():
@@ -81,6 +99,7 @@ def attach() -> None:
     for name, function in TWO_SIDED.items():
         setattr(Tensor, f"__{name}__", _operator(function))
         setattr(Tensor, f"__r{name}__", _operator(function, swapped=True))
+        setattr(Tensor, f"__i{name}__", _in_place(function, SIGNS[name]))
     for name, function in COMPARISONS.items():
         setattr(Tensor, f"__{name}__", _operator(function))
     for name, function in SPECIAL.items():

@@ -13,13 +13,15 @@ from typing import Any
 from lamina import tree
 from lamina.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from lamina.graph.node import Node, leaf, tracking
-from lamina.ops.movement import expand, permute
+from lamina.ops.movement import expand, permute, reshape
 from lamina.runtime import execute
 from lamina.tensor.array import Tensor, detached
-from lamina.tensor.bodies import described, run_body, stand_in
-from lamina.tensor.creation import eye
+from lamina.tensor.bodies import run_body, stand_in
+from lamina.tensor.creation import Stream, eye
+from lamina.tensor.history import described, history
 from lamina.transforms import grad as derive
 from lamina.transforms.batch import batch
+from lamina.transforms.streams import drawn_from, split
 
 
 @contextmanager
@@ -48,6 +50,7 @@ def gradients(y: Tensor, xs: Sequence[Tensor] | Tensor, cotangent: Tensor | None
                                 rule="x requires a gradient", hint="requires_grad=True")
     if cotangent is not None:
         _check_alike("gradients", ("y", [y]), ("cotangent", [cotangent]))
+    history("gradients", y.node, [x.node for x in wanted])
     found = derive.gradients(y.node, [x.node for x in wanted],
                              None if cotangent is None else cotangent.node)
     results = [Tensor(g) for g in found]
@@ -72,8 +75,8 @@ def _variable(x: Any) -> Any:
     """A stand-in that gradients flow to, connected to x if x has a history of its own."""
     if not isinstance(x, Tensor):
         return x
-    if x.node.tracked:
-        return x
+    if x.node.tracked:  # what f captures may come from x, too, and is no part of f's gradient
+        return Tensor(reshape(x.node, shape=x.shape))
     node = detached(x.node)
     node.tracked = node.variable = x.dtype.is_float
     return Tensor(node)
@@ -220,6 +223,11 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: int = 0) -> Callable
 
     in_axes: the axis of each argument, or None for those that are the same for all.
 
+    Random draws in f are those of a loop over the examples, and leave the stream where the loop
+    would. Where f decides by its values how often it draws (in a branch of `cond`, in a
+    `while_loop`), each example draws from a stream of its own instead, and the outer stream counts
+    one draw. Any other tensor that f assigns to changes once, and in the same way for all.
+
     >>> import lamina as lm
     >>> lm.vmap(lambda x, y: x @ y)(lm.ones((3, 4)), lm.ones((3, 4))).tolist()
     [4.0, 4.0, 4.0]
@@ -243,8 +251,13 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: int = 0) -> Callable
             list(batched))
         outputs, structure = _tensors("vmap", "result", body.returned)
         count, n = len(outputs), sizes.pop()
-        found = batch([*(y.node for y in outputs), *(new for _, _, new in body.assigned)], batched)
-        _change(body.assigned, found[count:])
+        keys, after = _split_streams(body.assigned, n)
+        changed = [(t, new) for t, _, new in body.assigned if t not in after]
+        found = batch([*(y.node for y in outputs), *(new for _, new in changed)],
+                      {**batched, **keys})
+        _change([t for t, _ in changed], found[count:])
+        for stream, key in after.items():
+            stream._set(key)
         results = []
         for node, is_batched in found[:count]:
             if not is_batched:
@@ -265,15 +278,25 @@ def _in_front(x: Any, axis: int | None) -> Any:
     return _moved(x.node, axis % x.ndim, 0)
 
 
-def _change(assigned: Sequence[tuple[Tensor, Node, Node]], found: Sequence[tuple[Node, bool]]
-            ) -> None:
+def _split_streams(assigned: Sequence[tuple[Tensor, Node, Node]], n: int
+                   ) -> tuple[dict[Node, Node], dict[Tensor, Node]]:
+    """By the keys with which random streams began those of n examples, and what comes after."""
+    keys: dict[Node, Node] = {}
+    after: dict[Tensor, Node] = {}
+    for t, old, new in assigned:
+        if isinstance(t, Stream) and drawn_from(new, old):
+            keys[old], after[t] = split(old, new, n)
+    return keys, after
+
+
+def _change(assigned: Sequence[Tensor], found: Sequence[tuple[Node, bool]]) -> None:
     """Tensors outside that the mapped function changed take their new values."""
-    each = [new for (_, _, new), (_, is_batched) in zip(assigned, found, strict=True) if is_batched]
+    each = [t.node for t, (_, is_batched) in zip(assigned, found, strict=True) if is_batched]
     if each:
         raise ArgumentError("vmap", operands=[("changed", described(new)) for new in each],
                             rule="a tensor outside has one value, not one for each example",
                             hint="return the new value from the function")
-    for (t, _, _), (node, _) in zip(assigned, found, strict=True):
+    for t, (node, _) in zip(assigned, found, strict=True):
         t._set(node)
 
 

@@ -6,42 +6,34 @@ In: a block of steps. Out: KeyboardInterrupt, raised by `check()` where the stat
 from __future__ import annotations
 
 import signal
-import threading
 from types import FrameType
-from typing import Any, Self
+from typing import Self
+
+from lamina.runtime.undisturbed import HeldSignals
 
 
-class DeferredInterrupt:
+class DeferredInterrupt(HeldSignals):
     """Holds back the first SIGINT in the block until `check()`; a second one is raised at once.
 
-    Does nothing outside the main thread, where Python delivers no signals.
+    Leaves handlers that are not Python's own alone.
     """
 
-    def __init__(self) -> None:
-        self.pending = False
-        self._previous: Any = None
-
     def __enter__(self) -> Self:
-        handler = signal.getsignal(signal.SIGINT)
-        in_main = threading.current_thread() is threading.main_thread()
-        if in_main and handler is signal.default_int_handler:
-            self._previous = signal.signal(signal.SIGINT, self._remember)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            self.hold([signal.SIGINT])
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
-            self._previous = None
+        self.release()
         if error[0] is None:
             self.check()
 
     def check(self) -> None:
         """Raise KeyboardInterrupt if one was asked for."""
-        if self.pending:
-            self.pending = False
-            raise KeyboardInterrupt
+        self.deliver()
 
-    def _remember(self, number: int, frame: FrameType | None) -> None:
-        if self.pending:
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """The first waits."""
+        if number in self._came:
             raise KeyboardInterrupt
-        self.pending = True
+        super().note(number, frame)

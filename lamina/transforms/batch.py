@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lamina.errors import GradientError
-from lamina.graph.node import Node, is_leaf, topological
+from lamina.graph.node import Node, is_leaf, made_for, topological
 from lamina.graph.rewrite import replace_inputs
 from lamina.ops.control import SEVERAL
 
@@ -21,7 +21,8 @@ def batch(roots: Sequence[Node], batched: dict[Node, Node]) -> list[tuple[Node, 
     for node in topological(roots, stop=lambda n: is_leaf(n) or n in batched):
         if node not in new:
             inputs = [] if is_leaf(node) else [new[i] for i in node.inputs]
-            new[node] = _batch_node(node, inputs)
+            with made_for(node):
+                new[node] = _batch_node(node, inputs)
     return [new[root] for root in roots]
 
 

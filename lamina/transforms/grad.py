@@ -13,6 +13,7 @@ from typing import Any
 
 from lamina.errors import GradientError
 from lamina.graph.node import Node, constant, leaf, topological, tracking
+from lamina.graph.rewrite import substitute
 from lamina.ops.control import SEVERAL
 from lamina.ops.elementwise import add
 from lamina.ops.movement import expand
@@ -154,5 +155,10 @@ def _transposed(node: Node, seeds: Any, hollow: Sequence[Node], given: Sequence[
     needed = [t is not None for t in given]
     pairs = [(c, t) for c, t in zip(_vjp(node, seeds, needed), given, strict=True)
              if c is not None and t is not None]
-    stop = frozenset([id(node), *map(id, node.inputs)])
-    return pull_all([c for c, _ in pairs], [t for _, t in pairs], hollow, stop)
+    ends = (node, *node.inputs)
+    found = pull_all([c for c, _ in pairs], [t for _, t in pairs], hollow,
+                     frozenset(map(id, ends)))
+    # A checkpoint waits for its cotangent before it computes again; there is none here.
+    kept = {x: x for x in (*ends, *(t for _, t in pairs))}
+    known = substitute(list(found.values()), {**{u: filled(0.0, u) for u in hollow}, **kept})
+    return dict(zip(found, known, strict=True))

@@ -89,6 +89,8 @@ def _drops_reduced(x: Node, node: Node) -> bool:
     """Whether x is a reduction, or elementwise work on one, without the axes that it reduced."""
     if not named(x, "reshape") or x.shape != node.shape or is_leaf(x.inputs[0]):
         return False
+    if x.ndim >= x.inputs[0].ndim:  # it adds axes; to undo that has no end
+        return False
     inner, steps = x.inputs[0], 0
     while not is_leaf(inner) and inner.op.kind.name == "elementwise" and steps < 8:
         inner, steps = max(inner.inputs, key=lambda i: i.ndim), steps + 1

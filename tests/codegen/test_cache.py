@@ -115,6 +115,27 @@ def test_modes(tmp_path):
     assert len(list((tmp_path / "a" / "b").iterdir())) == 1
 
 
+@posix
+@pytest.mark.parametrize("mode", [0o755, 0o750, 0o711])
+def test_a_folder_that_others_can_read_is_tightened(tmp_path, mode):
+    folder = Folder(tmp_path / "store", 1000)
+    folder.put(KEY, CONTENT)
+    folder.path.chmod(mode)
+    assert Folder(folder.path, 1000).get(KEY) == CONTENT
+    assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o775, 0o757, 0o1777])
+def test_a_folder_that_others_can_write_is_left_as_it_is(tmp_path, mode):
+    folder = Folder(tmp_path / "store", 1000)
+    folder.path.mkdir()
+    folder.path.chmod(mode)
+    folder.put(KEY, CONTENT)
+    assert folder.get(KEY) is None and not list(folder.path.iterdir())
+    assert stat.S_IMODE(folder.path.stat().st_mode) == mode
+
+
 def entry(folder: Folder):
     (path,) = folder.path.glob("*.code")
     return path

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lamina import dtypes
+from lamina.codegen.printer import print_kernel
 from lamina.kernel.builder import Builder
 from tests.codegen.harness import NATIVE, RUN_IDS, RUNNABLE, run, samples
 
@@ -91,6 +92,19 @@ def test_the_last_lane_wins(target, masked):
     out = np.zeros(2, "i4")
     run(b.finish(), [out], [], 1, target)
     assert out.tolist() == ([10, 11] if masked else [14, 15])
+
+
+@TARGETS
+def test_a_line_that_is_asked_for_may_lie_anywhere(target):
+    b = Builder("ask", target)
+    x, y = b.buffer("x", dtypes.float32), b.buffer("y", dtypes.float32, True)
+    with b.loop(b.lo, b.hi) as turn:
+        b.prefetch(x, b.add(turn.var, 1 << 40))
+        b.store(y, turn.var, b.load(x, turn.var))
+    source, out = samples(dtypes.float32, 4, 1), blank(dtypes.float32, 4)
+    run(b.finish(), [source, out], [], 4, target)
+    assert np.array_equal(out, source, equal_nan=True)
+    assert "call void @llvm.prefetch" in print_kernel(b.finish(), target)
 
 
 @TARGETS

@@ -40,6 +40,7 @@ def memory_kernel(target: Target, d: DType, lanes: int) -> Kernel:
     tile = b.scratch(d, 4 * lanes)
     with b.loop(b.lo, b.hi) as turn:
         at = turn.var * lanes
+        b.prefetch(x, at)
         lane = b.splat(at, lanes) + b.iota(lanes)
         for mask in (None, b.compare("lt", lane, n)):
             value = b.load(x, at, lanes, mask)

@@ -57,6 +57,8 @@ MESSAGES = {
     "topk": lambda: lm.topk(f(5), 6),
     "einsum": lambda: lm.einsum("ij,jk->ik", f(2, 3), f(4, 5)),
     "backward_of_many": lambda: lm.tensor([1.0, 2.0], requires_grad=True).backward(),
+    "leaf_in_place": lambda: nn.Parameter(f(2, 3)).__isub__(1.0),
+    "parameter_replaced": lambda: setattr(nn.Linear(3, 2), "weight", f(2, 3)),
     "backward_of_nothing": lambda: f().backward(),
     "grad_of_integers": lambda: lm.tensor([1], requires_grad=True),
     "shape_in_pieces": lambda: lm.zeros(2, 3),

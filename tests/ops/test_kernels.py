@@ -37,9 +37,9 @@ def held(values: np.ndarray, dtype: DType, tracked: bool = False) -> Node:
 
 
 def on_device(roots: Sequence[Node]) -> list[np.ndarray]:
-    """Values by the kernels; the graph stays as it is."""
-    roots = list(roots)
-    found = compute(topological(roots), roots)
+    """Values by the kernels; the graph stays as it is, since all of it is held twice here."""
+    roots, held_too = list(roots), topological(roots)
+    found = compute(list(held_too), roots)
     return [widened(b.array(n.shape, n.dtype.storage), n.dtype)
             for n, b in zip(roots, found)]
 

@@ -102,3 +102,41 @@ def test_training_again_in_the_same_process_gives_the_same_bits():
     families.forget_programs()
     lm.evaluate(lm.ones((4, 4)) + 1)
     assert train() == first
+
+
+def draw(*shape):
+    return lm.tensor(np.random.default_rng(shape).normal(size=shape).astype(np.float32))
+
+
+OF_TWO_SIZES = {  # that may both be 1
+    "product": lambda m, n: draw(m, 96) @ draw(96, n),
+    "product with a transposed matrix": lambda m, n: draw(m, 96) @ draw(n, 96).T,
+    "long product": lambda m, n: draw(m, 6000) @ draw(6000, n),
+    "short sum": lambda m, n: draw(5, m) @ draw(m, n),
+    "long sum": lambda m, n: draw(m * 3000, 9).T @ draw(m * 3000, n),
+    "batches": lambda m, n: draw(m, n, 40) @ draw(m, 40, 33),
+    "attention": lambda m, n: F.scaled_dot_product_attention(
+        draw(m, 2, n, 16), draw(m, 2, n, 16), draw(m, 2, n, 16), is_causal=True),
+    "convolution": lambda m, n: F.conv2d(draw(m, n + 4, 9, 24), draw(20, 24, 3, 3), padding=1),
+    "one channel": lambda m, n: F.conv2d(draw(m, n + 4, 9, 1), draw(20, 1, 3, 3), stride=2),
+    "data gradient": lambda m, n: lm.grad(lambda x: (F.conv2d(
+        x, draw(20, 3, 3, 3), stride=2, padding=1) ** 2).sum())(draw(m, n + 4, 9, 3)),
+    "weight gradient": lambda m, n: lm.grad(lambda w: (F.conv2d(
+        draw(m, n + 4, 9, 6), w, padding=1) ** 2).sum())(draw(20, 6, 3, 3)),
+}
+
+
+@pytest.mark.parametrize("name", OF_TWO_SIZES)
+def test_sizes_of_1_give_the_same_bits_in_a_program_for_any(name):
+    f = OF_TWO_SIZES[name]
+    sizes = [(1, 1), (1, 7), (7, 1), (1, 40), (40, 1), (3, 5)]
+    alone = []
+    for m, n in sizes:
+        families.forget_programs()
+        alone.append(f(m, n).numpy())
+    for first in ((8, 9), (50, 30)):
+        families.forget_programs()
+        for m, n in (first, (first[0] + 3, first[1] + 5)):
+            f(m, n).numpy()
+        for (m, n), expected in zip(sizes, alone, strict=True):
+            np.testing.assert_array_equal(f(m, n).numpy(), expected, err_msg=f"{m}, {n}")

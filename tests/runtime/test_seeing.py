@@ -51,6 +51,32 @@ def test_every_kernel_has_its_cost(capfd):
     assert "100.0%" in row
 
 
+def kernel_row(text):
+    return next(line for line in text.splitlines() if "tiled_" in line)
+
+
+@pytest.mark.parametrize("turn", [lambda f: f, lm.compile])
+def test_a_graph_of_known_structure_shows_its_own_lines(capfd, turn):
+    x, w = lm.ones((5, 24)), lm.ones((24, 16))
+
+    def one(x, w):
+        return (x @ w + 1.0).relu()  # here
+
+    def other(x, w):
+        return (x @ w + 1.0).relu()  # there
+
+    def both(x, w):
+        y = x @ w  # first
+        return (y + 1.0).relu()  # last
+
+    with override(debug=2):
+        for function, mark in ((one, "# here"), (other, "# there"), (one, "# here"),
+                               (both, "")):
+            turn(function)(x, w).numpy()
+            row = kernel_row(capfd.readouterr().err)
+            assert row.endswith(mark) and ("#" in row) == bool(mark)
+
+
 def test_costs_are_there_behind_checks(capfd):
     x, places = lm.ones((4, 3)), lm.tensor([0, 1]) + 1
     with override(debug=2):

@@ -175,3 +175,17 @@ def test_updates_of_all_parameters_are_one_launch():
     steps = plan_of(*adam()).steps
     updates = [s for s in steps if "sqrt" in s.name and s.spec.domain != ()]
     assert len(updates) == 4 and len({s.level for s in updates}) == 1
+
+
+def loops_of(t):
+    (step,) = plan_of(t).steps
+    return step.spec.loops
+
+
+def test_a_transposed_copy_runs_in_squares():
+    assert loops_of(floats(64, 48).T + 1).crossed
+    crossed = loops_of(floats(64, 20, 48).permute(2, 1, 0) + 1)
+    assert crossed.crossed and [v.extent for v in crossed.kept] == [20, 48, 64]
+    assert not loops_of(floats(64, 48) + 1).crossed
+    assert not loops_of(floats(64, 8).T + 1).crossed  # eight lines are few
+    assert not loops_of(floats(64, 48)[::2] + 1).crossed

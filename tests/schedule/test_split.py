@@ -6,7 +6,7 @@ import pytest
 import lamina as lm
 from lamina.graph.node import leaf, topological
 from lamina.ops.table import TABLE
-from lamina.schedule.split import split_reductions
+from lamina.schedule.split import split_sums
 from lamina.schedule.summation import Rules
 from lamina.shapes import as_var, variable
 
@@ -21,7 +21,7 @@ sum_ = TABLE["sum"]
     ((4, 3, 5000), (0, 1, 2), [(4, 3, 16, 313), (1, 1, 16, 1)]),  # the first that is long enough
 ])
 def test_in_parts(shape, axes, inner):
-    root = split_reductions([sum_(leaf(None, shape, lm.float32), axes=axes)], Rules())[0]
+    root = split_sums([sum_(leaf(None, shape, lm.float32), axes=axes)], Rules())[0]
     assert [n.inputs[0].shape for n in topological([root]) if n.op is sum_] == inner
     assert root.shape == tuple(1 if i in axes else d for i, d in enumerate(shape))
 
@@ -32,7 +32,7 @@ def test_in_parts(shape, axes, inner):
 ])
 def test_as_a_whole(shape, axes):
     node = sum_(leaf(None, shape, lm.float32), axes=axes)
-    assert split_reductions([node], Rules())[0] is node
+    assert split_sums([node], Rules())[0] is node
 
 
 @pytest.mark.parametrize(("sample", "parts"), [(50, False), (5000, True)])
@@ -40,7 +40,7 @@ def test_a_size_for_the_run_time_is_cut_as_its_sample_is(sample, parts):
     n = variable("s0")
     node = sum_(leaf(None, (n, 12), lm.float32), axes=(0, 1))
     rules = Rules({as_var(n): sample})
-    assert (split_reductions([node], rules)[0] is not node) == parts
+    assert (split_sums([node], rules)[0] is not node) == parts
     assert rules.hold({as_var(n): sample + 1})
     assert not rules.hold({as_var(n): 5000 if sample == 50 else 50})
 

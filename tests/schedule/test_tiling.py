@@ -5,7 +5,7 @@ import pytest
 from lamina import dtypes
 from lamina.schedule.contraction import Access, Contraction, matmul, packed, reduce_loops
 from lamina.schedule.summation import PARTS, Rules
-from lamina.schedule.tiling import choose, order_sums
+from lamina.schedule.tiling import choose, order_sums, turned
 from lamina.shapes import variable
 from lamina.targets import TARGETS
 
@@ -70,6 +70,19 @@ def test_masks_are_avoided_where_they_are_slow():
     c = plain(512, 510, 256)
     assert not choose(c, AVX2).packs
     assert [p.operand for p in choose(c, NEON).packs] == ["b"]
+
+
+def test_lanes_hold_parts_of_a_sum_where_columns_are_few():
+    """The data gradient of an image with 3 channels: [oc, ic, kh, kw] weights get oc last."""
+    row = 30 * 64
+    a = Access((("oh", row), ("ow", 64), ("kh", row), ("kw", 64), ("oc", 1)))
+    b = Access((("kh", -3), ("kw", -1), ("oc", 27), ("ic", 9)), base=8)
+    for ic, copied in ((3, (1, "oc")), (1, (1, "oc")), (16, None)):
+        out = (("oh", 28), ("ow", 28), ("ic", ic))
+        c = Contraction(out[:2] if ic == 1 else out, (("kh", 3), ("kw", 3), ("oc", 64)), a, b,
+                        dtypes.float32, dtypes.float32)
+        assert turned(c, AVX512, Rules()) == copied
+    assert turned(linear(128, 10, 512), AVX512, Rules()) is None  # side by side as it is
 
 
 def test_tasks_cover_everything_once():

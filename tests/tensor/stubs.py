@@ -41,7 +41,7 @@ def attached_stub() -> str:
     """Every method, property and operator of Tensor that `lamina.tensor.methods` attaches."""
     lines = [HEAD.format("What Tensor has from the tables of `lamina.tensor.methods`."),
              "from collections.abc import Sequence\n"
-             "from typing import Any\n\n"
+             "from typing import Any, Self\n\n"
              "from lamina.tensor.array import Tensor\n"
              "from lamina.tensor.functions.plumbing import Axis\n\n"
              "class Attached:\n"]
@@ -59,6 +59,7 @@ def members() -> Iterator[str]:
     for name in TWO_SIDED:
         yield f"def __{name}__(self, other: Any) -> Tensor: ...\n"
         yield f"def __r{name}__(self, other: Any) -> Tensor: ...\n"
+        yield f"def __i{name}__(self, other: Any) -> Self: ...\n"
     for name in COMPARISONS:
         ignore = "  # type: ignore[override]" if name in ("eq", "ne") else ""
         yield f"def __{name}__(self, other: Any) -> Tensor: ...{ignore}\n"

@@ -58,6 +58,14 @@ def test_cond_runs_only_one_branch():
     assert calls == ["then", "other"]
 
 
+@pytest.mark.parametrize("run", [
+    lambda f, w: lm.cond(lm.tensor(True), f, lambda: w), lambda f, w: lm.checkpoint(f)()])
+def test_what_a_branch_computes_from_outside_stays_in_the_branch(run):
+    w = draw(3)
+    captured = run(lambda: w.exp().sin(), w).node.inputs[0].inputs
+    assert all(not x.inputs for x in captured) and w.node in captured
+
+
 def test_cond_of_a_python_bool_chooses_at_once():
     assert lm.cond(True, lambda: 1, lambda: "x") == 1
 

@@ -9,7 +9,7 @@ import lamina as lm
 from lamina.errors import ArgumentError, DeviceError, GradientError
 from lamina.graph.node import mode
 from lamina.runtime import execute
-from lamina.tensor.array import traces
+from lamina.tensor.trace import traces
 
 
 def fails(x, *_):
@@ -158,3 +158,22 @@ def test_elements_set_inside_keep_their_history():
         return (x * x).sum()
 
     lm.testing.check_gradients(f, lm.tensor([0.5, 1.0, 2.0]))
+
+
+# ---- what a function captures --------------------------------------------------------------------
+@pytest.mark.parametrize("requires_grad", [False, True])
+def test_what_is_captured_is_constant_even_if_it_came_from_the_argument(requires_grad):
+    x = lm.tensor(3.0, requires_grad=requires_grad)
+    h = x * 2
+
+    def f(z):
+        return h * z * z
+
+    assert lm.grad(f)(x).item() == 36
+    assert lm.vjp(f, x)[1](lm.tensor(1.0))[0].item() == 36
+    assert lm.jvp(f, [x], [lm.tensor(1.0)])[1].item() == 36
+    assert lm.hessian(f)(x).item() == 12
+    assert lm.grad(lambda y: lm.grad(lambda z: y * z * z)(y))(x).item() == 12
+    if requires_grad:
+        g = lm.grad(f)(x)  # 2 h z, of which h and z come from x
+        assert lm.gradients(g, x).item() == 24

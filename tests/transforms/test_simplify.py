@@ -52,7 +52,7 @@ CASES = {
         op("exp")(x), 1.0)), "sigmoid"),
     "one_over_one_plus_exp": (lambda x: op("divide")(1.0, op("add")(
         1.0, op("exp")(op("negative")(x)))), "sigmoid"),
-    "open_composite": (lambda x: op("softmax")(x, axis=1), "max subtract exp sum divide"),
+    "open_composite": (lambda x: op("softmax")(x, axis=1), "max subtract exp sum divide multiply"),
     "canonical_view": (turned, "view"),
     "identity_view": (lambda x: moves.view(
         x, shape=x.shape, map=((0, ((0, 1),)), (0, ((1, 1),)))), ""),
@@ -115,6 +115,9 @@ DIFFERENT = {
     "cast_to_same": lambda x: op("cast")(x, dtype=lm.float64),
     "reduce_nothing": lambda x: op("sum")(x, axes=(0,)),
     "identity_view": flipped,
+    "reshape_of_reduction": lambda x: op("multiply")(
+        moves.reshape(op("sum")(x, axes=(1,)), shape=(3, 1, 1)),
+        moves.reshape(op("sum")(x, axes=(1,)), shape=(3, 1, 1))),
     "fold_constants": lambda x: op("add")(x, 1.0),
 }
 

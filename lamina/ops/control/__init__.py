@@ -25,10 +25,12 @@ from lamina.ops.control.results import (
     project,
     record,
     results,
+    stored,
 )
 from lamina.ops.control.scan import scan
 
 OPS = (project, cond, scan, while_loop, call, host_callback)
 
 __all__ = ["CONTROL", "HOST", "OPS", "SEVERAL", "Given", "Recompute", "barrier", "call", "cond",
-           "copy", "host_callback", "output", "outputs", "record", "results", "scan", "while_loop"]
+           "copy", "host_callback", "output", "outputs", "record", "results", "scan", "stored",
+           "while_loop"]

@@ -5,14 +5,14 @@ In: inputs, a graph, a rule. Out: the results of the graph; the planner opens it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lamina.graph.node import Attrs, Node, Op, leaf, tracking
+from lamina.graph.node import Attrs, Node, Op, tracking
 from lamina.graph.subgraph import Graph
-from lamina.ops.control.bodies import batch_size, batched_graph, with_axis
-from lamina.ops.control.results import CONTROL, Batch, Pull, Push, barrier, outputs, record, zeros
+from lamina.ops.control.bodies import batch_size, batched_graph
+from lamina.ops.control.results import CONTROL, Batch, Pull, Push, barrier, output, record, zeros
 from lamina.ops.movement import reshape, slice_
 from lamina.ops.reduction import sum_
 from lamina.ops.rules import boolean
@@ -51,50 +51,45 @@ def _token(g: Node) -> Node:
     return reshape(first_one, shape=())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Given:
-    """A gradient that the user wrote: (cotangents, results, inputs) -> cotangents.
+    """A gradient that the user wrote, as a graph.
 
-    Those of the first inputs; None for the captured ones, which follow.
+    It is a function of the cotangents of the first `count` results, of these results, and of all
+    inputs; its roots are the cotangents of the inputs in `places`. All such rules are equal:
+    whatever compares nodes to find a program for them has their gradients behind it.
     """
 
-    function: Callable[[list[Node], list[Node], list[Node]], Sequence[Node | None]]
+    count: int
+    graph: Graph
+    places: tuple[int, ...]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Given)
+
+    def __hash__(self) -> int:
+        return hash(Given)
 
     def __call__(self, gs: Mapping[int, Node], node: Node, inputs: Sequence[Node], pull: Pull
                  ) -> list[Node | None]:
-        ys = outputs(node)
-        found = self.function([gs[i] if i in gs else zeros(y) for i, y in enumerate(ys)], ys,
-                              list(inputs))
-        return [*found, *[None] * (len(inputs) - len(found))]
+        if not self.places:
+            return [None] * len(inputs)
+        ys = [output(node, i) for i in range(self.count)]
+        found = self.graph.apply([*(gs[i] if i in gs else zeros(y) for i, y in enumerate(ys)), *ys,
+                                  *inputs])
+        cotangents: list[Node | None] = [None] * len(inputs)
+        for i, c in zip(self.places, found, strict=True):
+            cotangents[i] = c
+        return cotangents
 
     def batched(self, flags: Sequence[bool], n: Dim, batch: Batch) -> Given:
         """The rule for one example over a batch; shared inputs get the sum of their cotangents."""
-        return Given(_BatchedRule(self.function, tuple(flags), batch))
-
-
-@dataclass(frozen=True)
-class _BatchedRule:
-    function: Callable[[list[Node], list[Node], list[Node]], Sequence[Node | None]]
-    flags: tuple[bool, ...]
-    batch: Batch
-
-    def __call__(self, gs: list[Node], ys: list[Node], inputs: list[Node]
-                 ) -> Sequence[Node | None]:
-        many = [*gs, *ys, *(x for x, flag in zip(inputs, self.flags, strict=True) if flag)]
-        one = {x: leaf(None, x.shape[1:], x.dtype, tracked=x.tracked) for x in many}
-        found = self.function([one[g] for g in gs], [one[y] for y in ys],
-                              [one[x] if flag else x
-                               for x, flag in zip(inputs, self.flags, strict=True)])
-        replaced = {example: x for x, example in one.items()}
-        results: list[Node | None] = []
-        for c, flag in zip(found, self.flags, strict=False):
-            if c is None:
-                results.append(None)
-                continue
-            new, is_batched = self.batch([c], replaced)[0]
-            new = with_axis(new, is_batched, gs[0].shape[0])
-            results.append(new if flag else reshape(sum_(new, axes=(0,)), shape=c.shape))
-        return results
+        if not self.places:
+            return self
+        graph, _ = batched_graph(self.graph, [*[True] * (2 * self.count), *flags], n, batch)
+        roots = [root if flags[i] else reshape(sum_(root, axes=(0,)), shape=root.shape[1:])
+                 for i, root in zip(self.places, graph.roots, strict=True)]
+        return Given(self.count, Graph(graph.params, roots), self.places)
 
 
 def _call_batch(inputs: Sequence[Node], batched: Sequence[bool], attrs: Attrs, batch: Batch

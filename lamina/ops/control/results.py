@@ -34,7 +34,8 @@ def _no_shape(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
 
 def _batch_control(op: Op, inputs: Sequence[Node], batched: Sequence[bool], attrs: Attrs, *,
                    batch: Batch) -> Node:
-    return op.extra["batch"](inputs, batched, attrs, batch)  # type: ignore[no-any-return]
+    found: Node = op.extra["batch"](inputs, batched, attrs, batch)
+    return found
 
 
 CONTROL = Kind("control", "graphs have as many parameters as there are inputs", _no_shape,
@@ -49,13 +50,14 @@ def record(op: Op, inputs: Sequence[Node], **attrs: Any) -> Node:
     tracked = mode.tracking and any(x.tracked for x in inputs)
     node = Node(op, tuple(inputs), attrs, (), dtypes.bool_, None, tracked)
     if settings.check or settings.debug:
-        node.where = user_frame()
+        node.where = mode.where or user_frame()
     return note(node)
 
 
 def results(node: Node) -> list[Result]:
     """Shape and dtype of each result."""
-    return node.op.extra["results"](node.inputs, **node.attrs)  # type: ignore[no-any-return]
+    found: list[Result] = node.op.extra["results"](node.inputs, **node.attrs)
+    return found
 
 
 def output(node: Node, index: int) -> Node:
@@ -96,6 +98,9 @@ bundle: Op = Op(
 # ---- what only the compiler sees -----------------------------------------------------------------
 copy = Op("copy", ELEMENTWISE, "The input, in memory of its own.", numpy=lambda x: x, dtype=first,
           vjp=lambda g, y, x: (g,), emit=lambda b, x: x)
+
+stored = Op("stored", ELEMENTWISE, "The input, in memory that the one kernel which reads it may "
+            "write.", numpy=lambda x: x, dtype=first, emit=lambda b, x: x)
 
 barrier = Op("barrier", ELEMENTWISE, "x, but not before `after` (zero-dimensional) is known; never "
              "merged with x.", numpy=lambda x, after: x, dtype=first,

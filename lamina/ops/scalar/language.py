@@ -123,10 +123,11 @@ def bits(b: Scalars, x: Number) -> Number:
 
 def horner(b: Scalars, x: Number, coefficients: Sequence[float]) -> Number:
     """A polynomial, the highest power first, by multiply-adds."""
-    result: Any = coefficients[0]
-    for c in coefficients[1:]:
+    first, second, *rest = coefficients
+    result = b.fma(x, first, second)
+    for c in rest:
         result = b.fma(x, result, c)
-    return result  # type: ignore[no-any-return]
+    return result
 
 
 def nearest(b: Scalars, x: Number, factor: float) -> tuple[Number, Number]:

@@ -18,8 +18,20 @@ from lamina.graph.node import Node
 from lamina.ops import indexing, ordering, subscript
 from lamina.ops.movement import expand, reshape
 from lamina.ops.table import TABLE
+from lamina.runtime import execute
 from lamina.tensor.array import Tensor, tensor
-from lamina.tensor.functions.plumbing import as_input, node_of, one_axis, short, sizes, whole
+from lamina.tensor.functions.plumbing import (
+    as_input,
+    check_changeable,
+    node_of,
+    one_axis,
+    short,
+    sizes,
+    whole,
+)
+from lamina.tensor.trace import traces
+
+CHANGES = 16  # assignments to elements of one tensor that wait for its value to be asked for
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
@@ -82,7 +94,9 @@ def scatter_add(x: Any, indices: Any, values: Any, axis: int = 0) -> Tensor:
     if node.dtype.kind == "b":
         raise DTypeError("scatter_add", operands=[("x", f"bool {list(node.shape)}")],
                          rule="x is made of numbers", hint="x.astype(lm.int64)")
-    sums = indexing.scatter_add(update, places, shape=node.shape, **at)
+    if node.dtype.compute is node.dtype:
+        return Tensor(indexing.add_at(node, update, places, **at))
+    sums = indexing.scatter_add(update, places, shape=node.shape, **at)  # rounded once
     return Tensor(TABLE["add"](node, sums))
 
 
@@ -171,7 +185,11 @@ def getitem(x: Tensor, key: Any) -> Tensor:
 
 
 def setitem(x: Tensor, key: Any, value: Any) -> None:
-    """x[key] = value: x takes a new value."""
+    """x[key] = value: x takes a new value.
+
+    Raises GradientError for a leaf that requires a gradient, unless in `no_grad`.
+    """
+    check_changeable("x[key] = value", x)
     new = as_input(value)
     node = new if isinstance(new, Node) else tensor(value, dtype=x.dtype).node
     if node.dtype is not x.dtype:
@@ -184,6 +202,16 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
         x.assign(Tensor(changed))
     else:
         x._set(changed)
+    if not traces and _changes(x.node) >= CHANGES:  # a loop of them is one program again and again
+        execute.evaluate([x.node])
+
+
+def _changes(node: Node) -> int:
+    """How many pending changes of some elements a node is the last of."""
+    count = 0
+    while node.value is None and node.op.kind.name in ("update", "scatter"):
+        node, count = node.inputs[0], count + 1
+    return count
 
 
 def argsort(x: Any, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from lamina.errors import ArgumentError, DTypeError, ShapeError
-from lamina.graph.node import Node
+from lamina.errors import ArgumentError, DTypeError, GradientError, ShapeError
+from lamina.graph.node import Node, mode
 from lamina.ops import movement as moves
 from lamina.tensor.array import Tensor, tensor
 
@@ -42,6 +42,16 @@ def tensor_of(name: str, x: Any) -> Tensor:
         raise DTypeError(name, operands=[("x", short(x))], rule="x is a tensor",
                          hint="lm.tensor(x)" if isinstance(x, (int, float, list)) else "")
     return x
+
+
+def check_changeable(name: str, x: Tensor) -> None:
+    """Raise GradientError if x requires a gradient and history is recorded."""
+    if x.requires_grad and mode.tracking:
+        raise GradientError(
+            name, operands=[("x", f"{x.dtype.name} {list(x.shape)}, requires_grad=True")],
+            rule="a leaf that requires a gradient changes in place only where no history is "
+            "recorded",
+            hint="with lm.no_grad():")
 
 
 def axes_of(x: Node, axis: Axis, name: str) -> tuple[int, ...]:
@@ -103,7 +113,7 @@ def dropped(node: Node, axes: Sequence[int], keepdims: bool) -> Node:
 
 def sizes(x: Node) -> tuple[int, ...]:
     """The shape of a tensor's node: numbers, since symbols are only inside the compiler."""
-    return x.shape  # type: ignore[return-value]
+    return x.sizes
 
 
 def flat(x: Node) -> Node:

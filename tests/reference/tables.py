@@ -1,0 +1,8 @@
+"""The tables, by the name of the file that holds their values."""
+
+from tests.reference.case import Case
+from tests.reference.layers import LAYERS
+
+TABLES: dict[str, dict[str, Case]] = {
+    "layers": LAYERS,
+}
