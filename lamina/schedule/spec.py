@@ -279,22 +279,52 @@ def _key(kind: str, roots: Sequence[Node], nodes: Sequence[Node], args: Sequence
 
 
 # ---- loops ---------------------------------------------------------------------------------------
+class _Accesses:
+    """What a kernel does at each element of its domain, as polynomials over its loops.
+
+    offsets: of all memory accesses. reshapes: (shape, index, old shape, index into that), for each
+    reshape on the way there.
+    """
+
+    def __init__(self) -> None:
+        self.offsets: list[Dim] = []
+        self.reshapes: list[tuple[Shape, Shape, Shape, Shape]] = []
+
+    def merge(self, outer: Var, inner: Var, merged: Dim) -> bool:
+        """Take one loop in place of two, if every access allows it."""
+        if not all(_mergeable(o, outer, inner) for o in self.offsets):
+            return False
+        values: dict[Var, Dim] = {outer: 0, inner: merged}
+        reshapes = [(shape, _replaced(at, values), old, _replaced(result, values))
+                    for shape, at, old, result in self.reshapes]
+        # a reshape may have been simplified by the inner loop's size, which the merged one exceeds
+        if any(reshape_index(at, shape, old) != result for shape, at, old, result in reshapes):
+            return False
+        self.reshapes = reshapes
+        self.offsets = [substitute(o, values) for o in self.offsets]
+        return True
+
+
+def _replaced(index: Shape, values: Mapping[Var, Dim]) -> Shape:
+    return tuple(substitute(x, values) for x in index)
+
+
 def plan_loops(kind: str, domain: Shape, axes: tuple[int, ...], nodes: Sequence[Node]) -> Loops:
     """One loop for each axis, neighbours merged where every access allows it."""
     if kind not in ("map", "row", "column", "cumulative", "sort", "update"):
         return Loops((), (), ())
-    index: list[Dim] = [variable(f"i{i}", d) if d != 1 else 0 for i, d in enumerate(domain)]
-    offsets = _offsets(nodes, tuple(index), domain, axes)
+    index: Shape = tuple(variable(f"i{i}", d) if d != 1 else 0 for i, d in enumerate(domain))
+    accesses = _accesses(nodes, index, domain, axes)
     kept = [v for i, x in enumerate(index) if i not in axes and (v := as_var(x)) is not None]
     reduced = [v for i, x in enumerate(index) if i in axes and (v := as_var(x)) is not None]
     crossing = None
-    if offsets is not None:
-        kept, index = _merge(kept, index, offsets)
-        reduced, index = _merge(reduced, index, offsets)
-        crossing = _crossing(kept, offsets) if kind == "map" else None
+    if accesses is not None:
+        kept, index = _merge(kept, index, accesses)
+        reduced, index = _merge(reduced, index, accesses)
+        crossing = _crossing(kept, accesses.offsets) if kind == "map" else None
     if crossing is not None:
         kept = [*(v for v in kept[:-1] if v != crossing), crossing, kept[-1]]
-    return Loops(tuple(kept), tuple(reduced), tuple(index), crossing is not None)
+    return Loops(tuple(kept), tuple(reduced), index, crossing is not None)
 
 
 def _crossing(kept: list[Var], offsets: list[Dim]) -> Var | None:
@@ -310,16 +340,17 @@ def _worth_a_square(var: Var) -> bool:
     return not isinstance(var.extent, int) or var.extent >= SQUARE
 
 
-def _merge(loops: list[Var], index: list[Dim], offsets: list[Dim]) -> tuple[list[Var], list[Dim]]:
+def _merge(loops: list[Var], index: Shape, accesses: _Accesses) -> tuple[list[Var], Shape]:
     result: list[Var] = []
     for inner in loops:
-        if result and all(_mergeable(o, result[-1], inner) for o in offsets):
-            outer = result.pop()
-            merged = variable(outer.name + inner.name, outer.extent * inner.extent)
-            values: dict[Var, Dim] = {outer: 0, inner: merged}
-            index = [substitute(x, values) for x in index]
-            offsets[:] = [substitute(o, values) for o in offsets]
-            result.append(the_var(merged))
+        if not result:
+            result.append(inner)
+            continue
+        outer = result[-1]
+        merged = variable(outer.name + inner.name, outer.extent * inner.extent)
+        if accesses.merge(outer, inner, merged):
+            index = _replaced(index, {outer: 0, inner: merged})
+            result[-1] = the_var(merged)
         else:
             result.append(inner)
     return result, index
@@ -330,11 +361,12 @@ def _mergeable(offset: Dim, outer: Var, inner: Var) -> bool:
     return a is not None and b is not None and a == b * inner.extent
 
 
-def _offsets(nodes: Sequence[Node], index: tuple[Dim, ...], domain: Shape, axes: tuple[int, ...]
-             ) -> list[Dim] | None:
-    """Offsets of all memory accesses, as polynomials; None if an index is used as a value."""
+def _accesses(nodes: Sequence[Node], index: Shape, domain: Shape, axes: tuple[int, ...]
+              ) -> _Accesses | None:
+    """All memory accesses, at one element; None if an index is used as a value."""
     row = tuple(0 if i in axes else x for i, x in enumerate(index))
-    offsets: list[Dim] = []
+    found = _Accesses()
+    offsets = found.offsets
     seen: set[tuple[int, tuple[Dim, ...]]] = set()
     stack: list[tuple[Node, tuple[Dim, ...]]] = []
     for node in nodes:
@@ -368,12 +400,15 @@ def _offsets(nodes: Sequence[Node], index: tuple[Dim, ...], domain: Shape, axes:
         elif kind == "view":
             stack.append((node.inputs[0], view_index(node, at)))
         elif kind == "reshape":
-            stack.append((node.inputs[0], reshape_index(at, node.shape, node.inputs[0].shape)))
+            x = node.inputs[0]
+            inside = reshape_index(at, node.shape, x.shape)
+            found.reshapes.append((node.shape, at, x.shape, inside))
+            stack.append((x, inside))
         elif kind == "reduction":
             continue  # a value of the row
         else:
             return None
-    return offsets
+    return found
 
 
 def broadcast_index(index: tuple[Dim, ...], shape: Shape) -> tuple[Dim, ...]:
