@@ -396,7 +396,9 @@ def reshape_index(index: Sequence[Dim], shape: Sequence[Dim], old: Sequence[Dim]
                   ) -> tuple[Dim, ...]:
     """Where the element at `index` of `shape` lies in `old`, a shape of as many elements.
 
-    Runs of axes with equal products are matched first, so most axes pass through untouched."""
+    Runs of axes with equal products are matched first, so most axes pass through untouched. An
+    index may run past its axis, where a loop goes along two axes at once; axes of size 1 get 0, as
+    nothing reads another place of them."""
     result: list[Dim] = []
     i = j = 0
     while i < len(shape) or j < len(old):
@@ -415,7 +417,8 @@ def reshape_index(index: Sequence[Dim], shape: Sequence[Dim], old: Sequence[Dim]
         if left != right:  # sizes that only the run time can compare: all the rest as one run
             i, j = len(shape), len(old)
         flat = ravel(index[a:i], shape[a:i])
-        result.extend(unravel(flat, old[b:j]) if j > b else ())
+        wide = iter(unravel(flat, [d for d in old[b:j] if d != 1]))
+        result.extend(0 if d == 1 else next(wide) for d in old[b:j])
     return tuple(result[: len(old)])
 
 
