@@ -267,3 +267,32 @@ def test_fit_without_an_optimizer(optimizer):
         trainer.fit((X, Y))
     trainer.optimizer = lm.optim.Adam(trainer.model.parameters())
     trainer.fit((X, Y))
+
+
+def test_metrics_that_accumulate():
+    """Those of the last epoch are those of the model's own outputs; training has its own."""
+    metrics = [lm.metrics.F1("macro"), "roc_auc", "accuracy", lm.metrics.Accuracy()]
+    with pytest.raises(ArgumentError, match="a name of its own"):
+        make_trainer(metrics=metrics)
+    trainer = make_trainer(metrics=metrics[:3])
+    logs = trainer.fit(loader(), valid=(X, Y), epochs=2)[-1]
+    assert list(logs) == ["loss", "accuracy", "f1_macro", "roc_auc",
+                          "valid_loss", "valid_accuracy", "valid_f1_macro", "valid_roc_auc"]
+    direct = lm.metrics.F1("macro")
+    direct.update(trainer.predict(X), Y)
+    assert logs["valid_f1_macro"] == direct.compute()
+    assert trainer.evaluate((X, Y), batch_size=7)["f1_macro"] == direct.compute()
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", lm.nn.CrossEntropyLoss,
+                                  lm.nn.CrossEntropyLoss()])
+def test_losses_by_name_and_class(loss):
+    expected = make_trainer().fit((X, Y), epochs=1)
+    lm.seed(0)
+    assert make_trainer(loss=loss).fit((X, Y), epochs=1)[0].keys() == expected[0].keys()
+    assert make_trainer(loss=loss).evaluate((X, Y)) == make_trainer().evaluate((X, Y))
+
+
+def test_an_unknown_loss_is_named():
+    with pytest.raises(ArgumentError, match="'crossentropy'.*\n.*cross_entropy, dice"):
+        make_trainer(loss="crossentropy")
