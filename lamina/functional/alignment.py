@@ -61,6 +61,8 @@ def ctc_loss(
     input_lengths, target_lengths: integers `[batch]`.
     blank: the class that stands for no label.
     reduction: "mean" divides each loss by its target's length (at least 1) before the mean.
+    The gradient is that of the loss by `log_probs`; PyTorch's is the same once it has gone through
+    the log_softmax that made them, and differs before.
     zero_infinity: losses of inputs too short for their targets are 0 instead of infinite. Either
     way they have no gradient.
     Raises ShapeError, DTypeError, ArgumentError; a label outside the classes is an IndexingError.

@@ -186,6 +186,21 @@ def test_ctc_of_long_inputs_stays_finite():
     assert 0 < F.ctc_loss(logs, lm.ones((1, 3), dtype=lm.int64), [400], [3]).item() < 2000
 
 
+def test_ctc_of_other_sizes_in_one_compiled_function():
+    step = lm.compile(lambda x, labels, inputs, outputs: lm.value_and_grad(
+        lambda x: F.ctc_loss(x, labels, inputs, outputs))(x))
+    rng = np.random.default_rng(2)
+    for batch, time, labels in [(2, 5, 2), (3, 9, 2), (4, 7, 3), (1, 12, 4)]:
+        x = lm.log_softmax(t(rng.normal(size=(batch, time, 6)).astype(np.float32)), -1)
+        rest = (t(rng.integers(1, 6, (batch, labels))), t(np.full(batch, time)),
+                t(rng.integers(0, labels + 1, batch)))
+        loss, gradient = step(x, *rest)
+        assert loss.item() == pytest.approx(F.ctc_loss(x, *rest).item(), rel=1e-6)
+        np.testing.assert_allclose(
+            gradient.numpy(), lm.grad(lambda x: F.ctc_loss(x, *rest))(x).numpy(),  # noqa: B023
+            rtol=1e-5, atol=1e-7)
+
+
 def test_ctc_in_other_layouts():
     whole = ctc(reduction="none").numpy()
     turned = ctc(lm.moveaxis(LOGS, 0, 1), batch_first=False, reduction="none").numpy()

@@ -237,6 +237,8 @@ CASES: dict[str, Case] = {
     "spearman": Case(m.SpearmanCorrelation, COARSE, Y, scipys("spearmanr"), "scipy"),
     "bleu": Case(m.BLEU, TEXTS, TRUE_TEXTS, bleu, "sacrebleu"),
     "bleu of two references": Case(m.BLEU, TEXTS, TWO_TEXTS, bleu, "sacrebleu"),
+    "bleu of long texts": Case(m.BLEU, [t + " cat cat sat" for t in TRUE_TEXTS], TRUE_TEXTS, bleu,
+                               "sacrebleu"),
     "rouge l": Case(m.ROUGEL, TEXTS, TRUE_TEXTS, rouge, "rouge_score"),
     "word error rate": Case(m.WordErrorRate, TEXTS, TRUE_TEXTS, jiwers("wer"), "jiwer"),
     "character error rate": Case(m.CharacterErrorRate, TEXTS, TRUE_TEXTS, jiwers("cer"), "jiwer"),

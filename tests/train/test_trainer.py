@@ -293,6 +293,21 @@ def test_losses_by_name_and_class(loss):
     assert make_trainer(loss=loss).evaluate((X, Y)) == make_trainer().evaluate((X, Y))
 
 
+def test_a_loss_with_weights():
+    weight = lm.tensor([0.2, 1.0, 3.0])
+    trainer = make_trainer(loss=lm.nn.CrossEntropyLoss(weight))
+    trainer.fit((X, Y), epochs=1)
+    expected = F.cross_entropy(trainer.model(lm.tensor(X)), lm.tensor(Y), weight=weight).item()
+    assert trainer.evaluate((X, Y))["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_step_without_a_loss_is_not_measured():
+    x = X.copy()
+    x[-1] = np.nan
+    with pytest.raises(NumericError, match="the loss is a finite number"):
+        make_trainer(metrics=["roc_auc"]).fit((x, Y), epochs=1)
+
+
 def test_an_unknown_loss_is_named():
     with pytest.raises(ArgumentError, match="'crossentropy'.*\n.*cross_entropy, dice"):
         make_trainer(loss="crossentropy")
