@@ -34,6 +34,14 @@ from lamina.functional.convolution import (
     conv_transpose2d,
     conv_transpose3d,
 )
+from lamina.functional.embeddings import (
+    contrastive_loss,
+    cosine_embedding_loss,
+    info_nce_loss,
+    nt_xent_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
 from lamina.functional.features import dropout, embedding, flatten, linear, one_hot
 from lamina.functional.likelihood import (
     gaussian_nll_loss,
@@ -68,15 +76,6 @@ from lamina.functional.regression import (
     mse_loss,
     quantile_loss,
     smooth_l1_loss,
-)
-from lamina.functional.similarity import (
-    contrastive_loss,
-    cosine_embedding_loss,
-    info_nce_loss,
-    nt_xent_loss,
-    pairwise_distance,
-    triplet_margin_loss,
-    triplet_margin_with_distance_loss,
 )
 
 __all__ = [
@@ -125,7 +124,6 @@ __all__ = [
     "nll_loss",
     "nt_xent_loss",
     "one_hot",
-    "pairwise_distance",
     "poisson_nll_loss",
     "quantile_loss",
     "relu",

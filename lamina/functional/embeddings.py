@@ -21,22 +21,17 @@ from lamina.tensor import max as largest
 _LEAST_SQUARE = 1e-12  # added to squared lengths, as PyTorch's cosine embedding loss does
 
 
-def pairwise_distance(
-    x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
-) -> Tensor:
+def _distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6) -> Tensor:
     """The p-norm of x1 - x2 + eps along the last axis: `[..., features]` to `[...]`."""
-    check_equal_shapes("pairwise_distance", x1=x1, x2=x2)
-    check_float("pairwise_distance", x1=x1, x2=x2)
-    check_positive("pairwise_distance", p=p)
     difference = x1 - x2 + eps
     if p == 2:
-        return _root((difference * difference).sum(axis=-1, keepdims=keepdim))
+        return _root((difference * difference).sum(axis=-1))
     size = absolute(difference)
     if p == 1:
-        return size.sum(axis=-1, keepdims=keepdim)
+        return size.sum(axis=-1)
     if p == inf:
-        return largest(size, axis=-1, keepdims=keepdim)
-    powers = (size**p).sum(axis=-1, keepdims=keepdim)
+        return largest(size, axis=-1)
+    powers = (size**p).sum(axis=-1)
     zero = powers == 0
     return where(zero, 0.0, where(zero, 1.0, powers) ** (1.0 / p))
 
@@ -119,15 +114,16 @@ def triplet_margin_loss(
     swap: bool = False,
     reduction: str = "mean",
 ) -> Tensor:
-    """max(0, d(anchor, positive) - d(anchor, negative) + margin), d = `pairwise_distance`.
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin), d the p-norm of the difference + eps.
 
     Balntas et al. 2016, equation 2; swap: the smaller of d(anchor, negative) and
     d(positive, negative) counts (section 3.1). All `[..., features]`.
     """
+    check_positive("triplet_margin_loss", p=p)
     return _triplets(
         "triplet_margin_loss",
         anchor, positive, negative,
-        lambda x, y: pairwise_distance(x, y, p, eps),
+        lambda x, y: _distance(x, y, p, eps),
         margin, swap, reduction,
     )
 
@@ -141,11 +137,11 @@ def triplet_margin_with_distance_loss(
     swap: bool = False,
     reduction: str = "mean",
 ) -> Tensor:
-    """`triplet_margin_loss` with a distance of one's own, `pairwise_distance` by default."""
+    """`triplet_margin_loss` with a distance of one's own, the Euclidean one by default."""
     return _triplets(
         "triplet_margin_with_distance_loss",
         anchor, positive, negative,
-        distance_function or pairwise_distance,
+        distance_function or _distance,
         margin, swap, reduction,
     )
 
