@@ -396,12 +396,19 @@ def reshape_index(index: Sequence[Dim], shape: Sequence[Dim], old: Sequence[Dim]
                   ) -> tuple[Dim, ...]:
     """Where the element at `index` of `shape` lies in `old`, a shape of as many elements.
 
-    Runs of axes with equal products are matched first, so most axes pass through untouched. An
-    index may run past its axis, where a loop goes along two axes at once; axes of size 1 get 0, as
-    nothing reads another place of them."""
+    Runs of axes with equal products are matched first, so most axes pass through untouched."""
+    if 0 in shape:
+        return (0,) * len(old)  # there is no element
     result: list[Dim] = []
     i = j = 0
     while i < len(shape) or j < len(old):
+        if i < len(shape) and shape[i] == 1:
+            i += 1
+            continue
+        if j < len(old) and old[j] == 1:
+            result.append(0)
+            j += 1
+            continue
         a, b = i, j
         left: Dim = shape[i] if i < len(shape) else 1
         right: Dim = old[j] if j < len(old) else 1
@@ -417,8 +424,7 @@ def reshape_index(index: Sequence[Dim], shape: Sequence[Dim], old: Sequence[Dim]
         if left != right:  # sizes that only the run time can compare: all the rest as one run
             i, j = len(shape), len(old)
         flat = ravel(index[a:i], shape[a:i])
-        wide = iter(unravel(flat, [d for d in old[b:j] if d != 1]))
-        result.extend(0 if d == 1 else next(wide) for d in old[b:j])
+        result.extend(unravel(flat, old[b:j]) if j > b else ())
     return tuple(result[: len(old)])
 
 

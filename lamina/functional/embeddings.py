@@ -114,7 +114,7 @@ def triplet_margin_loss(
     swap: bool = False,
     reduction: str = "mean",
 ) -> Tensor:
-    """max(0, d(anchor, positive) - d(anchor, negative) + margin), d the p-norm of the difference + eps.
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin), d(x, y) = |x - y + eps|_p.
 
     Balntas et al. 2016, equation 2; swap: the smaller of d(anchor, negative) and
     d(positive, negative) counts (section 3.1). All `[..., features]`.

@@ -42,7 +42,7 @@ def named_loss(loss: Any) -> Loss:
     if isinstance(loss, type) and issubclass(loss, Module):
         made: Loss = loss()
         return made
-    if callable(loss):
+    if callable(loss) and not isinstance(loss, (type, Tensor)):
         found: Loss = loss
         return found
     name = loss.removesuffix("_loss") if isinstance(loss, str) else ""
@@ -50,7 +50,8 @@ def named_loss(loss: Any) -> Loss:
         raise ArgumentError(
             "Trainer",
             operands=[("loss", f"{loss!r:.60}")],
-            rule="loss is a function, a loss of lm.nn, or one of " + ", ".join(LOSSES),
+            rule="loss is a function of a prediction and a target, a loss of lm.nn, or one of "
+                 + ", ".join(LOSSES),
             got=loss,
         )
     return LOSSES[name]

@@ -311,3 +311,26 @@ def test_a_step_without_a_loss_is_not_measured():
 def test_an_unknown_loss_is_named():
     with pytest.raises(ArgumentError, match="'crossentropy'.*\n.*cross_entropy, dice"):
         make_trainer(loss="crossentropy")
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"model": None}, "the model is a lm.nn.Module"),
+    ({"loss": "cross"}, "loss is a function"),
+    ({"loss": None}, "loss is a function"),
+    ({"loss": lm.ones(())}, "loss is a function"),
+    ({"callbacks": EarlyStopping()}, "callbacks is a list"),
+])
+def test_wrong_parts(options, message):
+    parts = {"model": lm.nn.Linear(1, 1), "loss": F.mse_loss, "optimizer": None} | options
+    with pytest.raises(ArgumentError, match=message):
+        Trainer(**parts)
+
+
+def test_wrong_epochs_and_losses():
+    model, data = lm.nn.Linear(1, 1), (np.ones((2, 1), np.float32), np.ones((2, 1), np.float32))
+    optimizer = SGD(model.parameters())
+    for epochs in -1, "3", None, 1.5:
+        with pytest.raises(ArgumentError, match="epochs is an int of at least 0"):
+            Trainer(model, loss=F.mse_loss, optimizer=optimizer).fit(data, epochs=epochs)
+    with pytest.raises(ArgumentError, match="returns a tensor"):
+        Trainer(model, loss=lambda y, t: 1.0, optimizer=optimizer).fit(data)
