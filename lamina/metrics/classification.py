@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lamina.errors import ArgumentError
-from lamina.functional.arguments import check_at_least, check_counts
+from lamina.functional.arguments import check_at_least, check_choice, check_counts
 from lamina.metrics.inputs import check_labels, labels
 from lamina.metrics.metric import Metric, State, ratio
 
@@ -99,7 +99,8 @@ class ConfusionMatrix(Counted):
         threshold: float = 0.5,
         ignore_index: int | None = None,
     ) -> None:
-        _check_choice("ConfusionMatrix", "normalize", normalize, (None, "true", "pred", "all"))
+        if normalize is not None:
+            check_choice("ConfusionMatrix", "normalize", normalize, ("true", "pred", "all"))
         self.normalize = normalize
         super().__init__(num_classes, threshold, ignore_index)
 
@@ -168,7 +169,8 @@ class CohenKappa(Counted):
         threshold: float = 0.5,
         ignore_index: int | None = None,
     ) -> None:
-        _check_choice("CohenKappa", "weights", weights, (None, "linear", "quadratic"))
+        if weights is not None:
+            check_choice("CohenKappa", "weights", weights, ("linear", "quadratic"))
         self.weights = weights
         super().__init__(num_classes, threshold, ignore_index)
 
@@ -207,7 +209,7 @@ class PerClass(Counted):
         ignore_index: int | None = None,
         zero_division: float = 0.0,
     ) -> None:
-        _check_choice(type(self).__name__, "average", average, AVERAGES)
+        check_choice(type(self).__name__, "average", average, AVERAGES)
         self.average = average
         self.zero_division = zero_division
         self.scalar = average != "none"
@@ -338,13 +340,3 @@ class FBeta(PerClass):
         square = self.beta * self.beta
         whole = (1 + square) * hit + square * missed + false
         return (1 + square) * hit / whole if whole else self.zero_division
-
-
-def _check_choice(op: str, name: str, value: object, allowed: tuple[object, ...]) -> None:
-    if value not in allowed:
-        raise ArgumentError(
-            op,
-            operands=[(name, repr(value))],
-            rule=f"{name} is one of " + ", ".join(map(repr, allowed)),
-            got=value,
-        )

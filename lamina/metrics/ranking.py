@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import ArgumentError, ShapeError
-from lamina.functional.arguments import check_counts
+from lamina.functional.arguments import check_choice, check_counts
 from lamina.metrics.inputs import operands, scores_and_labels
 from lamina.metrics.metric import Metric, State, ratio
 
@@ -68,9 +68,7 @@ class Ranked(Metric):
     """
 
     def __init__(self, average: str = "macro") -> None:
-        if average not in ("macro", "none"):
-            raise ArgumentError(type(self).__name__, operands=[("average", repr(average))],
-                                rule="average is 'macro' or 'none'", got=average)
+        check_choice(type(self).__name__, "average", average, ("macro", "none"))
         self.average = average
         self.scalar = average != "none"
         super().__init__()

@@ -161,8 +161,8 @@ def test_probabilities(prediction, rule):
 
 
 @pytest.mark.parametrize(("make", "rule"), [
-    (lambda: m.F1(average="mean"), "average is one of 'binary', 'micro'"),
-    (lambda: m.ROCAUC(average="micro"), "average is 'macro' or 'none'"),
+    (lambda: m.F1(average="mean"), "average is one of binary, micro, macro"),
+    (lambda: m.ROCAUC(average="micro"), "average is one of macro, none"),
     (lambda: m.ConfusionMatrix(normalize="rows"), "normalize is one of"),
     (lambda: m.CohenKappa(weights="cubic"), "weights is one of"),
     (lambda: m.TopKAccuracy(0), "k is an int of at least 1"),
