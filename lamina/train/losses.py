@@ -6,6 +6,7 @@ In: what `Trainer(loss=...)` was given. Out: a function `(prediction, target) ->
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any
 
 from lamina import functional as F
@@ -47,11 +48,13 @@ def named_loss(loss: Any) -> Loss:
         return found
     name = loss.removesuffix("_loss") if isinstance(loss, str) else ""
     if name not in LOSSES:
+        near = get_close_matches(name, LOSSES, 1)
         raise ArgumentError(
             "Trainer",
             operands=[("loss", f"{loss!r:.60}")],
-            rule="loss is a function of a prediction and a target, a loss of lm.nn, or one of "
-                 + ", ".join(LOSSES),
+            rule="loss is a function of a prediction and a target, a loss of lm.nn, or a name in "
+                 "lm.train.losses.LOSSES",
+            hint=f'loss="{near[0]}"' if near else "",
             got=loss,
         )
     return LOSSES[name]

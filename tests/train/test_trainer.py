@@ -309,7 +309,7 @@ def test_a_step_without_a_loss_is_not_measured():
 
 
 def test_an_unknown_loss_is_named():
-    with pytest.raises(ArgumentError, match="'crossentropy'.*\n.*cross_entropy, dice"):
+    with pytest.raises(ArgumentError, match='try: loss="cross_entropy"'):
         make_trainer(loss="crossentropy")
 
 
