@@ -72,13 +72,11 @@ def _units(values: np.ndarray) -> int:
     """The sum of finite float64 numbers in units of 2^-1126."""
     significand, exponent = np.frexp(values)
     whole = np.ldexp(significand, _BITS).astype(np.int64)
-    exponents, place = np.unique(exponent, return_inverse=True)
-    high = np.bincount(place, weights=whole >> _HALF)
-    low = np.bincount(place, weights=whole & ((1 << _HALF) - 1))
-    return sum(
-        ((int(h) << _HALF) + int(w)) << (int(e) - _BITS + _UNIT)
-        for e, h, w in zip(exponents, high, low, strict=True)
-    )
+    shift = exponent - _BITS + _UNIT  # from 0: exponents start at 53 - 1126
+    high = np.bincount(shift, weights=whole >> _HALF)
+    low = np.bincount(shift, weights=whole & ((1 << _HALF) - 1))
+    used = np.flatnonzero((high != 0) | (low != 0))
+    return sum(((int(high[n]) << _HALF) + int(low[n])) << int(n) for n in used)
 
 
 def _product_error(x: np.ndarray, y: np.ndarray, product: np.ndarray) -> np.ndarray:

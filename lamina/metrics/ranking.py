@@ -119,13 +119,11 @@ def _margin(scores: np.ndarray) -> np.ndarray:
     return difference
 
 
-def _tied(scores: np.ndarray, positive: np.ndarray) -> tuple[list[int], list[int]]:
-    """For each different score from the largest: how many positives and others have it."""
-    _, place = np.unique(scores, return_inverse=True)
-    n = int(place.max()) + 1
-    hits = np.bincount(place, weights=positive, minlength=n)[::-1]
-    total = np.bincount(place, minlength=n)[::-1]
-    return [int(h) for h in hits], [int(t - h) for t, h in zip(total, hits, strict=True)]
+def _tied(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each different score from the largest: how many positives and others have it, int64."""
+    different, place = np.unique(scores, return_inverse=True)
+    hits = np.bincount(place[positive], minlength=len(different))[::-1]
+    return hits, np.bincount(place[~positive], minlength=len(different))[::-1]
 
 
 class ROCAUC(Ranked):
@@ -139,13 +137,11 @@ class ROCAUC(Ranked):
     def area(self, scores: np.ndarray, positive: np.ndarray) -> float:
         """See `Ranked`."""
         hits, others = _tied(scores, positive)
-        all_hits, all_others = sum(hits), sum(others)
+        all_hits, all_others = int(hits.sum()), int(others.sum())
         if not all_hits or not all_others:
             return float("nan")
-        halves, below = 0, all_others
-        for hit, other in zip(hits, others, strict=True):
-            below -= other
-            halves += hit * (2 * below + other)
+        below = all_others - np.cumsum(others)
+        halves = int((hits * (2 * below + others)).sum())
         return halves / (2 * all_hits * all_others)
 
 
@@ -160,12 +156,8 @@ class AveragePrecision(Ranked):
     def area(self, scores: np.ndarray, positive: np.ndarray) -> float:
         """See `Ranked`."""
         hits, others = _tied(scores, positive)
-        if not sum(hits):
+        if not hits.any():
             return float("nan")
-        found = seen = 0
-        terms = []
-        for hit, other in zip(hits, others, strict=True):
-            found, seen = found + hit, seen + hit + other
-            if hit:
-                terms.append(hit * found / seen)
-        return fsum(terms) / sum(hits)
+        found = np.cumsum(hits)
+        terms = hits * found / (found + np.cumsum(others))
+        return fsum(terms.tolist()) / int(hits.sum())
