@@ -7,7 +7,7 @@
 tensor([[148.41316]], dtype=float32)
 """
 
-from lamina import data, functional, io, nn, optim, testing, train
+from lamina import data, functional, io, metrics, nn, optim, testing, train
 from lamina.data import datasets
 from lamina.dtypes import (
     DType,
@@ -240,14 +240,14 @@ __all__ = [
     "layer_norm", "leaky_relu", "less", "less_equal", "linear", "linspace", "load", "log", "log10",
     "log1p", "log2", "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or",
     "logical_xor", "logsumexp", "matmul", "matrix_transpose", "max", "max_pool", "maximum", "mean",
-    "min", "minimum", "moveaxis", "multiply", "nan", "negative", "newaxis", "nextafter", "nn",
-    "no_grad", "nonzero", "normal", "not_equal", "one_hot", "ones", "ones_like", "optim", "outer",
-    "pad", "permutation", "permute_dims", "pi", "positive", "pow", "prod", "randint", "reciprocal",
-    "relu", "relu6", "remainder", "repeat", "reshape", "roll", "round", "rsqrt", "save", "scan",
-    "scatter", "scatter_add", "seed", "sigmoid", "sign", "signbit", "silu", "sin", "sinh",
-    "softmax", "softplus", "softsign", "sort", "split", "sqrt", "square", "squeeze", "stack", "std",
-    "subtract", "sum", "take", "take_along_axis", "tan", "tanh", "tensor", "tensordot", "tile",
-    "topk", "train", "transpose", "tril", "triu", "trunc", "uint16", "uint32", "uint64", "uint8",
-    "uniform", "unstack", "value_and_grad", "var", "vecdot", "vjp", "vmap", "where", "while_loop",
-    "zeros", "zeros_like",
+    "metrics", "min", "minimum", "moveaxis", "multiply", "nan", "negative", "newaxis", "nextafter",
+    "nn", "no_grad", "nonzero", "normal", "not_equal", "one_hot", "ones", "ones_like", "optim",
+    "outer", "pad", "permutation", "permute_dims", "pi", "positive", "pow", "prod", "randint",
+    "reciprocal", "relu", "relu6", "remainder", "repeat", "reshape", "roll", "round", "rsqrt",
+    "save", "scan", "scatter", "scatter_add", "seed", "sigmoid", "sign", "signbit", "silu", "sin",
+    "sinh", "softmax", "softplus", "softsign", "sort", "split", "sqrt", "square", "squeeze",
+    "stack", "std", "subtract", "sum", "take", "take_along_axis", "tan", "tanh", "tensor",
+    "tensordot", "tile", "topk", "train", "transpose", "tril", "triu", "trunc", "uint16", "uint32",
+    "uint64", "uint8", "uniform", "unstack", "value_and_grad", "var", "vecdot", "vjp", "vmap",
+    "where", "while_loop", "zeros", "zeros_like",
 ]
