@@ -12,6 +12,7 @@ from lamina.nn.activations import (
     Tanh,
 )
 from lamina.nn.attention import MultiheadAttention
+from lamina.nn.cache import KVCache
 from lamina.nn.containers import ModuleDict, ModuleList, Sequential
 from lamina.nn.convolution import (
     Conv1d,
@@ -35,7 +36,11 @@ from lamina.nn.pooling import (
     MaxPool2d,
     MaxPool3d,
 )
-from lamina.nn.transformer import TransformerEncoderLayer
+from lamina.nn.positions import LearnedPositions, RotaryPositions, SinusoidalPositions
+from lamina.nn.recurrent import GRU, LSTM, RNN
+from lamina.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell
+from lamina.nn.transformer import Transformer, TransformerDecoder, TransformerEncoder
+from lamina.nn.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
 
 __all__ = [
     "AvgPool1d",
@@ -55,9 +60,15 @@ __all__ = [
     "Embedding",
     "Flatten",
     "GELU",
+    "GRU",
+    "GRUCell",
     "Identity",
+    "KVCache",
+    "LSTM",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
+    "LearnedPositions",
     "Linear",
     "LogSoftmax",
     "MaxPool1d",
@@ -68,12 +79,20 @@ __all__ = [
     "ModuleList",
     "MultiheadAttention",
     "Parameter",
+    "RNN",
+    "RNNCell",
     "ReLU",
+    "RotaryPositions",
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SinusoidalPositions",
     "Softmax",
     "Tanh",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
     "TransformerEncoderLayer",
     "init",
 ]

@@ -2,7 +2,9 @@
 
 from tests.reference.case import Case
 from tests.reference.layers import LAYERS
+from tests.reference.sequences import SEQUENCES
 
 TABLES: dict[str, dict[str, Case]] = {
     "layers": LAYERS,
+    "sequences": SEQUENCES,
 }
