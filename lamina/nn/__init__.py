@@ -12,6 +12,7 @@ from lamina.nn.activations import (
     Tanh,
 )
 from lamina.nn.attention import MultiheadAttention
+from lamina.nn.branches import Residual, WithAuxiliary
 from lamina.nn.cache import KVCache
 from lamina.nn.containers import ModuleDict, ModuleList, Sequential
 from lamina.nn.convolution import (
@@ -39,6 +40,7 @@ from lamina.nn.pooling import (
 from lamina.nn.positions import LearnedPositions, RotaryPositions, SinusoidalPositions
 from lamina.nn.recurrent import GRU, LSTM, RNN
 from lamina.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell
+from lamina.nn.selection import Selection, freeze, replace, select, unfreeze
 from lamina.nn.transformer import Transformer, TransformerDecoder, TransformerEncoder
 from lamina.nn.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
 
@@ -82,7 +84,9 @@ __all__ = [
     "RNN",
     "RNNCell",
     "ReLU",
+    "Residual",
     "RotaryPositions",
+    "Selection",
     "Sequential",
     "SiLU",
     "Sigmoid",
@@ -94,5 +98,10 @@ __all__ = [
     "TransformerDecoderLayer",
     "TransformerEncoder",
     "TransformerEncoderLayer",
+    "WithAuxiliary",
+    "freeze",
     "init",
+    "replace",
+    "select",
+    "unfreeze",
 ]
