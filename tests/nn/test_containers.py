@@ -52,7 +52,7 @@ def test_lists_and_dicts():
     model = Stack()
     assert list(model.state_dict())[:2] == ["layers.0.weight", "layers.0.bias"]
     assert list(model.state_dict())[-1] == "heads.right.bias"
-    assert len(model.layers) == 2 and len(model.layers[1:] + [nn.ReLU()]) == 2
+    assert len(model.layers) == 2 and len(model.layers + model.layers[1:]) == 3
     model.layers.append(nn.Linear(3, 3))
     model.layers.insert(0, nn.ReLU())
     assert names(model.layers) == ["0", "1", "2", "3"]

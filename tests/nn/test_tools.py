@@ -1,4 +1,4 @@
-"""What is done to models as a whole: select, replace, hooks, dtypes, names, the measured summary."""
+"""What is done to whole models: select, replace, hooks, dtypes, names, the measured summary."""
 
 import numpy as np
 import pytest
