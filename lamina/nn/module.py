@@ -269,6 +269,22 @@ class Module:
         """Parameters and buffers that are floats in another float dtype."""
         return self.to(dtype)
 
+    def half(self) -> Self:
+        """Floats as float16."""
+        return self.to("float16")
+
+    def bfloat16(self) -> Self:
+        """Floats as bfloat16."""
+        return self.to("bfloat16")
+
+    def float(self) -> Self:
+        """Floats as float32."""
+        return self.to("float32")
+
+    def double(self) -> Self:
+        """Floats as float64."""
+        return self.to("float64")
+
     # Hooks
 
     def register_forward_pre_hook(self, hook: Callable[[Module, tuple[Any, ...]], Any]) -> Handle:

@@ -123,6 +123,9 @@ def test_dtypes():
     assert weight.requires_grad and weight.grad.dtype is lm.float64
     assert m.astype("float32")[0].bias.dtype is lm.float32 and weight.grad is None
     assert m.to("cpu") is m
+    for name, dtype in (("half", lm.half), ("bfloat16", lm.bfloat16), ("double", lm.double),
+                        ("float", lm.float)):
+        assert getattr(m, name)()[0].weight.dtype is dtype
     with pytest.raises(DTypeError, match="a module is made of floats"):
         m.to(lm.int32)
 
