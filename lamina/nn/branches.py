@@ -66,6 +66,10 @@ class WithAuxiliary(Module):
     """
 
     def __init__(self, stages: Sequential, heads: Mapping[Any, Module]) -> None:
+        if not isinstance(stages, Sequential) or not isinstance(heads, Mapping):
+            raise ArgumentError("WithAuxiliary", operands=[("stages", f"{stages!r:.60}"),
+                                                           ("heads", f"{heads!r:.60}")],
+                                rule="stages are a Sequential, heads a dict of modules")
         names = [name for name, _ in stages.named_children()]
         unknown = [key for key in heads if str(key) not in names]
         if unknown or not heads:

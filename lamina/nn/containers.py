@@ -85,7 +85,7 @@ class _Numbered(Module):
 
     def extend(self, modules: Iterable[Module]) -> Self:
         """Put modules at the end."""
-        for module in list(modules):
+        for module in _listed(type(self).__name__, modules):
             self.append(module)
         return self
 
@@ -216,8 +216,12 @@ class ModuleDict(Module):
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Take all of a dict or of pairs."""
-        pairs = modules.items() if isinstance(modules, (Mapping, ModuleDict)) else modules
-        for key, module in list(pairs):
+        pairs: Any = modules.items() if isinstance(modules, (Mapping, ModuleDict)) else modules
+        pairs = _listed("ModuleDict", pairs)
+        if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
+            raise ArgumentError("ModuleDict", operands=[("modules", f"{modules!r:.60}")],
+                                rule="modules are a dict, or pairs of a name and a module")
+        for key, module in pairs:
             self[key] = module
 
     def pop(self, key: str) -> Module:
@@ -238,6 +242,13 @@ class ModuleDict(Module):
         super()._take_name(name)
         for key, module in self._items().items():
             module._take_name(self._shown(key))
+
+
+def _listed(op: str, modules: Any) -> list[Any]:
+    if not isinstance(modules, Iterable):
+        raise ArgumentError(op, operands=[("modules", f"{modules!r:.60}")],
+                            rule="modules come in a list or another iterable", got=modules)
+    return list(modules)
 
 
 def _instance_of(item: object) -> str:

@@ -73,6 +73,8 @@ def last_size(op: str, input: Tensor, axis: int = -1) -> int:
 
 def learn_sizes(layer: Module, inputs: tuple[Any, ...]) -> None:
     """Give a layer that waits for it the sizes of its first input."""
+    if not inputs:
+        return  # forward will say that its input is missing
     name = type(layer).__name__
     check_tensors(name, **{f"input{i or ''}": x for i, x in enumerate(inputs)})
     if traces:

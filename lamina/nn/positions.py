@@ -11,7 +11,7 @@ import numpy as np
 from lamina import functional as F
 from lamina.errors import ArgumentError, ShapeError
 from lamina.functional.arguments import check_counts, check_probability
-from lamina.functional.operands import check_tensors, describe
+from lamina.functional.operands import check_float, describe
 from lamina.nn.module import Module
 from lamina.nn.parameter import Parameter
 from lamina.tensor import Tensor, concat, normal, reshape, stack, tensor
@@ -25,7 +25,7 @@ def _check_even(op: str, dim: int) -> None:
 
 
 def _check_input(op: str, input: Tensor, dim: int, max_len: int, offset: int) -> None:
-    check_tensors(op, input=input)
+    check_float(op, input=input)
     check_counts(op, 0, offset=offset)
     if input.ndim < 2 or input.shape[-1] != dim:
         raise ShapeError(op, operands=[("input", describe(input)), ("dim", str(dim))],

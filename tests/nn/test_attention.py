@@ -91,6 +91,8 @@ def test_positions_go_on_from_an_offset(make):
         layer(x, offset=7)
     with pytest.raises(ShapeError, match=r"input is \[..., time, dim\]"):
         layer(x[..., :6])
+    with pytest.raises(DTypeError, match="input is a float"):
+        layer(lm.ones((2, 6, 8), dtype=lm.int64))
     with pytest.raises(ArgumentError, match="offset is an int of at least 0"):
         layer(x, offset=-1)
 

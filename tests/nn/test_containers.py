@@ -101,6 +101,9 @@ def test_a_compiled_function_sees_what_a_list_holds_now():
     (lambda: nn.Residual(nn.Linear(3, 4))(lm.ones((2, 3))), ShapeError, r"try: projection=\.\.\."),
     (lambda: nn.WithAuxiliary(nn.Sequential(nn.ReLU()), {2: nn.ReLU()}), ArgumentError,
      "each is at the name or number of a stage"),
+    (lambda: nn.WithAuxiliary([nn.ReLU()], {}), ArgumentError, "stages are a Sequential"),
+    (lambda: nn.ModuleDict([3]), ArgumentError, "a dict, or pairs"),
+    (lambda: nn.ModuleList(3), ArgumentError, "in a list or another iterable"),
 ])
 def test_errors(call, error, message):
     with pytest.raises(error, match=message):
