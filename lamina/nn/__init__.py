@@ -28,7 +28,7 @@ from lamina.nn.embedding import Embedding
 from lamina.nn.linear import Flatten, Identity, Linear
 from lamina.nn.module import Module
 from lamina.nn.normalisation import BatchNorm1d, BatchNorm2d, BatchNorm3d, LayerNorm
-from lamina.nn.parameter import Buffer, Parameter
+from lamina.nn.parameter import Buffer, Parameter, ParameterDict, ParameterList
 from lamina.nn.pooling import (
     AvgPool1d,
     AvgPool2d,
@@ -81,6 +81,8 @@ __all__ = [
     "ModuleList",
     "MultiheadAttention",
     "Parameter",
+    "ParameterDict",
+    "ParameterList",
     "RNN",
     "RNNCell",
     "ReLU",

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from lamina.errors import ShapeError
+from lamina.errors import ArgumentError, ShapeError
 from lamina.functional.operands import describe
 from lamina.tensor import Tensor, concat
+from lamina.tensor.trace import Trace, traces
+
+
+def _recording() -> Trace | None:
+    """What is being recorded now."""
+    return traces[-1] if traces else None
 
 
 @dataclass
@@ -14,7 +20,8 @@ class KVCache:
     """Keys and values of the times so far, `[batch, kv_heads, time, head_dim]`; None at the start.
 
     `MultiheadAttention` appends to it, so that each call takes only the times that are new. One
-    cache serves one layer and one sequence.
+    cache serves one layer and one sequence. A compiled function makes it of tensors that it takes,
+    `KVCache(key, value)`, and returns its key and value.
 
     >>> import lamina as lm
     >>> attention, cache = lm.nn.MultiheadAttention(8, 2), KVCache()
@@ -26,6 +33,7 @@ class KVCache:
 
     key: Tensor | None = None
     value: Tensor | None = None
+    _made: Trace | None = field(default_factory=_recording, init=False, repr=False, compare=False)
 
     @property
     def length(self) -> int:
@@ -34,6 +42,11 @@ class KVCache:
 
     def append(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Keep these too; returns all."""
+        if self._made is not _recording():
+            raise ArgumentError(
+                "KVCache", operands=[("cache", f"{self.length} times"), ("key", describe(key))],
+                rule="a cache is filled where it was made: inside a compiled function, or outside",
+                hint="cache=nn.KVCache(key, value) inside, and return cache.key and cache.value")
         if self.key is not None and self.value is not None:
             before = self.key.shape
             if (before[:2], before[3]) != (key.shape[:2], key.shape[3]):

@@ -52,6 +52,27 @@ def test_a_cache_serves_one_sequence():
         layer(lm.ones((3, 1, 8)), cache=cache)
 
 
+def test_a_cache_in_a_compiled_function():
+    layer, x = nn.MultiheadAttention(8, 2), lm.normal((2, 4, 8))
+    whole, _ = layer(x, is_causal=True)
+
+    @lm.compile
+    def step(x, key, value):
+        cache = nn.KVCache(key, value)
+        y, _ = layer(x, need_weights=False, is_causal=True, cache=cache)
+        return y, cache.key, cache.value
+
+    key = value = lm.zeros((2, 2, 0, 4))
+    parts = []
+    for t in range(4):
+        y, key, value = step(x[:, t:t + 1], key, value)
+        parts.append(y)
+    np.testing.assert_allclose(lm.concat(parts, 1).numpy(), whole.numpy(), **CLOSE)
+    cache = nn.KVCache()
+    with pytest.raises(ArgumentError, match="a cache is filled where it was made"):
+        lm.compile(lambda x: layer(x, cache=cache)[0])(x)
+
+
 def test_groups_are_heads_that_share_keys():
     grouped, full = nn.MultiheadAttention(8, 4, num_kv_heads=2), nn.MultiheadAttention(8, 4)
     state = grouped.state_dict()

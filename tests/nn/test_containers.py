@@ -110,6 +110,20 @@ def test_errors(call, error, message):
         call()
 
 
+def test_lists_and_dicts_of_parameters():
+    class Scales(nn.Module):
+        def __init__(self):
+            self.items = nn.ParameterList([[1.0], nn.Parameter([2.0])])
+            self.named = nn.ParameterDict({"a": [3.0]})
+
+    model = Scales()
+    model.items.append(lm.ones(2))
+    model.items.extend([lm.ones(3)])
+    model.named["b"] = lm.ones(4)
+    assert [name for name, _ in model.named_parameters()] == [
+        "items.0", "items.1", "items.2", "items.3", "named.a", "named.b"]
+
+
 def test_residual():
     layer, x = nn.Linear(3, 3), lm.normal((2, 3))
     expected = x.numpy() + layer(x).numpy()
