@@ -11,7 +11,7 @@ from lamina.functional.arguments import check_counts, check_probability
 from lamina.functional.attention import attention_weights
 from lamina.functional.operands import check_tensors, describe
 from lamina.nn import init
-from lamina.nn.attention_masks import causal_mask, combined_mask, seen_mask
+from lamina.nn.attention_masks import causal_mask, check_masks, combined_mask, seen_mask
 from lamina.nn.cache import KVCache
 from lamina.nn.linear import Linear
 from lamina.nn.module import Module
@@ -131,6 +131,7 @@ class MultiheadAttention(Module):
             q, k = self.rotary(q, offset=before), self.rotary(k, offset=before)
         if cache is not None:
             k, v = cache.append(k, v)
+        check_masks(attn_mask, key_padding_mask, (*q.shape[:3], k.shape[2]))
         mask = combined_mask(seen_mask(attn_mask, q.shape[:2]), key_padding_mask)
         if is_causal and (mask is not None or before or self.bias_k is not None):
             if q.shape[2] > 1 or mask is not None or not before:

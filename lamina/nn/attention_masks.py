@@ -6,9 +6,39 @@ is seen; or floats. All broadcast to `[batch, heads, queries, keys]`.
 
 from __future__ import annotations
 
+from typing import Any
+
+from lamina.errors import DTypeError, ShapeError
+from lamina.functional.operands import check_tensors, describe
 from lamina.tensor import Tensor, arange, logical_not, reshape, where
 
 _UNSEEN = float("-inf")
+
+
+def check_masks(attn_mask: Any, key_padding_mask: Any, sizes: tuple[int, ...]) -> None:
+    """Raise DTypeError or ShapeError unless the masks fit `[batch, heads, queries, keys]`."""
+    batch, heads, queries, keys = sizes
+    wanted = {"attn_mask": [(queries, keys), (batch * heads, queries, keys), sizes],
+              "key_padding_mask": [(batch, keys), (keys,)]}
+    for name, mask in (("attn_mask", attn_mask), ("key_padding_mask", key_padding_mask)):
+        if mask is None:
+            continue
+        check_tensors("MultiheadAttention", **{name: mask})
+        if mask.dtype.kind != "b" and not mask.dtype.is_float:
+            raise DTypeError("MultiheadAttention", operands=[(name, describe(mask))],
+                             rule="a mask is bool, True where a key is not seen, or float",
+                             hint=f"{name} == 0, if a one means that a key is seen", got=mask.dtype)
+        if not any(_broadcasts(mask.shape, shape) for shape in wanted[name]):
+            raise ShapeError(
+                "MultiheadAttention",
+                operands=[(name, describe(mask)), ("queries", str(queries)), ("keys", str(keys))],
+                rule=f"{name} is " + " or ".join(str(list(s)) for s in wanted[name]),
+                expected=wanted[name], got=mask.shape)
+
+
+def _broadcasts(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    return len(shape) == len(wanted) and all(
+        n in (1, m) for n, m in zip(shape, wanted, strict=True))
 
 
 def seen_mask(attn_mask: Tensor | None, heads: tuple[int, ...]) -> Tensor | None:

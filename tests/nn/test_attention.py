@@ -152,6 +152,19 @@ def test_inputs_of_attention():
         layer(x, np.ones((2, 4, 6)))
 
 
+@pytest.mark.parametrize(("masks", "error", "message"), [
+    ({"attn_mask": lm.ones((5, 5), dtype=lm.bool)}, ShapeError,
+     r"attn_mask is \[3, 3\] or \[4, 3, 3\] or \[2, 2, 3, 3\]"),
+    ({"key_padding_mask": lm.ones((2, 5))}, ShapeError, r"key_padding_mask is \[2, 3\] or \[3\]"),
+    ({"key_padding_mask": lm.ones((2, 3), dtype=lm.int64)}, DTypeError,
+     r"True where a key is not seen(?s:.)*try: key_padding_mask == 0"),
+    ({"attn_mask": np.ones((3, 3), bool)}, DTypeError, "attn_mask is a Tensor"),
+])
+def test_masks_that_do_not_fit(masks, error, message):
+    with pytest.raises(error, match=message):
+        nn.MultiheadAttention(8, 2)(lm.ones((2, 3, 8)), **masks)
+
+
 def test_a_mask_of_later_keys():
     mask = nn.Transformer.generate_square_subsequent_mask(3).numpy()
     np.testing.assert_array_equal(mask, np.triu(np.full((3, 3), -np.inf), 1))
