@@ -12,6 +12,8 @@ from lamina.nn.activations import (
     Tanh,
 )
 from lamina.nn.attention import MultiheadAttention
+from lamina.nn.branches import Residual, WithAuxiliary
+from lamina.nn.cache import KVCache
 from lamina.nn.containers import ModuleDict, ModuleList, Sequential
 from lamina.nn.convolution import (
     Conv1d,
@@ -58,7 +60,7 @@ from lamina.nn.losses import (
 )
 from lamina.nn.module import Module
 from lamina.nn.normalisation import BatchNorm1d, BatchNorm2d, BatchNorm3d, LayerNorm
-from lamina.nn.parameter import Buffer, Parameter
+from lamina.nn.parameter import Buffer, Parameter, ParameterDict, ParameterList
 from lamina.nn.pooling import (
     AvgPool1d,
     AvgPool2d,
@@ -67,7 +69,12 @@ from lamina.nn.pooling import (
     MaxPool2d,
     MaxPool3d,
 )
-from lamina.nn.transformer import TransformerEncoderLayer
+from lamina.nn.positions import LearnedPositions, RotaryPositions, SinusoidalPositions
+from lamina.nn.recurrent import GRU, LSTM, RNN
+from lamina.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell
+from lamina.nn.selection import Selection, freeze, replace, select, unfreeze
+from lamina.nn.transformer import Transformer, TransformerDecoder, TransformerEncoder
+from lamina.nn.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
 
 __all__ = [
     "AvgPool1d",
@@ -95,6 +102,8 @@ __all__ = [
     "Flatten",
     "FocalLoss",
     "GELU",
+    "GRU",
+    "GRUCell",
     "GaussianNLLLoss",
     "HingeEmbeddingLoss",
     "HingeLoss",
@@ -102,9 +111,13 @@ __all__ = [
     "Identity",
     "InfoNCELoss",
     "KLDivLoss",
+    "KVCache",
     "L1Loss",
+    "LSTM",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
+    "LearnedPositions",
     "Linear",
     "LogCoshLoss",
     "LogSoftmax",
@@ -124,18 +137,35 @@ __all__ = [
     "NLLLoss",
     "NTXentLoss",
     "Parameter",
+    "ParameterDict",
+    "ParameterList",
     "PoissonNLLLoss",
     "QuantileLoss",
+    "RNN",
+    "RNNCell",
     "ReLU",
+    "Residual",
+    "RotaryPositions",
+    "Selection",
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SinusoidalPositions",
     "SmoothL1Loss",
     "SoftMarginLoss",
     "Softmax",
     "Tanh",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
     "TransformerEncoderLayer",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
+    "WithAuxiliary",
+    "freeze",
     "init",
+    "replace",
+    "select",
+    "unfreeze",
 ]

@@ -1,8 +1,12 @@
-"""Normalisation layers: BatchNorm over the batch, LayerNorm over the features."""
+"""Normalisation layers: BatchNorm over the batch, LayerNorm over the features.
+
+Without num_features the first call tells it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from lamina import functional as F
 from lamina.dtypes import int64
@@ -10,6 +14,7 @@ from lamina.errors import ShapeError
 from lamina.functional.arguments import check_counts
 from lamina.functional.normalisation import sizes_of
 from lamina.functional.operands import CHANNELS_LAST, check_tensors, checked_format, describe
+from lamina.nn.lookup import known, last_size
 from lamina.nn.module import Module
 from lamina.nn.parameter import Buffer, Parameter
 from lamina.tensor import Tensor, ones, zeros
@@ -22,24 +27,37 @@ class _BatchNorm(Module):
 
     def __init__(
         self,
-        num_features: int,
+        num_features: int | None = None,
         eps: float = 1e-5,
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
         data_format: str = CHANNELS_LAST,
     ) -> None:
-        check_counts(type(self).__name__, 1, num_features=num_features)
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum
         self.data_format = checked_format(data_format)
-        shape = (num_features,)
-        self.weight = Parameter(ones(shape)) if affine else None
-        self.bias = Parameter(zeros(shape)) if affine else None
-        self.running_mean = Buffer(zeros(shape)) if track_running_stats else None
-        self.running_var = Buffer(ones(shape)) if track_running_stats else None
-        self.num_batches_tracked = Buffer(zeros((), dtype=int64)) if track_running_stats else None
+        self.affine = affine
+        self.track_running_stats = track_running_stats
+        if num_features is None:
+            self._unknown = "num_features"
+        else:
+            self._make(num_features)
+
+    def _make(self, num_features: int) -> None:
+        check_counts(type(self).__name__, 1, num_features=num_features)
+        self.num_features = num_features
+        shape, tracks = (num_features,), self.track_running_stats
+        self.weight = Parameter(ones(shape)) if self.affine else None
+        self.bias = Parameter(zeros(shape)) if self.affine else None
+        self.running_mean = Buffer(zeros(shape)) if tracks else None
+        self.running_var = Buffer(ones(shape)) if tracks else None
+        self.num_batches_tracked = Buffer(zeros((), dtype=int64)) if tracks else None
+
+    def _learn(self, *inputs: Any) -> None:
+        axis = -1 if self.data_format == CHANNELS_LAST else 1
+        self._make(last_size(type(self).__name__, inputs[0], axis))
 
     def forward(self, input: Tensor) -> Tensor:
         """input: `[batch, *space, channels]`, or channels first."""
@@ -72,7 +90,7 @@ class _BatchNorm(Module):
 
     def extra_repr(self) -> str:
         """The number of features."""
-        return str(self.num_features)
+        return known(self.num_features)
 
 
 class BatchNorm1d(_BatchNorm):
@@ -103,21 +121,33 @@ class BatchNorm3d(_BatchNorm):
 class LayerNorm(Module):
     """Normalises each example over its last axes (Ba et al. 2016).
 
-    normalized_shape: the sizes of those axes, an int for the last alone.
+    normalized_shape: the sizes of those axes, an int for the last alone; without it the first call
+    tells the last.
     """
 
     def __init__(
         self,
-        normalized_shape: int | Sequence[int],
+        normalized_shape: int | Sequence[int] | None = None,
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
     ) -> None:
-        self.normalized_shape = sizes_of("LayerNorm", normalized_shape)
+        self.normalized_shape: tuple[int, ...] = ()
         self.eps = eps
-        shape = self.normalized_shape
-        self.weight = Parameter(ones(shape)) if elementwise_affine else None
-        self.bias = Parameter(zeros(shape)) if elementwise_affine and bias else None
+        self.elementwise_affine = elementwise_affine
+        self.has_bias = elementwise_affine and bias
+        if normalized_shape is None:
+            self._unknown = "normalized_shape"
+        else:
+            self._make(normalized_shape)
+
+    def _make(self, normalized_shape: int | Sequence[int]) -> None:
+        self.normalized_shape = shape = sizes_of("LayerNorm", normalized_shape)
+        self.weight = Parameter(ones(shape)) if self.elementwise_affine else None
+        self.bias = Parameter(zeros(shape)) if self.has_bias else None
+
+    def _learn(self, *inputs: Any) -> None:
+        self._make(last_size("LayerNorm", inputs[0]))
 
     def forward(self, input: Tensor) -> Tensor:
         """input: `[..., *normalized_shape]`."""
@@ -125,4 +155,4 @@ class LayerNorm(Module):
 
     def extra_repr(self) -> str:
         """The number of features."""
-        return "x".join(str(size) for size in self.normalized_shape)
+        return "x".join(str(size) for size in self.normalized_shape) or "?"
