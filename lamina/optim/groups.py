@@ -7,6 +7,7 @@ the learning rate is a tensor, so that a compiled step reads its value and not a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from math import inf
 from typing import Any, TypeGuard
 
 from lamina.dtypes import float32
@@ -14,7 +15,7 @@ from lamina.errors import ArgumentError
 from lamina.tensor import Tensor, evaluate, no_grad, tensor
 
 Schedule = Callable[[Tensor], Tensor]
-Rate = float | Tensor | Schedule
+Rate = float | str | Tensor | Schedule  # the only str is "search"
 
 
 class ParameterGroup:
@@ -28,6 +29,8 @@ class ParameterGroup:
         self.params = params
         self.options = options
         self.schedule: Schedule | None = None
+        self.state: dict[str, Tensor] = {}  # what the parameters share, besides lr
+        self.wants_search = False
         self.lr = tensor(0.0, dtype=float32)
         self["lr"] = lr
 
@@ -44,6 +47,9 @@ class ParameterGroup:
                 rule="only lr may change; the other options are constants of the update",
                 hint="a new optimizer, with its state from the old: new.load_state_dict(...)",
             )
+        self.wants_search = isinstance(value, str) and value == "search"
+        if self.wants_search:
+            return
         if _is_schedule(value):
             self.schedule = value
             return
@@ -108,18 +114,32 @@ def _make_group(
     return ParameterGroup(params, item.get("lr", lr), options)
 
 
-def check_number(name: str, value: Any, below: float = float("inf")) -> None:
-    """A Python number `value` is at least 0 and below `below`; tensors are not looked into."""
+def check_number(name: str, value: Any, below: float = inf, above: float = -1.0) -> None:
+    """A Python number `value` is at least 0, below `below` and above `above`.
+
+    Tensors are not looked into.
+    """
     if isinstance(value, Tensor):
         return
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < below:
-        limit = "" if below == float("inf") else f" and less than {below:g}"
+    number = not isinstance(value, bool) and isinstance(value, (int, float))
+    if not number or not 0 <= value < below or not value > above:
+        least = f"more than {above:g}" if above >= 0 else "at least 0"
+        limit = "" if below == inf else f" and less than {below:g}"
         raise ArgumentError(
             name,
             operands=[(name, repr(value))],
-            rule=f"{name} is a finite number of at least 0{limit}",
+            rule=f"{name} is a finite number of {least}{limit}",
             got=value,
         )
+
+
+def check_betas(betas: Any) -> None:
+    """`betas` are two numbers from 0 to less than 1."""
+    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+        raise ArgumentError("betas", operands=[("betas", repr(betas))],
+                            rule="betas are two numbers", hint="(0.9, 0.999)", got=betas)
+    for i, beta in enumerate(betas):
+        check_number(f"betas[{i}]", beta, below=1)
 
 
 def _is_schedule(lr: Any) -> TypeGuard[Schedule]:
