@@ -9,6 +9,7 @@ from lamina.optim.adamax import Adamax
 from lamina.optim.asgd import ASGD
 from lamina.optim.lamb import LAMB
 from lamina.optim.lars import LARS
+from lamina.optim.lbfgs import LBFGS
 from lamina.optim.lion import Lion
 from lamina.optim.muon import Muon
 from lamina.optim.nadam import NAdam
@@ -20,6 +21,7 @@ from lamina.optim.sgd import SGD
 from lamina.optim.shampoo import Shampoo
 
 __all__ = [
-    "ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LAMB", "LARS", "Lion",
-    "Muon", "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop", "SGD", "Shampoo", "schedules",
+    "ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LAMB", "LARS", "LBFGS",
+    "Lion", "Muon", "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop", "SGD", "Shampoo",
+    "schedules",
 ]

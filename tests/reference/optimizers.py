@@ -32,7 +32,7 @@ class OptimizerCase:
     """kind: the class's name in both. options: its arguments, for both.
 
     only: which parameters it is given; the others stay. exact: compute in float64 where PyTorch
-    would go down to bfloat16.
+    would go down to bfloat16. closure: step(closure), where the others step after backward.
     """
 
     kind: str
@@ -42,6 +42,7 @@ class OptimizerCase:
     only: tuple[str, ...] = ("w1", "b1", "w2", "b2")
     exact: bool = True
     closure: bool = False
+    steps: tuple[int, ...] = STEPS
 
 
 def _problem() -> tuple[Values, np.ndarray, np.ndarray]:
@@ -96,13 +97,13 @@ def _run_torch(case: OptimizerCase, torch: Any) -> Values:
         return loss
 
     found = {"start": _flat(START)}
-    for step in range(1, STEPS[-1] + 1):
+    for step in range(1, case.steps[-1] + 1):
         if case.closure:
             opt.step(closure)
         else:
             closure()
             opt.step()
-        if step in STEPS:
+        if step in case.steps:
             found[str(step)] = _flat({name: t.detach().numpy() for name, t in p.items()})
     return found
 
@@ -131,9 +132,9 @@ def ours(case: OptimizerCase, start: Mapping[str, np.ndarray], compiled: bool = 
 
     step_once = lm.compile(train) if compiled else train
     found: Values = {}
-    for step in range(1, STEPS[-1] + 1):
+    for step in range(1, case.steps[-1] + 1):
         step_once()
-        if step in STEPS:
+        if step in case.steps:
             found[str(step)] = _flat({name: t.numpy() for name, t in p.items()})
     return found
 
@@ -206,6 +207,14 @@ OPTIMIZERS: dict[str, OptimizerCase] = {
     "Muon plain": OptimizerCase("Muon", {"lr": 2**-6}, only=MATRICES),
     "Muon adamw": OptimizerCase("Muon", {"lr": 2**-6, "adjust_lr_fn": "match_rms_adamw",
                                          "nesterov": False, "momentum": 0.8}, only=MATRICES),
+    # near the minimum the last bits of gradients decide: 1e-14 after 20 steps, 1e-6 after 90
+    "LBFGS plain": OptimizerCase("LBFGS", {"lr": 2**-5, "max_iter": 1, "history_size": 5},
+                                 closure=True, steps=(1, 10, 50)),
+    "LBFGS long": OptimizerCase("LBFGS", {"lr": 2**-7, "max_iter": 3, "history_size": 4},
+                                closure=True),
+    "LBFGS wolfe": OptimizerCase("LBFGS", {"max_iter": 2, "history_size": 10,
+                                           "line_search_fn": "strong_wolfe"}, closure=True,
+                                 steps=(1, 10, 50)),
     # bfloat16 has 8 bits: each step is off by up to one in 100, and 100 steps of 0.001 are 0.1
     "Muon bfloat16": OptimizerCase("Muon", {"lr": 2**-10}, 0.0, 5e-3, only=MATRICES, exact=False),
 }
