@@ -114,6 +114,36 @@ def _make_group(
     return ParameterGroup(params, item.get("lr", lr), options)
 
 
+def decay_groups(
+    model: Any, weight_decay: float, exclude: Iterable[str] = ()
+) -> list[dict[str, Any]]:
+    """Two groups: the parameters with weight decay, and without it biases, norms and `exclude`.
+
+    model: a module, or its `named_parameters()`. A parameter has no decay if it has fewer than two
+    axes, if it belongs to a module whose class has Norm in its name, or if one of `exclude`
+    is part of its name. A group that would be empty is left out.
+
+    >>> import lamina as lm
+    >>> model = lm.nn.Sequential(lm.nn.Linear(2, 3), lm.nn.LayerNorm(3))
+    >>> opt = lm.optim.AdamW(decay_groups(model, weight_decay=0.1), lr=1e-3)
+    >>> [(len(group["params"]), group["weight_decay"]) for group in opt.param_groups]
+    [(1, 0.1), (3, 0.0)]
+    """
+    check_number("weight_decay", weight_decay)
+    named = model.named_parameters() if hasattr(model, "named_parameters") else model
+    modules = model.named_modules() if hasattr(model, "named_modules") else ()
+    norms = tuple(f"{name}." for name, module in modules if "Norm" in type(module).__name__)
+    left_out = tuple(exclude)
+    decayed: list[Tensor] = []
+    plain: list[Tensor] = []
+    for name, p in named:
+        is_plain = (p.ndim < 2 or name.startswith(norms) or any(part in name for part in left_out))
+        (plain if is_plain else decayed).append(p)
+    groups = [{"params": decayed, "weight_decay": weight_decay},
+              {"params": plain, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
+
+
 def check_number(name: str, value: Any, below: float = inf, above: float = -1.0) -> None:
     """A Python number `value` is at least 0, below `below` and above `above`.
 

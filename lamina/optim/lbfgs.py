@@ -52,7 +52,7 @@ class LBFGS(Optimizer):
     ...     return loss
     >>> opt.step(closure).item()
     20.0
-    >>> p.tolist()
+    >>> [round(value, 4) for value in p.tolist()]
     [1.0, 2.0]
     """
 
