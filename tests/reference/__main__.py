@@ -2,11 +2,12 @@
 
 import sys
 
-from tests.reference import case, optimizers, store
+from tests.reference import case, optimizers, schedules, store
 from tests.reference.tables import TABLES
 
 ALL = {**{table: (cases, case.theirs) for table, cases in TABLES.items()},
-       "optimizers": (optimizers.OPTIMIZERS, optimizers.theirs)}
+       "optimizers": (optimizers.OPTIMIZERS, optimizers.theirs),
+       "schedules": (schedules.SCHEDULES, schedules.theirs)}
 
 for table in sys.argv[1:] or ALL:
     cases, theirs = ALL[table]
