@@ -11,18 +11,18 @@ from contextlib import contextmanager
 
 from lamina.nn import Module
 from lamina.optim import Optimizer
-from lamina.tensor import Tensor, evaluate, generator, no_grad
+from lamina.tensor import evaluate, generator, no_grad
 
 
 class Snapshot:
     """Remembers tensors; `restore` may be called again and again."""
 
     def __init__(self, model: Module, optimizer: Optimizer) -> None:
-        self._model, self._optimizer = model, optimizer
-        kept = [*model.parameters(), *model.buffers(), *optimizer.state_tensors().values(),
-                generator.state]
+        updated = [p for group in optimizer.param_groups for p in group.params]
+        params = list({id(p): p for p in (*model.parameters(), *updated)}.values())
+        kept = [*params, *model.buffers(), *optimizer.state_tensors().values(), generator.state]
         self._values = [(tensor, tensor.detach()) for tensor in kept]
-        self._grads = [(p, p.grad) for p in model.parameters()]
+        self._grads = [(p, p.grad) for p in params]
         self._modes = [(module, module.training) for module in model.modules()]
         self._rates = [(group, group.schedule, group.wants_search)
                        for group in optimizer.param_groups]
@@ -38,10 +38,7 @@ class Snapshot:
             module.training = training
         for group, schedule, wants_search in self._rates:
             group.schedule, group.wants_search = schedule, wants_search
-        evaluate(*self._tensors())
-
-    def _tensors(self) -> list[Tensor]:
-        return [tensor for tensor, _ in self._values]
+        evaluate(*(tensor for tensor, _ in self._values))
 
 
 @contextmanager
