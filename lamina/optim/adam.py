@@ -6,21 +6,20 @@ Formulas, and the order of their operations, as in PyTorch (torch.optim.Adam, Ad
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import log
 from typing import Any
 
-from lamina.errors import ArgumentError
-from lamina.optim.groups import ParameterGroup, Rate, check_number
-from lamina.optim.optimizer import Moments, Optimizer
-from lamina.tensor import Tensor, expm1, sqrt, zeros_like
-
-_Shared = tuple[Tensor, Tensor]  # lr / (1 - beta1^step), sqrt(1 - beta2^step)
+from lamina.optim.groups import ParameterGroup, Rate, check_betas, check_number
+from lamina.optim.moments import one_minus_power, running_mean, running_square
+from lamina.optim.optimizer import Moments, Optimizer, Scalars
+from lamina.tensor import Tensor, maximum, sqrt
 
 
 class Adam(Optimizer):
     """m and v are running means of g and g^2; p -= lr m' / (sqrt(v') + eps).
 
     m' = m / (1 - beta1^step) and v' = v / (1 - beta2^step). weight_decay: g += weight_decay p.
+    amsgrad: the largest v so far in place of v (Reddi et al. 2018, algorithm 2).
+    State: exp_avg (m), exp_avg_sq (v), max_exp_avg_sq.
     """
 
     decoupled = False  # weight decay goes into the gradient
@@ -32,41 +31,43 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
-        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise ArgumentError(type(self).__name__, operands=[("betas", f"{betas!r:.60}")],
-                                rule="betas are two numbers", got=betas)
-        check_number("betas[0]", betas[0], below=1)
-        check_number("betas[1]", betas[1], below=1)
+        check_betas(betas)
         check_number("eps", eps)
         check_number("weight_decay", weight_decay)
-        super().__init__(params, lr, {"betas": betas, "eps": eps, "weight_decay": weight_decay})
+        super().__init__(params, lr, {"betas": betas, "eps": eps, "weight_decay": weight_decay,
+                                      "amsgrad": amsgrad, "maximize": maximize})
 
     def state_names(self, group: ParameterGroup) -> tuple[str, ...]:
         """First and second moment."""
-        return ("exp_avg", "exp_avg_sq")
+        largest = ("max_exp_avg_sq",) if group["amsgrad"] else ()
+        return ("exp_avg", "exp_avg_sq", *largest)
 
-    def begin(self, group: ParameterGroup, step: Tensor) -> _Shared:
+    def begin(self, group: ParameterGroup, step: Tensor) -> Scalars:
         """Both bias corrections."""
         beta1, beta2 = group["betas"]
-        return group.lr / _one_minus_power(beta1, step), sqrt(_one_minus_power(beta2, step))
+        return {"lr": group.lr, "rate": group.lr / one_minus_power(beta1, step),
+                "root": sqrt(one_minus_power(beta2, step))}
 
     def update(
-        self, p: Tensor, grad: Tensor, state: Moments, group: ParameterGroup, shared: _Shared
+        self, p: Tensor, grad: Tensor, state: Moments, group: ParameterGroup, now: Scalars
     ) -> Tensor:
         """See the class."""
-        first, second = state["exp_avg"], state["exp_avg_sq"]
         beta1, beta2 = group["betas"]
         decay = group["weight_decay"]
-        grad = grad.astype(first.dtype)
-        rate, root = (x.astype(first.dtype) for x in shared)
         if decay and self.decoupled:
-            p = p * (1.0 - group.lr.astype(first.dtype) * decay)
+            p = p * (1.0 - now["lr"] * decay)
         elif decay:
             grad = grad + decay * p
-        first.assign(first + (1.0 - beta1) * (grad - first))
-        second.assign(beta2 * second + (1.0 - beta2) * (grad * grad))
-        return p - rate * (first / (sqrt(second) / root + group["eps"]))
+        first = running_mean(state["exp_avg"], grad, 1.0 - beta1)
+        second = running_square(state["exp_avg_sq"], grad, beta2)
+        if group["amsgrad"]:
+            largest = state["max_exp_avg_sq"]
+            second = largest.assign(maximum(largest, second))
+        return p - now["rate"] * (first / (sqrt(second) / now["root"] + group["eps"]))
 
 
 class AdamW(Adam):
@@ -81,10 +82,8 @@ class AdamW(Adam):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay)
-
-
-def _one_minus_power(beta: float, step: Tensor) -> Tensor:
-    """1 - beta^step, without the cancellation that a beta of 0.999 has in float32."""
-    return -expm1(step * log(beta)) if beta else zeros_like(step) + 1.0
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)

@@ -7,6 +7,7 @@ the learning rate is a tensor, so that a compiled step reads its value and not a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from math import inf
 from typing import Any, TypeGuard
 
 from lamina.dtypes import float32
@@ -14,7 +15,7 @@ from lamina.errors import ArgumentError
 from lamina.tensor import Tensor, evaluate, no_grad, tensor
 
 Schedule = Callable[[Tensor], Tensor]
-Rate = float | Tensor | Schedule
+Rate = float | str | Tensor | Schedule  # the only str is "search"
 
 
 class ParameterGroup:
@@ -28,6 +29,8 @@ class ParameterGroup:
         self.params = params
         self.options = options
         self.schedule: Schedule | None = None
+        self.state: dict[str, Tensor] = {}  # what the parameters share, besides lr
+        self.wants_search = False
         self.lr = tensor(0.0, dtype=float32)
         self["lr"] = lr
 
@@ -44,6 +47,9 @@ class ParameterGroup:
                 rule="only lr may change; the other options are constants of the update",
                 hint="a new optimizer, with its state from the old: new.load_state_dict(...)",
             )
+        self.wants_search = isinstance(value, str) and value == "search"
+        if self.wants_search:
+            return
         if _is_schedule(value):
             self.schedule = value
             return
@@ -130,18 +136,62 @@ def _listed(optimizer: str, params: Any) -> list[Any]:
     )
 
 
-def check_number(name: str, value: Any, below: float = float("inf")) -> None:
-    """A Python number `value` is at least 0 and below `below`; tensors are not looked into."""
+def decay_groups(
+    model: Any, weight_decay: float, exclude: Iterable[str] = ()
+) -> list[dict[str, Any]]:
+    """Two groups: the parameters with weight decay, and without it biases, norms and `exclude`.
+
+    model: a module, or its `named_parameters()`. A parameter has no decay if it has fewer than two
+    axes, if it belongs to a module whose class has Norm in its name, or if one of `exclude`
+    is part of its name. A group that would be empty is left out.
+
+    >>> import lamina as lm
+    >>> model = lm.nn.Sequential(lm.nn.Linear(2, 3), lm.nn.LayerNorm(3))
+    >>> opt = lm.optim.AdamW(decay_groups(model, weight_decay=0.1), lr=1e-3)
+    >>> [(len(group["params"]), group["weight_decay"]) for group in opt.param_groups]
+    [(1, 0.1), (3, 0.0)]
+    """
+    check_number("weight_decay", weight_decay)
+    named = model.named_parameters() if hasattr(model, "named_parameters") else model
+    modules = model.named_modules() if hasattr(model, "named_modules") else ()
+    norms = tuple(f"{name}." for name, module in modules if "Norm" in type(module).__name__)
+    left_out = tuple(exclude)
+    decayed: list[Tensor] = []
+    plain: list[Tensor] = []
+    for name, p in named:
+        is_plain = (p.ndim < 2 or name.startswith(norms) or any(part in name for part in left_out))
+        (plain if is_plain else decayed).append(p)
+    groups = [{"params": decayed, "weight_decay": weight_decay},
+              {"params": plain, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
+
+
+def check_number(name: str, value: Any, below: float = inf, above: float = -1.0) -> None:
+    """A Python number `value` is at least 0, below `below` and above `above`.
+
+    Tensors are not looked into.
+    """
     if isinstance(value, Tensor):
         return
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < below:
-        limit = "" if below == float("inf") else f" and less than {below:g}"
+    number = not isinstance(value, bool) and isinstance(value, (int, float))
+    if not number or not 0 <= value < below or not value > above:
+        least = f"more than {above:g}" if above >= 0 else "at least 0"
+        limit = "" if below == inf else f" and less than {below:g}"
         raise ArgumentError(
             name,
             operands=[(name, repr(value))],
-            rule=f"{name} is a finite number of at least 0{limit}",
+            rule=f"{name} is a finite number of {least}{limit}",
             got=value,
         )
+
+
+def check_betas(betas: Any) -> None:
+    """`betas` are two numbers from 0 to less than 1."""
+    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+        raise ArgumentError("betas", operands=[("betas", repr(betas))],
+                            rule="betas are two numbers", hint="(0.9, 0.999)", got=betas)
+    for i, beta in enumerate(betas):
+        check_number(f"betas[{i}]", beta, below=1)
 
 
 def _is_schedule(lr: Any) -> TypeGuard[Schedule]:

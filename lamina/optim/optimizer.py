@@ -1,7 +1,8 @@
 """What all optimizers share: groups, state, `step`, `zero_grad` and `state_dict`.
 
 In: parameters with gradients. Out: parameters and state with new values, all computed in one
-program. A subclass names its state and writes the update of one parameter.
+program. A subclass names its state and writes the update of one parameter. Steps are counted for
+the optimizer, not for each parameter: one that had no gradient for a while is as old as the others.
 """
 
 from __future__ import annotations
@@ -9,19 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from lamina.dtypes import float32
-from lamina.errors import GradientError
+from lamina.dtypes import DType, float32, float64
+from lamina.errors import ArgumentError, GradientError
 from lamina.optim.groups import ParameterGroup, Rate, make_groups
 from lamina.state import assign_all
 from lamina.tensor import Tensor, evaluate, no_grad, tensor, zeros
 
 Moments = dict[str, Tensor]  # state of one parameter, by name
+Scalars = dict[str, Tensor]  # what all updates of one step share, by name
 
 
 class Optimizer:
     """Base of `SGD`, `Adam` and the others.
 
-    lr: a number; a 0-d tensor; or a schedule, a function of the step (see `schedules`).
+    lr: a number; a 0-d tensor; a schedule, a function of the step (see `schedules`); or "search",
+    which the trainer replaces by what `train.find_lr` finds.
     `step_count` is a 0-d float32 tensor: the number of steps taken. It and the learning rates are
     tensors so that a compiled step does not depend on their values.
     """
@@ -29,11 +32,12 @@ class Optimizer:
     def __init__(self, params: Iterable[Any], lr: Rate, defaults: Mapping[str, Any]) -> None:
         self.param_groups = make_groups(type(self).__name__, params, lr, defaults)
         self.step_count = tensor(0.0, dtype=float32)
-        self.state: list[list[Moments]] = [
-            [self._start(p, group) for p in group.params] for group in self.param_groups
-        ]
         for group in self.param_groups:
             group.follow_schedule(self.step_count)
+            group.state = self.start_group(group)
+        self.state: list[list[Moments]] = [
+            [self.start(p, group) for p in group.params] for group in self.param_groups
+        ]
         evaluate(*self._parameters(), *self.state_tensors().values())
 
     # For subclasses
@@ -42,14 +46,32 @@ class Optimizer:
         """Names of the tensors kept for each parameter; they start at zero."""
         return ()
 
-    def begin(self, group: ParameterGroup, step: Tensor) -> Any:
-        """What the updates of one step share, such as bias corrections. `step` is 1 at first."""
-        return None
+    def start(self, p: Tensor, group: ParameterGroup) -> Moments:
+        """State before the first step: zeros of p's shape, or what a subclass wants.
+
+        float32 for the half types, whose own range a second moment leaves.
+        """
+        names = self.state_names(group)
+        return {name: zeros(p.shape, dtype=p.dtype.compute) for name in names}
+
+    def start_group(self, group: ParameterGroup) -> Moments:
+        """State that the parameters of a group share."""
+        return {}
+
+    def begin(self, group: ParameterGroup, step: Tensor) -> Scalars:
+        """What the updates of one step share, such as bias corrections: 0-d tensors by name.
+
+        step: float64, 1 at first. `update` gets the scalars in the dtype that it computes in.
+        """
+        return {"lr": group.lr}
 
     def update(
-        self, p: Tensor, grad: Tensor, state: Moments, group: ParameterGroup, shared: Any
+        self, p: Tensor, grad: Tensor, state: Moments, group: ParameterGroup, now: Scalars
     ) -> Tensor:
-        """The new value of `p`; changes `state[name]` by `assign`."""
+        """The new value of `p`; changes `state[name]` by `assign`.
+
+        p, grad: in the dtype of arithmetic, float32 for half types; grad is negative to maximize.
+        """
         raise NotImplementedError
 
     # For users
@@ -71,8 +93,7 @@ class Optimizer:
         Raises GradientError if no parameter has a gradient.
         """
         loss = None if closure is None else closure()
-        if all(p.grad is None for p in self._parameters()):
-            raise self._no_gradients()
+        self._check_ready()
         changed: list[Tensor] = [self.step_count]
         with no_grad():
             previous = self.step_count.detach()
@@ -85,12 +106,21 @@ class Optimizer:
         return loss
 
     def _update_group(self, group: ParameterGroup, states: list[Moments]) -> Iterator[Tensor]:
-        shared = self.begin(group, self.step_count)
+        shared = self.begin(group, self.step_count.astype(float64))
+        yield from group.state.values()
+        now: dict[DType, Scalars] = {}
         for p, state in zip(group.params, states, strict=True):
-            if p.grad is not None:
-                p.assign(self.update(p, p.grad, state, group, shared).astype(p.dtype))
-                yield p
-                yield from state.values()
+            if p.grad is None:
+                continue
+            kind = p.dtype.compute
+            if kind not in now:
+                now[kind] = {name: x.astype(kind) for name, x in shared.items()}
+            grad = p.grad.astype(kind)
+            if group.options.get("maximize"):
+                grad = -grad
+            p.assign(self.update(p.astype(kind), grad, state, group, now[kind]).astype(p.dtype))
+            yield p
+            yield from state.values()
 
     def zero_grad(self) -> None:
         """Forget the gradients; call it before the next `backward`, which adds to them."""
@@ -102,6 +132,7 @@ class Optimizer:
         named = {"step": self.step_count}
         for g, (group, states) in enumerate(zip(self.param_groups, self.state, strict=True)):
             named[f"{g}.lr"] = group.lr
+            named |= {f"{g}.{name}": value for name, value in group.state.items()}
             for i, state in enumerate(states):
                 named |= {f"{g}.{i}.{name}": value for name, value in state.items()}
         return named
@@ -117,13 +148,19 @@ class Optimizer:
         """Take the values of `state_dict()`; after an error nothing is changed."""
         assign_all(f"load_state_dict of {type(self).__name__}", self.state_tensors(), state)
 
-    def _start(self, p: Tensor, group: ParameterGroup) -> Moments:
-        """Zeros; float32 for the half types, whose own range a second moment leaves."""
-        names = self.state_names(group)
-        return {name: zeros(p.shape, dtype=p.dtype.compute) for name in names}
-
     def _parameters(self) -> list[Tensor]:
         return [p for group in self.param_groups for p in group.params]
+
+    def _check_ready(self) -> None:
+        if any(group.wants_search for group in self.param_groups):
+            raise ArgumentError(
+                f"{type(self).__name__}.step",
+                operands=[("lr", '"search"')],
+                rule="a learning rate is found before the first step",
+                hint="Trainer(...).fit(data), or lm.train.find_lr(model, loss, data, optimizer)",
+            )
+        if all(p.grad is None for p in self._parameters()):
+            raise self._no_gradients()
 
     def _no_gradients(self) -> GradientError:
         frozen = not any(p.requires_grad for p in self._parameters())

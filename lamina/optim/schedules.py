@@ -2,7 +2,8 @@
 
 In: the number of steps taken, as a tensor. Out: the rate, as a tensor; so a schedule is part of the
 compiled step and never makes it compile again. Any such function is a schedule:
-`AdamW(params, lr=lambda step: 0.1 / (1.0 + step))`.
+`AdamW(params, lr=lambda step: 0.1 / (1.0 + step))`. Those here compute in float64 and count steps,
+not epochs. Values as PyTorch's lr_scheduler of the name that stands in the docstring.
 
 >>> import lamina as lm
 >>> rate = warmup(cosine(0.1, steps=100), steps=10)
@@ -13,13 +14,26 @@ compiled step and never makes it compile again. Any such function is a schedule:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import pi
+from math import log, log2, pi
 
-from lamina.dtypes import float32
+from lamina.dtypes import float64
 from lamina.errors import ArgumentError
-from lamina.tensor import Tensor, cos, floor, minimum, tensor, where
+from lamina.tensor import (
+    Tensor,
+    cos,
+    exp,
+    exp2,
+    floor,
+    maximum,
+    minimum,
+    sqrt,
+    tensor,
+    where,
+)
+from lamina.tensor import log as natural_log
 
 Schedule = Callable[[Tensor], Tensor]
+_MODES = ("triangular", "triangular2", "exp_range")
 
 
 def constant(lr: float) -> Schedule:
@@ -28,13 +42,13 @@ def constant(lr: float) -> Schedule:
 
 
 def step(lr: float, step_size: int, gamma: float = 0.1) -> Schedule:
-    """`lr`, times `gamma` after every `step_size` steps."""
+    """`lr`, times `gamma` after every `step_size` steps (StepLR)."""
     _check("step_size", step_size)
     return lambda step: lr * gamma ** floor(_number(step) / step_size)
 
 
 def multi_step(lr: float, milestones: Sequence[int], gamma: float = 0.1) -> Schedule:
-    """`lr`, times `gamma` at each of `milestones`."""
+    """`lr`, times `gamma` at each of `milestones` (MultiStepLR)."""
 
     def rate(step: Tensor) -> Tensor:
         value = _number(step) * 0.0 + lr
@@ -45,19 +59,68 @@ def multi_step(lr: float, milestones: Sequence[int], gamma: float = 0.1) -> Sche
     return rate
 
 
-def cosine(lr: float, steps: int, final: float = 0.0) -> Schedule:
-    """From `lr` to `final` in `steps` along half a cosine, then `final`.
+def exponential(lr: float, gamma: float) -> Schedule:
+    """lr gamma^step (ExponentialLR)."""
+    _check("gamma", gamma)
+    return lambda step: lr * exp(_number(step) * log(gamma))
 
-    Loshchilov and Hutter 2017, equation 5, without restarts.
+
+def cosine(lr: float, steps: int, final: float = 0.0) -> Schedule:
+    """From `lr` to `final` in `steps` along half a cosine, then `final` (CosineAnnealingLR).
+
+    Loshchilov and Hutter 2017, equation 5, without restarts. PyTorch's goes up again afterwards.
     """
     _check("steps", steps)
     return lambda step: _cosine_between(lr, final, minimum(_number(step) / steps, 1.0))
 
 
+def cosine_restarts(lr: float, steps: int, factor: int = 1, final: float = 0.0) -> Schedule:
+    """Half a cosine from `lr` to `final`, again and again (CosineAnnealingWarmRestarts).
+
+    The first takes `steps`, each next `factor` times as many (T_0 and T_mult of Loshchilov and
+    Hutter 2017).
+    """
+    _check("steps", steps)
+    _check("factor", factor)
+
+    def rate(step: Tensor) -> Tensor:
+        now = _number(step) / steps  # in lengths of the first
+        if factor == 1:
+            return _cosine_between(lr, final, now - floor(now))
+        # n halves take (factor^n - 1) / (factor - 1); half a step keeps roundings off the border
+        whole = (floor(_number(step)) + 0.5) / steps
+        power = exp(floor(natural_log(whole * (factor - 1.0) + 1.0) / log(factor)) * log(factor))
+        start = (power - 1.0) / (factor - 1.0)
+        return _cosine_between(lr, final, maximum((now - start) / power, 0.0))
+
+    return rate
+
+
 def linear(lr: float, steps: int, final: float = 0.0) -> Schedule:
-    """From `lr` to `final` in `steps` along a line, then `final`."""
+    """From `lr` to `final` in `steps` along a line, then `final` (LinearLR)."""
     _check("steps", steps)
     return lambda step: lr + (final - lr) * minimum(_number(step) / steps, 1.0)
+
+
+def polynomial(lr: float, steps: int, power: float = 1.0, final: float = 0.0) -> Schedule:
+    """final + (lr - final) (1 - step / steps)^power, then `final` (PolynomialLR)."""
+    _check("steps", steps)
+    _check("power", power)
+    return lambda step: final + (lr - final) * (1.0 - minimum(_number(step) / steps, 1.0)) ** power
+
+
+def inverse_sqrt(lr: float, warmup_steps: int = 1) -> Schedule:
+    """A line up to `lr` in `warmup_steps`, then lr sqrt(warmup_steps / step).
+
+    Vaswani et al. 2017, equation 3, with lr = (features warmup_steps)^-0.5 there.
+    """
+    _check("warmup_steps", warmup_steps)
+
+    def rate(step: Tensor) -> Tensor:
+        now = maximum(_number(step), 1.0)
+        return lr * minimum(now / warmup_steps, sqrt(warmup_steps / now))
+
+    return rate
 
 
 def warmup(schedule: Schedule | float, steps: int, start: float = 0.0) -> Schedule:
@@ -66,12 +129,88 @@ def warmup(schedule: Schedule | float, steps: int, start: float = 0.0) -> Schedu
     `schedule` begins when the warm-up is over: it is given the steps since then.
     """
     _check("steps", steps)
-    after = constant(schedule) if isinstance(schedule, (int, float)) else schedule
+    after = _as_schedule(schedule)
 
     def rate(step: Tensor) -> Tensor:
         now = _number(step)
         rise = start + (after(now * 0.0) - start) * (now / steps)
         return where(now < steps, rise, after(where(now < steps, 0.0, now - steps)))
+
+    return rate
+
+
+def sequential(schedules: Sequence[Schedule | float], milestones: Sequence[int]) -> Schedule:
+    """One schedule after the other: the next begins at each of `milestones` (SequentialLR).
+
+    Each is given the steps since its own beginning.
+    """
+    if len(milestones) != len(schedules) - 1 or list(milestones) != sorted(milestones):
+        raise ArgumentError(
+            "schedule",
+            operands=[("schedules", str(len(schedules))), ("milestones", str(list(milestones)))],
+            rule="milestones rise, and there is one between every two schedules",
+            got=list(milestones))
+    parts = [_as_schedule(schedule) for schedule in schedules]
+
+    def rate(step: Tensor) -> Tensor:
+        now = _number(step)
+        value = parts[0](now)
+        for part, start in zip(parts[1:], milestones, strict=True):
+            value = where(now >= start, part(maximum(now - start, 0.0)), value)
+        return value
+
+    return rate
+
+
+def chained(lr: float, *schedules: Schedule) -> Schedule:
+    """The product of schedules that are made with a rate of 1, times `lr` (ChainedScheduler).
+
+    >>> import lamina as lm
+    >>> rate = chained(0.5, exponential(1.0, 0.5), step(1.0, 2))
+    >>> round(rate(lm.tensor(2.0)).item(), 6)
+    0.0125
+    """
+
+    def rate(step: Tensor) -> Tensor:
+        value = _number(step) * 0.0 + lr
+        for schedule in schedules:
+            value = value * schedule(_number(step))
+        return value
+
+    return rate
+
+
+def cyclic(
+    base_lr: float,
+    max_lr: float,
+    step_size_up: int = 2000,
+    step_size_down: int | None = None,
+    mode: str = "triangular",
+    gamma: float = 1.0,
+) -> Schedule:
+    """A line up, a line down, again and again (Smith 2017; CyclicLR).
+
+    mode: "triangular"; "triangular2", where each cycle is half as high as the last; "exp_range",
+    where the height is times gamma^step.
+    """
+    _check("step_size_up", step_size_up)
+    _check("step_size_down", 1 if step_size_down is None else step_size_down)
+    if mode not in _MODES:
+        raise ArgumentError("schedule", operands=[("mode", repr(mode))],
+                            rule="mode is " + " or ".join(_MODES), got=mode)
+    total = step_size_up + (step_size_up if step_size_down is None else step_size_down)
+    top = step_size_up / total
+
+    def rate(step: Tensor) -> Tensor:
+        now = _number(step)
+        cycle = floor(now / total)
+        x = now / total - cycle
+        height = where(x <= top, x / top, (1.0 - x) / (1.0 - top)) * (max_lr - base_lr)
+        if mode == "triangular2":
+            height = height * exp2(-cycle)
+        elif mode == "exp_range":
+            height = height * exp2(now * log2(gamma))
+        return base_lr + height
 
     return rate
 
@@ -83,10 +222,10 @@ def one_cycle(
     div_factor: float = 25.0,
     final_div_factor: float = 1e4,
 ) -> Schedule:
-    """Half a cosine up to `max_lr`, then half a cosine down (Smith and Topin 2017).
+    """Half a cosine up to `max_lr`, then half a cosine down (Smith and Topin 2017; OneCycleLR).
 
     Starts at max_lr / div_factor, is at the top after `pct_start` of `steps`, and ends at
-    max_lr / div_factor / final_div_factor. Names and values as in PyTorch's OneCycleLR.
+    max_lr / div_factor / final_div_factor.
     """
     _check("steps", steps)
     first = max_lr / div_factor
@@ -108,11 +247,17 @@ def _cosine_between(start: float, end: float, fraction: Tensor) -> Tensor:
 
 
 def _number(step: Tensor | float) -> Tensor:
-    """The step as a float32 tensor, so that schedules also take plain numbers."""
-    return step if isinstance(step, Tensor) else tensor(float(step), dtype=float32)
+    """The step as a float64 tensor, so that schedules also take plain numbers."""
+    if isinstance(step, Tensor):
+        return step.astype(float64)
+    return tensor(float(step), dtype=float64)
 
 
-def _check(name: str, value: int) -> None:
+def _as_schedule(schedule: Schedule | float) -> Schedule:
+    return constant(schedule) if isinstance(schedule, (int, float)) else schedule
+
+
+def _check(name: str, value: float) -> None:
     if value <= 0:
         raise ArgumentError(
             "schedule",

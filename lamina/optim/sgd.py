@@ -10,15 +10,15 @@ from typing import Any
 
 from lamina.errors import ArgumentError
 from lamina.optim.groups import ParameterGroup, Rate, check_number
-from lamina.optim.optimizer import Moments, Optimizer
-from lamina.tensor import Tensor, where
+from lamina.optim.optimizer import Moments, Optimizer, Scalars
+from lamina.tensor import Tensor
 
 
 class SGD(Optimizer):
     """g += weight_decay p; v = momentum v + (1 - dampening) g; p -= lr v.
 
     nesterov: p -= lr (g + momentum v) (Sutskever et al. 2013).
-    The first velocity is g, whatever the dampening.
+    The first velocity is g, whatever the dampening. State: momentum_buffer (v).
 
     >>> import lamina as lm
     >>> p = lm.nn.Parameter([1.0])
@@ -37,8 +37,11 @@ class SGD(Optimizer):
         dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
         check_number("momentum", momentum)
+        check_number("dampening", dampening)
         check_number("weight_decay", weight_decay)
         if nesterov and (momentum == 0 or dampening != 0):
             raise ArgumentError(
@@ -48,29 +51,31 @@ class SGD(Optimizer):
                 hint="momentum=0.9, dampening=0",
             )
         options = {"momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,
-                   "nesterov": nesterov}
+                   "nesterov": nesterov, "maximize": maximize}
         super().__init__(params, lr, options)
 
     def state_names(self, group: ParameterGroup) -> tuple[str, ...]:
         """The velocity, if there is momentum."""
         return ("momentum_buffer",) if group["momentum"] else ()
 
-    def begin(self, group: ParameterGroup, step: Tensor) -> float | Tensor:
+    def begin(self, group: ParameterGroup, step: Tensor) -> Scalars:
         """The share of the gradient that goes into the velocity."""
         dampening = group["dampening"]
-        return where(step == 1.0, 1.0, 1.0 - dampening) if dampening else 1.0
+        if not dampening:
+            return {"lr": group.lr}
+        later = (step > 1.0).astype(step.dtype)
+        return {"lr": group.lr, "kept": 1.0 - dampening * later}
 
     def update(
-        self, p: Tensor, grad: Tensor, state: Moments, group: ParameterGroup,
-        shared: float | Tensor,
+        self, p: Tensor, grad: Tensor, state: Moments, group: ParameterGroup, now: Scalars
     ) -> Tensor:
         """See the class."""
         if group["weight_decay"]:
             grad = grad + group["weight_decay"] * p
         momentum = group["momentum"]
         if momentum:
-            kept = grad if isinstance(shared, float) else shared.astype(grad.dtype) * grad
+            kept = now["kept"] * grad if "kept" in now else grad
             velocity = momentum * state["momentum_buffer"] + kept
             state["momentum_buffer"].assign(velocity)
             grad = grad + momentum * velocity if group["nesterov"] else velocity
-        return p - group.lr.astype(grad.dtype) * grad
+        return p - now["lr"] * grad

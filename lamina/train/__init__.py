@@ -1,7 +1,10 @@
-"""Training: the trainer, its callbacks and metrics."""
+"""Training: the trainer, its callbacks and metrics; rates and batch sizes found by trying."""
 
 from lamina.train import metrics
+from lamina.train.batch_size import BatchSearch, find_batch_size
 from lamina.train.callbacks import Callback, EarlyStopping
+from lamina.train.lr_search import RateSearch, find_lr
 from lamina.train.trainer import Trainer
 
-__all__ = ["Callback", "EarlyStopping", "Trainer", "metrics"]
+__all__ = ["BatchSearch", "Callback", "EarlyStopping", "RateSearch", "Trainer", "find_batch_size",
+           "find_lr", "metrics"]

@@ -32,6 +32,7 @@ from lamina.train.batches import (
 from lamina.train.guard import Guard
 from lamina.train.interrupt import DeferredInterrupt
 from lamina.train.losses import Loss, named_loss
+from lamina.train.lr_search import RateSearch, find_lr
 from lamina.train.metrics import Metric, named_metrics
 from lamina.train.totals import Totals
 
@@ -47,7 +48,8 @@ class Trainer:
     log_every: steps between two reads of the means; a read waits for the device.
     `epoch` and `step` count those begun, from 1, over all fits; `steps_per_epoch` is None if the
     data does not know its length; `epochs` is the last that `fit` goes to; `logs` are the latest
-    means.
+    means. An optimizer with `lr="search"` gets the rate of `train.find_lr` before the first step;
+    `lr_search` is what was found.
 
     >>> import lamina as lm
     >>> x = np.array([[0.0], [1.0], [2.0], [3.0]], np.float32)
@@ -81,6 +83,7 @@ class Trainer:
         self.step = 0
         self.steps_per_epoch: int | None = None
         self.logs: Logs = {}
+        self.lr_search: RateSearch | None = None
         self._stopped = False
         self._trained = Totals(["loss", *self.metrics])
         self._evaluated = Totals(["loss", *self.metrics])
@@ -106,6 +109,7 @@ class Trainer:
         self.steps_per_epoch = number_of_batches(train)
         self.epochs = self.epoch + epochs
         self._stopped = False
+        self._search_lr(train)
         self.model.train()
         history: list[Logs] = []
         try:
@@ -129,6 +133,11 @@ class Trainer:
                 hint="optimizer=lm.optim.Adam(model.parameters())",
                 got=self.optimizer,
             )
+
+    def _search_lr(self, train: Batches) -> None:
+        if any(group.wants_search for group in self.optimizer.param_groups):
+            self.lr_search = find_lr(self.model, self.loss, train, self.optimizer)
+            self.optimizer.lr = self.lr_search.lr
 
     def stop(self) -> None:
         """End `fit` after the present epoch; for callbacks."""

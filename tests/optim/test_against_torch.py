@@ -46,3 +46,17 @@ def test_optimizer(name):
 def groups(model):
     return [{"params": list(model[0].parameters())},
             {"params": list(model[2].parameters()), "lr": 0.02}]
+
+
+def test_adafactor_factors_the_last_two_axes():
+    start = np.random.default_rng(1).normal(size=(2, 3, 4, 5)).astype(np.float32)
+    ours, theirs = lm.nn.Parameter(start), torch.nn.Parameter(torch.tensor(start))
+    opt, reference = optim.Adafactor([ours]), torch.optim.Adafactor([theirs])
+    for _ in range(20):
+        (ours.sin() + ours**2).sum().backward()
+        opt.step()
+        opt.zero_grad()
+        reference.zero_grad()
+        (theirs.sin() + theirs**2).sum().backward()
+        reference.step()
+    np.testing.assert_allclose(ours.numpy(), theirs.detach().numpy(), rtol=1e-5, atol=1e-6)

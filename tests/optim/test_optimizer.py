@@ -83,7 +83,7 @@ def test_groups():
     assert (a.item(), b.item(), c.item()) == (-1.0, -0.5, -1.0)
     assert [group["weight_decay"] for group in opt.param_groups] == [0.0, 0.0, 1.0]
     assert opt.param_groups[0].keys() == ["params", "lr", "momentum", "dampening", "weight_decay",
-                                          "nesterov"]
+                                          "nesterov", "maximize"]
     assert opt.param_groups[0]["params"][0] is a
 
 
@@ -198,5 +198,5 @@ def test_only_the_learning_rate_may_change():
 def test_repr():
     assert repr(SGD([parameter(1.0)], lr=0.5)) == (
         "SGD(ParameterGroup(1 parameters, lr=0.5, momentum=0.0, dampening=0.0, weight_decay=0.0, "
-        "nesterov=False))"
+        "nesterov=False, maximize=False))"
     )

@@ -41,25 +41,42 @@ def test_one_cycle_has_its_top_and_ends():
     assert (np.diff(got[5:20]) < 0).all()
 
 
-def test_one_cycle_is_pytorchs():
-    torch = pytest.importorskip("torch")
-    opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-    reference = torch.optim.lr_scheduler.OneCycleLR(opt, 0.5, total_steps=30, pct_start=0.25)
-    expected = []
-    for _ in range(29):
-        expected.append(opt.param_groups[0]["lr"])
-        opt.step()
-        reference.step()
-    got = rates(schedules.one_cycle(0.5, 30, pct_start=0.25), range(29))
-    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-7)  # cancellation near the end
-
-
 def test_plain_numbers_are_steps_too():
     assert schedules.cosine(0.5, 10)(0).item() == 0.5
 
 
 @pytest.mark.parametrize("make", [lambda: schedules.cosine(0.1, 0), lambda: schedules.step(0.1, 0),
-                                  lambda: schedules.warmup(0.1, -1)])
+                                  lambda: schedules.warmup(0.1, -1),
+                                  lambda: schedules.cosine_restarts(0.1, 0),
+                                  lambda: schedules.polynomial(0.1, 0),
+                                  lambda: schedules.inverse_sqrt(0.1, 0),
+                                  lambda: schedules.exponential(0.1, 0.0),
+                                  lambda: schedules.cyclic(0.1, 0.2, 0)])
 def test_lengths_are_positive(make):
     with pytest.raises(ArgumentError, match="is positive"):
         make()
+
+
+def test_wrong_arguments():
+    with pytest.raises(ArgumentError, match="mode is triangular or triangular2 or exp_range"):
+        schedules.cyclic(0.1, 0.2, mode="square")
+    with pytest.raises(ArgumentError, match=r"(?s)schedules +2.*one between every two schedules"):
+        schedules.sequential([0.1, 0.2], [3, 4])
+    with pytest.raises(ArgumentError, match="milestones rise"):
+        schedules.sequential([0.1, 0.2, 0.3], [4, 3])
+
+
+def test_a_rate_is_part_of_the_step():
+    p = lm.nn.Parameter([0.0])
+    opt = lm.optim.SGD([p], lr=schedules.cosine_restarts(1.0, 2))
+
+    @lm.compile
+    def train(x):
+        (p * x).sum().backward()
+        opt.step()
+        opt.zero_grad()
+
+    for _ in range(4):
+        train(lm.tensor([1.0]))
+    assert train.recordings == 1
+    np.testing.assert_allclose(p.item(), -3.0, rtol=1e-6)  # 1 + 1/2 + 1 + 1/2

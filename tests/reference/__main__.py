@@ -2,10 +2,14 @@
 
 import sys
 
-from tests.reference import store
-from tests.reference.case import theirs
+from tests.reference import case, optimizers, schedules, store
 from tests.reference.tables import TABLES
 
-for table in sys.argv[1:] or TABLES:
-    store.save(table, {name: theirs(case) for name, case in TABLES[table].items()})
-    print(table, len(TABLES[table]), "cases")
+ALL = {**{table: (cases, case.theirs) for table, cases in TABLES.items()},
+       "optimizers": (optimizers.OPTIMIZERS, optimizers.theirs),
+       "schedules": (schedules.SCHEDULES, schedules.theirs)}
+
+for table in sys.argv[1:] or ALL:
+    cases, theirs = ALL[table]
+    store.save(table, {name: theirs(item) for name, item in cases.items()})
+    print(table, len(cases), "cases")
