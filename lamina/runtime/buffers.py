@@ -18,6 +18,9 @@ from lamina.runtime.capacity import LARGE, check_fits
 ALIGNMENT = 64
 KEPT_BYTES = 1 << 30  # memory that may wait on the free lists
 
+_NUMBERS: dict[str, Any] = {
+    "?": ctypes.c_bool, "f": ctypes.c_float, "d": ctypes.c_double, "i": ctypes.c_int32,
+    "l": ctypes.c_long, "b": ctypes.c_int8, "B": ctypes.c_uint8}
 _free: dict[int, list[tuple[np.ndarray, int]]] = {}
 _kept = 0
 _lock = threading.Lock()
@@ -56,6 +59,11 @@ class Buffer:
             return np.empty(shape, dtype)
         view = _View(self, count * dtype.itemsize)
         return np.asarray(view).view(dtype).reshape(shape)
+
+    def number(self, dtype: np.dtype) -> bool | int | float | None:
+        """The first element as a Python number; None for a dtype that Python does not read."""
+        kind = _NUMBERS.get(dtype.char)
+        return None if kind is None else kind.from_address(self.address).value
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Buffer:
         new = Buffer(self.nbytes)

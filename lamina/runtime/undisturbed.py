@@ -64,5 +64,6 @@ class Undisturbed(HeldSignals):
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.release()
-        self.deliver()
+        if self._handlers:
+            self.release()
+            self.deliver()

@@ -186,7 +186,9 @@ class Tensor(Attached):
         if self.size != 1:
             raise ShapeError("item", operands=[("x", f"{self.dtype.name} {list(self.shape)}")],
                              rule="the tensor has one element", hint="x.numpy()")
-        return self.numpy().item()
+        _find(self.node)
+        number: bool | int | float | None = self.node.value.number(self.dtype.storage)
+        return self.numpy().item() if number is None else number
 
     def tolist(self) -> Any:
         """The values as nested lists."""
