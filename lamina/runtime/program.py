@@ -37,7 +37,7 @@ from lamina.shapes import Var
 FEW_RUNS, MANY_RUNS = 2, 16
 HOT_WORK = 20_000_000_000  # operations
 HOT_SHARE = 1 / 8
-SMALL = 16  # bytes of a result whose memory nothing needs to take over
+SMALL = 8  # bytes of a result whose memory nothing needs to take over
 KEPT = 1024  # lists of sizes whose runs are counted
 MOST_VARIANTS = 16  # plans of one program: what makes more is planned again, with the same outcome
 MOST_LAUNCHES = 8  # tables of one bound program: what takes memory over is mostly the same
