@@ -159,7 +159,7 @@ def _compute(order: Sequence[Node], roots: Sequence[Node], quiet: Undisturbed) -
 def _takers(bound: Bound, order: Sequence[Node], roots: Sequence[Node], leaves: list[Buffer]
             ) -> list[int | None] | None:
     """The leaf whose memory each output takes over."""
-    if not bound.donations:
+    if not bound.donations or bound.is_small:
         return None
     if bound.takeover is None:
         bound.takeover = Takeover(bound, order, roots)

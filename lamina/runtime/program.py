@@ -37,7 +37,7 @@ from lamina.shapes import Var
 FEW_RUNS, MANY_RUNS = 2, 16
 HOT_WORK = 20_000_000_000  # operations
 HOT_SHARE = 1 / 8
-SMALL = 8  # bytes of a result whose memory nothing needs to take over
+SMALL = 16  # bytes of a result: new memory costs less than to ask who reads the old
 KEPT = 1024  # lists of sizes whose runs are counted
 MOST_VARIANTS = 16  # plans of one program: what makes more is planned again, with the same outcome
 MOST_LAUNCHES = 8  # tables of one bound program: what takes memory over is mostly the same
@@ -149,8 +149,7 @@ class Bound:
         self.donations = updated | {
             i: leaf for i, leaf in _donations(plan, leaf_slot, number).items()
             if leaf not in updated.values()}
-        if all(n <= SMALL for n in self.out_sizes):
-            self.copies, self.donations = {}, {}  # new memory costs less than to ask who reads it
+        self.is_small = all(n <= SMALL for n in self.out_sizes)
         self.takeover: Takeover | None = None  # made by who runs graphs with tensors around them
         self.peak_bytes = self.arena_bytes + sum(self.out_sizes)
         sizes = tuple(values[v] for v in program.sizes)
