@@ -1,9 +1,11 @@
-"""Arguments that are numbers: how many of something, or how likely.
+"""Arguments that are numbers or words: how many of something, how likely, which kind.
 
 In: values by the names of their arguments. Out: nothing, or an ArgumentError.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from lamina.errors import ArgumentError
 
@@ -28,4 +30,27 @@ def check_probability(op: str, p: object) -> None:
             operands=[("p", f"{p!r:.60}")],
             rule="p is a probability, between 0 and 1",
             got=p,
+        )
+
+
+def check_positive(op: str, **numbers: object) -> None:
+    """Every argument is a number above 0."""
+    for name, value in numbers.items():
+        if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
+            raise ArgumentError(
+                op,
+                operands=[(key, f"{number!r:.60}") for key, number in numbers.items()],
+                rule=f"{name} is a number above 0",
+                got=value,
+            )
+
+
+def check_choice(op: str, name: str, value: object, choices: Collection[str]) -> None:
+    """The argument is one of some words."""
+    if value not in choices:
+        raise ArgumentError(
+            op,
+            operands=[(name, f"{value!r:.60}")],
+            rule=f"{name} is one of " + ", ".join(choices),
+            got=value,
         )

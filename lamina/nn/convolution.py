@@ -6,6 +6,7 @@ In and out: `[batch, *space, channels]`, or `[batch, channels, *space]` with
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import Any
 
 from lamina import functional as F
@@ -47,7 +48,7 @@ class _Convolution(Module):
         self.data_format = checked_format(data_format)
         check_groups(type(self).__name__, in_channels, out_channels, groups)
         shape = self._weight_shape()
-        self.weight = Parameter(init.kaiming_uniform(shape))
+        self.weight = Parameter(init.kaiming_uniform(shape, a=sqrt(5)))
         self.bias = Parameter(init.bias_uniform(out_channels, shape)) if bias else None
 
     def _weight_shape(self) -> tuple[int, ...]:

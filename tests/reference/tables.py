@@ -1,8 +1,16 @@
 """The tables, by the name of the file that holds their values."""
 
+from tests.reference.activations import ACTIVATIONS
 from tests.reference.case import Case
 from tests.reference.layers import LAYERS
+from tests.reference.normalisation import NORMALISATION
+from tests.reference.pooling import POOLING
+from tests.reference.resampling import RESAMPLING
 
 TABLES: dict[str, dict[str, Case]] = {
+    "activations": ACTIVATIONS,
     "layers": LAYERS,
+    "normalisation": NORMALISATION,
+    "pooling": POOLING,
+    "resampling": RESAMPLING,
 }

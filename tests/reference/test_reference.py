@@ -9,15 +9,16 @@ from tests.reference import store
 from tests.reference.case import check, theirs
 from tests.reference.tables import TABLES
 
-CASES = [(table, name) for table, cases in TABLES.items() for name in cases]
+CASES = [pytest.param(table, name, id=f"{table}-{name}")
+         for table, cases in TABLES.items() for name in cases]
 
 
-@pytest.mark.parametrize(("table", "name"), CASES, ids="-".join)
+@pytest.mark.parametrize(("table", "name"), CASES)
 def test_ours_equal_the_stored_values(table, name):
     check(TABLES[table][name], store.load(table)[name])
 
 
-@pytest.mark.parametrize(("table", "name"), CASES, ids="-".join)
+@pytest.mark.parametrize(("table", "name"), CASES)
 def test_the_stored_values_are_pytorchs(table, name):
     if importlib.util.find_spec("torch") is None:
         pytest.skip("needs torch")
