@@ -55,14 +55,15 @@ def selu(input: Tensor) -> Tensor:
 
 
 def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
-    """max(x, 0) + min(0, alpha (exp(x / alpha) - 1)) (Barron 2017, equation 2).
+    """x where positive, else alpha (exp(x / alpha) - 1) (Barron 2017, equation 2).
 
     Its slope is continuous for every alpha. Raises ArgumentError for an alpha of 0.
     """
     if alpha == 0:
         raise ArgumentError("celu", operands=[("alpha", repr(alpha))], rule="alpha is not 0",
                             got=alpha)
-    return maximum(input, 0.0) + minimum(alpha * expm1(minimum(input * (1 / alpha), 0.0)), 0.0)
+    below = where(input > 0, 0.0, input)  # so that exp does not overflow where it is not used
+    return where(input > 0, input, alpha * expm1(below * (1 / alpha)))
 
 
 def logsigmoid(input: Tensor) -> Tensor:

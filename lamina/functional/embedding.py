@@ -107,6 +107,8 @@ def _of_offsets(rows: Tensor, kept: Tensor | None, offsets: Tensor, mode: str) -
 
 def _maximum_of(spread: Tensor, is_filled: Tensor) -> Tensor:
     """The maximum over axis 1 of `[bags, numbers, features]`, 0 for an empty bag."""
+    if spread.shape[1] == 0:
+        return spread.sum(axis=1)
     return where(is_filled[:, None], spread.max(axis=1), 0.0)
 
 

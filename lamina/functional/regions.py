@@ -15,7 +15,9 @@ from lamina.tensor import (
     arange,
     argsort,
     clip,
+    concat,
     floor,
+    full,
     logical_and,
     logical_not,
     maximum,
@@ -78,12 +80,9 @@ def nms(
     kept, _ = scan(keep_one, ones((n,), dtype="bool"), (numbers, clashes))
     order = argsort(logical_not(kept).astype("int32"))  # stable: by score among those that stay
     chosen = where(numbers < kept.sum(), take(best, order, axis=0), -1)
-    if max_output is None or max_output == n:
-        return chosen
-    if max_output < n:
+    if max_output is None or max_output <= n:
         return chosen[:max_output]
-    return where(arange(max_output) < n, take(chosen, minimum(arange(max_output), n - 1), axis=0),
-                 -1)
+    return concat([chosen, full((max_output - n,), -1)])
 
 
 def roi_align(

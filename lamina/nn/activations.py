@@ -92,7 +92,7 @@ class SELU(Module):
 
 
 class CELU(Module):
-    """max(x, 0) + min(0, alpha (exp(x / alpha) - 1)) (Barron 2017, equation 2)."""
+    """x where positive, else alpha (exp(x / alpha) - 1) (Barron 2017, equation 2)."""
 
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
