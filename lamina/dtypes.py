@@ -152,7 +152,7 @@ def widen_bfloat16(bits: np.ndarray) -> np.ndarray:
 
 def narrow_bfloat16(values: np.ndarray) -> np.ndarray:
     """bfloat16 bits as uint16, rounded to nearest even; NaN stays NaN."""
-    values = np.ascontiguousarray(values, np.float32)
+    values = np.asarray(values, np.float32, order="C")  # `ascontiguousarray` adds an axis to none
     bits = values.view(np.uint32)
     rounded = (bits + np.uint32(0x7FFF) + ((bits >> 16) & np.uint32(1))) >> 16
     return np.where(np.isnan(values), np.uint32(0x7FC0), rounded).astype(np.uint16)

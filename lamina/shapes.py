@@ -397,9 +397,18 @@ def reshape_index(index: Sequence[Dim], shape: Sequence[Dim], old: Sequence[Dim]
     """Where the element at `index` of `shape` lies in `old`, a shape of as many elements.
 
     Runs of axes with equal products are matched first, so most axes pass through untouched."""
+    if 0 in shape:
+        return (0,) * len(old)  # there is no element
     result: list[Dim] = []
     i = j = 0
     while i < len(shape) or j < len(old):
+        if i < len(shape) and shape[i] == 1:
+            i += 1
+            continue
+        if j < len(old) and old[j] == 1:
+            result.append(0)
+            j += 1
+            continue
         a, b = i, j
         left: Dim = shape[i] if i < len(shape) else 1
         right: Dim = old[j] if j < len(old) else 1

@@ -6,10 +6,11 @@ changed unless every name, shape and dtype fits; the error says which do not.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from lamina.errors import DTypeError, FormatError, ShapeError
+from lamina.errors import ArgumentError, DTypeError, FormatError, ShapeError
 from lamina.tensor import Tensor, tensor
 
 _SHOWN = 8  # names listed in one error
@@ -23,24 +24,42 @@ class Loaded(NamedTuple):
 
 
 def assign_all(
-    place: str, targets: Mapping[str, Tensor], values: Mapping[str, Any], strict: bool = True
+    place: str,
+    targets: Mapping[str, Tensor],
+    values: Mapping[str, Any],
+    strict: bool = True,
+    hint: str = "",
 ) -> Loaded:
     """Give each of `targets` the value of its name.
 
     values: name -> Tensor or array of the same shape; floats are converted to the target's float
-    dtype and integers to its integer dtype.
-    Raises FormatError (names, only if `strict`), ShapeError or DTypeError; then nothing is changed.
+    dtype and integers to its integer dtype. hint: the way out where names differ.
+    Raises ArgumentError, FormatError (names, only if `strict`), ShapeError or DTypeError; then
+    nothing is changed.
     """
+    if not isinstance(values, Mapping):
+        raise _no_names(place, values)
     missing = tuple(name for name in targets if name not in values)
     unexpected = tuple(name for name in values if name not in targets)
     if strict and (missing or unexpected):
-        raise _names_differ(place, targets, values, missing, unexpected)
+        raise _names_differ(place, targets, values, missing, unexpected, hint)
     pairs = [(name, targets[name], _as_tensor(values[name])) for name in values if name in targets]
     _check_shapes(place, pairs)
     _check_dtypes(place, pairs)
     for _, target, value in pairs:
         target.assign(value if value.dtype is target.dtype else value.astype(target.dtype))
     return Loaded(missing, unexpected)
+
+
+def _no_names(place: str, values: Any) -> ArgumentError:
+    is_path = isinstance(values, (str, os.PathLike))
+    return ArgumentError(
+        place,
+        operands=[("state", f"{values!r:.60}")],
+        rule="the state is a mapping: values by name",
+        hint=f"lm.load({os.fspath(values)!r})" if is_path else "",
+        got=values,
+    )
 
 
 def _as_tensor(value: Any) -> Tensor:
@@ -53,6 +72,7 @@ def _names_differ(
     values: Mapping[str, Any],
     missing: tuple[str, ...],
     unexpected: tuple[str, ...],
+    hint: str,
 ) -> FormatError:
     operands = [("missing", _listing(missing)), ("unexpected", _listing(unexpected))]
     prefix = _prefix_that_fits(targets, values)
@@ -61,7 +81,7 @@ def _names_differ(
         place,
         operands=[row for row in operands if row[1]],
         rule="the names in the state must be those of the object that loads it",
-        hint=stripped if prefix else "strict=False, to load only the names that both have",
+        hint=stripped if prefix else hint,
         expected=tuple(targets),
         got=tuple(values),
     )

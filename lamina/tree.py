@@ -41,7 +41,7 @@ def unflatten(structure: Structure, leaves: Sequence[Any]) -> Any:
 
 
 def _unflatten(structure: Structure, leaves: Iterator[Any]) -> Any:
-    if structure == _LEAF:
+    if structure is _LEAF or structure == _LEAF:
         return next(leaves)
     if structure == _NONE:
         return None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import prod
 
 from lamina.errors import ShapeError
+from lamina.functional.arguments import check_counts
 from lamina.functional.operands import check_float, check_tensors, describe
 from lamina.tensor import Tensor, einsum, matmul, reshape
 from lamina.tensor import one_hot as one_hot_of
@@ -93,6 +94,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Axes `start_dim` to `end_dim`, both included, as one."""
     check_tensors("flatten", input=input)
     rank = input.ndim
+    check_counts("flatten", min(-rank, -1), start_dim=start_dim, end_dim=end_dim)
     start = start_dim + rank if start_dim < 0 else start_dim
     end = end_dim + rank if end_dim < 0 else end_dim
     if not 0 <= start <= end < rank:

@@ -56,7 +56,8 @@ class Op:
     vjp: (g, y, *inputs, **attrs) -> one cotangent (or None) for each input, written with ops.
     emit: the scalar body, (builder, *values, **attrs) -> value; for a view, its index map; for a
     reduction, how two values combine. body: for composites, the same thing in other ops.
-    sizes: attributes that hold sizes, so may differ between calls without another compile.
+    sizes, offsets: attributes that hold sizes of axes, and other integers (where a slice starts,
+    how wide a border is), so may differ between calls without another compile.
     cost: arithmetic instructions of one element, for the fusion's choices.
     places: (node) -> (input, size) for each input that holds indices; such a node can fail at run
     time, so it keeps the user's line.
@@ -71,6 +72,7 @@ class Op:
     emit: Callable[..., Any] = absent
     body: Callable[..., Node] | None = None
     sizes: tuple[str, ...] = ()
+    offsets: tuple[str, ...] = ()
     identity: Any = None
     cost: int = 1
     places: Callable[[Node], Sequence[tuple[int, Dim]]] | None = None

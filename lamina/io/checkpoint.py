@@ -29,6 +29,7 @@ def save(path: Path, source: Any, metadata: Mapping[str, str] | None = None) -> 
     metadata: text that goes with them, read by `load_metadata`.
     """
     state = source if isinstance(source, Mapping) else _state_of(source)
+    _checked("save", path)
     tensors = {name: _as_tensor(name, value) for name, value in state.items()}
     evaluate(*tensors.values())
     arrays = {name: (value.dtype.name, _stored(value)) for name, value in tensors.items()}
@@ -37,13 +38,20 @@ def save(path: Path, source: Any, metadata: Mapping[str, str] | None = None) -> 
 
 def load(path: Path) -> dict[str, Tensor]:
     """The tensors of a file, by name; raises DataError or FormatError."""
-    arrays = safetensors.read(path).arrays
+    arrays = safetensors.read(_checked("load", path)).arrays
     return {name: _restored(dtype, array) for name, (dtype, array) in arrays.items()}
 
 
 def load_metadata(path: Path) -> dict[str, str]:
     """The text that was saved with the tensors."""
-    return safetensors.read(path).metadata
+    return safetensors.read(_checked("load_metadata", path)).metadata
+
+
+def _checked(name: str, path: Any) -> Path:
+    if not isinstance(path, (str, os.PathLike)):
+        raise ArgumentError(name, operands=[("path", f"{path!r:.60}")],
+                            rule="path is the path of a file", got=path)
+    return path
 
 
 def _state_of(source: Any) -> Mapping[str, Any]:

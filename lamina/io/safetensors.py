@@ -34,6 +34,15 @@ _TAG_OF = {name: tag for tag, name in TAGS.items()}
 
 METADATA = "__metadata__"
 MAX_HEADER = 100_000_000  # bytes; the limit of the reference implementation
+_FOREIGN = {
+    b"PK": ("a zip archive, such as torch.save writes", "torch"),
+    b"\x80": ("a pickle, such as torch.save wrote", "torch"),
+    b"\x93NUMPY": ("an array of numpy.save", "numpy"),
+}  # by their first bytes
+_WAYS = {
+    "torch": "safetensors.torch.save_file(model.state_dict(), path), where PyTorch is",
+    "numpy": "lm.tensor(numpy.load(path))",
+}
 _ALIGNMENT = 8  # of the first array, in bytes: the header is padded with spaces
 
 Arrays = Mapping[str, tuple[str, np.ndarray]]
@@ -157,6 +166,8 @@ def read_header(
     """Entries in the order of their bytes, metadata, and where the data starts in the file."""
     prefix = file.read(8)
     length = int.from_bytes(prefix, "little")
+    if length > MAX_HEADER:
+        _refuse_foreign(prefix, path)
     if len(prefix) < 8 or length > min(size - 8, MAX_HEADER):
         raise _malformed(path, f"{size} bytes, header of {length} announced", "the header is cut")
     header = _parse_json(file.read(length), path)
@@ -165,6 +176,18 @@ def read_header(
     entries.sort(key=lambda entry: (entry.begin, entry.end))
     _check_layout(entries, size - 8 - length, path)
     return entries, metadata, 8 + length
+
+
+def _refuse_foreign(prefix: bytes, path: str) -> None:
+    """Raise FormatError for a file of another well-known format."""
+    for start, (found, way) in _FOREIGN.items():
+        if prefix.startswith(start):
+            raise FormatError(
+                "safetensors.read",
+                operands=[("file", path), ("found", found)],
+                rule="the file is in the safetensors format, which cannot run code",
+                hint=_WAYS[way],
+            )
 
 
 def _parse_json(text: bytes, path: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from lamina.kernel.builder import Builder
 from lamina.kernel.index import Index, Indices
 from lamina.kernel.loops import Buffer, Value
 from lamina.schedule.contraction import PART
-from lamina.schedule.spec import broadcast_index, view_index
+from lamina.schedule.iteration import broadcast_index, view_index
 from lamina.shapes import (
     Dim,
     Sym,

@@ -19,16 +19,8 @@ from lamina.kernel.ordering import SortWriter
 from lamina.kernel.pack import emit_pack
 from lamina.kernel.scatter import ScatterWriter
 from lamina.kernel.writer import Writer, whole
-from lamina.schedule.spec import (
-    BLOCK,
-    COLUMNS,
-    SQUARE,
-    SQUARE_COLUMNS,
-    Spec,
-    blocks,
-    slice_index,
-    tiled_node,
-)
+from lamina.schedule.iteration import SQUARE, SQUARE_COLUMNS, slice_index
+from lamina.schedule.spec import BLOCK, COLUMNS, Spec, blocks, tiled_node
 from lamina.shapes import Var, ceil_div, product, the_var, variable
 from lamina.targets import Target
 

@@ -151,10 +151,11 @@ class Module:
 
         strict: every name must be on both sides; otherwise only shared ones are loaded and the
         others are returned as `(missing, unexpected)`.
-        Raises FormatError, ShapeError or DTypeError, and then changes nothing.
+        Raises ArgumentError, FormatError, ShapeError or DTypeError, and then changes nothing.
         """
         place = f"load_state_dict of {type(self).__name__}"
-        return assign_all(place, dict(self._named_state()), state, strict)
+        hint = "strict=False, to load only the names that both have"
+        return assign_all(place, dict(self._named_state()), state, strict, hint)
 
     def train(self, mode: bool = True) -> Self:
         """Switch dropout, batch norm and the like to training, or with False to evaluation."""

@@ -61,15 +61,16 @@ def _check(op: Op, x: Node, w: Node, channels: Dim, groups: int, **per_axis: Seq
     for name, values in per_axis.items():
         if len(values) != rank:
             raise shape_error(op, [x, w], f"{name} {values}", rule=f"{name} has {rank} entries")
-    if x.shape[-1] != channels:
+    known = isinstance(x.shape[-1], int) and isinstance(channels, int)
+    if known and x.shape[-1] != channels:  # of variables nothing says that one is twice the other
         raise shape_error(op, [x, w], f"{channels} channels are not {x.shape[-1]}",
                           rule="the channels of x are those of the weights times groups")
     return rank
 
 
-def _split(x: Node, groups: int) -> Node:
-    """[..., c] as [..., groups, c / groups]."""
-    return reshape(x, shape=(*x.shape[:-1], groups, x.shape[-1] // groups))
+def _split(x: Node, groups: int, each: Dim) -> Node:
+    """[..., c] as [..., groups, each]."""
+    return reshape(x, shape=(*x.shape[:-1], groups, each))
 
 
 def _grouped(w: Node, groups: int) -> Node:
@@ -116,11 +117,13 @@ def _correlate(x: Node, w: Node, stride: Ints, dilation: Ints, groups: int, swap
     sizes = _sizes(x.shape[0], groups, w, space, kernel)
     batch, channels, w_map = _maps(rank, groups, into)
     if groups > 1:
-        x, w = _split(x, groups), _grouped(w, groups)
+        each = w.shape[0] // groups if swapped else w.shape[1]
+        channels_out = w.shape[1] * groups if swapped else w.shape[0]
+        x, w = _split(x, groups, each), _grouped(w, groups)
     order = [_BATCH, *range(_SPACE, _SPACE + rank), *([_GROUP] if groups > 1 else []), out]
     y = contract_over(order, x, (*batch, *_window_map(rank, stride, dilation), *channels), w, w_map,
                       sizes)
-    return reshape(y, shape=(*y.shape[:-2], y.shape[-2] * y.shape[-1])) if groups > 1 else y
+    return reshape(y, shape=(*y.shape[:-2], channels_out)) if groups > 1 else y
 
 
 def _weight_gradient(x: Node, g: Node, w: Node, stride: Ints, dilation: Ints, groups: int) -> Node:
@@ -130,7 +133,7 @@ def _weight_gradient(x: Node, g: Node, w: Node, stride: Ints, dilation: Ints, gr
     batch, x_channels, _ = _maps(rank, groups, _SECOND)
     _, g_channels, _ = _maps(rank, groups, _FIRST)
     if groups > 1:
-        x, g = _split(x, groups), _split(g, groups)
+        x, g = _split(x, groups, w.shape[1]), _split(g, groups, w.shape[0] // groups)
     order = [*([_GROUP] if groups > 1 else []), _FIRST, _SECOND, *range(_KERNEL, _KERNEL + rank)]
     space = _plain(*range(_SPACE, _SPACE + rank))
     dw = contract_over(order, x, (*batch, *_window_map(rank, stride, dilation), *x_channels),
@@ -346,7 +349,7 @@ def _transpose_numpy(x: np.ndarray, w: np.ndarray, stride: Ints, padding: Pairs,
 conv_transpose = Op(
     "conv_transpose", COMPOSITE, "Transposed convolution over one to three axes, channels last.",
     numpy=_transpose_numpy, dtype=first, vjp=_transpose_vjp, body=_transpose_body, ulp=16,
-    sizes=("output_padding",), onnx="ConvTranspose", takes=NUMBERS, extra={"names": ("x", "w")},
+    offsets=("output_padding",), onnx="ConvTranspose", takes=NUMBERS, extra={"names": ("x", "w")},
     samples=(
         _sample((2, 3, 4, 3), (3, 2, 3, 2), (1, 1), ((1, 1), (0, 1)), (1, 1), 1,
                 output_padding=(0, 0)),

@@ -88,7 +88,7 @@ slice_ = Op(
     "slice", Kind("view", "the slice lies inside the input", _sliced, _batch_slice),
     "Every step-th element from start on, along each axis; negative steps go backwards.",
     numpy=_slice_numpy, dtype=first, vjp=_slice_vjp, emit=_slice_map,
-    sizes=("starts", "shape"), cost=0, onnx="Slice",
+    sizes=("shape",), offsets=("starts",), cost=0, onnx="Slice",
     samples=(Sample((((5, 6), -2, 2),), {"starts": (1, 5), "steps": (2, -2), "shape": (2, 3)}),),
 )
 
@@ -276,7 +276,7 @@ def _pad_vjp(g: Node, y: Node, x: Node, low: Any, high: Any, interior: Any, valu
 pad = Op(
     "pad", Kind("pad", "padding is not negative", _padded, _batch_pad),
     "A border of `low` and `high` elements, and `interior` ones between neighbours, of one value.",
-    numpy=_pad_numpy, dtype=first, vjp=_pad_vjp, sizes=("low", "high"), cost=1, onnx="Pad",
+    numpy=_pad_numpy, dtype=first, vjp=_pad_vjp, offsets=("low", "high"), cost=1, onnx="Pad",
     samples=(Sample((((3, 4), -2, 2),), {"low": (1, 0), "high": (2, 1), "interior": (0, 0),
                                          "value": 0.0}),
              Sample((((3, 2), -2, 2),), {"low": (0, 1), "high": (1, 0), "interior": (1, 2),

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from math import log
 from typing import Any
 
+from lamina.errors import ArgumentError
 from lamina.optim.groups import ParameterGroup, Rate, check_number
 from lamina.optim.optimizer import Moments, Optimizer
 from lamina.tensor import Tensor, expm1, sqrt, zeros_like
@@ -32,6 +33,9 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise ArgumentError(type(self).__name__, operands=[("betas", f"{betas!r:.60}")],
+                                rule="betas are two numbers", got=betas)
         check_number("betas[0]", betas[0], below=1)
         check_number("betas[1]", betas[1], below=1)
         check_number("eps", eps)

@@ -72,7 +72,8 @@ def make_groups(
     optimizer: str, params: Iterable[Any], lr: Rate, defaults: Mapping[str, Any]
 ) -> list[ParameterGroup]:
     """Groups from parameters, `(name, parameter)` pairs, or dicts with `params` and options."""
-    items: list[Any] = [params] if isinstance(params, (Tensor, dict)) else list(params)
+    items: list[Any] = [params] if isinstance(params, (Tensor, dict)) else _listed(
+        optimizer, params)
     if not items:
         raise _no_parameters(optimizer)
     if not isinstance(items[0], dict):
@@ -93,8 +94,15 @@ def _make_group(
             rule="a group has " + ", ".join(["params", "lr", *defaults]),
             got=unknown,
         )
+    if "params" not in item:
+        raise ArgumentError(
+            optimizer,
+            operands=[("group", ", ".join(item))],
+            rule="a group has params, and options where they differ from the optimizer's",
+            hint='{"params": model.parameters(), ...}',
+        )
     given = item["params"]
-    params = [given] if isinstance(given, Tensor) else list(given)
+    params = [given] if isinstance(given, Tensor) else _listed(optimizer, given)
     params = [p[1] if isinstance(p, tuple) else p for p in params]
     for index, p in enumerate(params):
         if not isinstance(p, Tensor) or not p.dtype.is_float:
@@ -106,6 +114,20 @@ def _make_group(
             )
     options = {name: item.get(name, value) for name, value in defaults.items()}
     return ParameterGroup(params, item.get("lr", lr), options)
+
+
+def _listed(optimizer: str, params: Any) -> list[Any]:
+    """Parameters as a list; what has them as a method is not one."""
+    if isinstance(params, Iterable) and not isinstance(params, str):
+        return list(params)
+    has = callable(getattr(params, "parameters", None))
+    raise ArgumentError(
+        optimizer,
+        operands=[("params", f"{params!r:.60}")],
+        rule="params is an iterable of parameters",
+        hint="model.parameters()" if has or callable(params) else "",
+        got=params,
+    )
 
 
 def check_number(name: str, value: Any, below: float = float("inf")) -> None:

@@ -28,27 +28,26 @@ class Buffer:
 
     __slots__ = ("address", "nbytes", "_block", "_size", "owner", "__weakref__")
 
-    def __init__(self, nbytes: int, block: Any = None, address: int = 0, owner: Any = None) -> None:
+    def __init__(self, nbytes: int, address: int = 0, owner: Any = None) -> None:
+        global _kept
         self.nbytes = nbytes
         self.owner = owner
         if owner is not None:
             self.address, self._block, self._size = address, None, 0
             return
-        self._size = _rounded(nbytes)
-        found = None
+        self._size = size = _rounded(nbytes)
         with _lock:
-            blocks = _free.get(self._size)
+            blocks = _free.get(size)
             if blocks:
-                found = blocks.pop()
-                _take(-self._size)
-        if found is None:
-            if self._size >= LARGE:
-                self._block = None  # should there be no memory
-                check_fits(self._size)
-            raw = np.empty(self._size + ALIGNMENT, np.uint8)
-            start = ctypes.addressof(ctypes.c_char.from_buffer(raw.data))
-            found = raw, (start + ALIGNMENT - 1) & -ALIGNMENT
-        self._block, self.address = found
+                self._block, self.address = blocks.pop()
+                _kept -= size
+                return
+        if size >= LARGE:
+            self._block = None  # should there be no memory
+            check_fits(size)
+        raw = np.empty(size + ALIGNMENT, np.uint8)
+        start = ctypes.addressof(ctypes.c_char.from_buffer(raw.data))
+        self._block, self.address = raw, (start + ALIGNMENT - 1) & -ALIGNMENT
 
     def array(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """A NumPy view of the memory, which it keeps alive."""
@@ -67,12 +66,13 @@ class Buffer:
         raise TypeError("a buffer is memory of this process; pickle the tensor")
 
     def __del__(self) -> None:
+        global _kept
         block = self._block
         if block is not None and _kept + self._size <= KEPT_BYTES:
             try:
                 with _lock:
                     _free.setdefault(self._size, []).append((block, self.address))
-                    _take(self._size)
+                    _kept += self._size
             except TypeError:  # the interpreter is going down
                 pass
 
@@ -84,11 +84,6 @@ class _View:
         self.buffer = buffer
         self.__array_interface__ = {"version": 3, "typestr": "|u1", "shape": (nbytes,),
                                     "data": (buffer.address, False)}
-
-
-def _take(nbytes: int) -> None:
-    global _kept
-    _kept += nbytes
 
 
 def _rounded(nbytes: int) -> int:

@@ -34,6 +34,16 @@ assigned: Journal = {}
 accumulated: Journal = {}
 
 
+def await_value(tensor: Any, reference: weakref.ref[Any]) -> None:
+    """Note a tensor whose value the next program computes.
+
+    The latest comes last, also where a tensor that died had the same id: the order of the roots is
+    a part of a graph's structure, so it must not depend on addresses.
+    """
+    pending.pop(id(tensor), None)
+    pending[id(tensor)] = reference
+
+
 def evaluate(wanted: Sequence[Node]) -> None:
     """Give every node in `wanted`, and every pending node that a tensor holds, its value."""
     if all(n.value is not None for n in wanted):
@@ -102,9 +112,9 @@ def _run(roots: list[Node], quiet: Undisturbed) -> None:
     order = topological(roots)
     for node in order:
         if node.op is BUFFER and node.value is None:
-            raise DeviceError("evaluation", rule="a value is not known while compile, vmap, "
-                              "scan, cond or while_loop record the code",
-                              hint="return the tensor; or choose with lm.where or lm.cond")
+            raise DeviceError("evaluation", rule="what was made while a function was recorded "
+                              "has a value only as its result",
+                              hint="return the tensor from that function")
     values = _compute(order, roots, quiet)
     for node, value in zip(roots, values, strict=True):
         settle(node, value)
@@ -163,7 +173,9 @@ def _takers(bound: Bound, order: Sequence[Node], roots: Sequence[Node], leaves: 
 def run_bound(bound: Bound, leaves: list[Buffer], order: Sequence[Node],
               donated: Sequence[int | None] | None = None) -> list[Buffer]:
     """Run a program on the buffers of its graph's leaves; numbers that vary are its own."""
-    return bound.run(leaves + [_NOTHING] * len(bound.literals), donated, order)
+    if bound.literals:
+        leaves = leaves + [_NOTHING] * len(bound.literals)
+    return bound.run(leaves, donated, order)
 
 
 def _interpreted(roots: Sequence[Node], order: Sequence[Node]) -> list[Buffer]:

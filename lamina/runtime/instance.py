@@ -69,8 +69,15 @@ def _attrs(node: Node, fills: list[Any], ones: bool = False) -> tuple[Any, ...]:
             return (node.attrs["value"],)
         fills.append(node.attrs["value"])
         return (HOLE,)
-    sizes = node.op.sizes
-    return tuple(_holes(v, fills, ones) if k in sizes else v for k, v in node.attrs.items())
+    op = node.op
+    return tuple(_places(v, fills) if k in op.offsets else
+                 _holes(v, fills, ones) if k in op.sizes else v for k, v in node.attrs.items())
+
+
+def _places(x: tuple[Any, ...], fills: list[Any]) -> tuple[Any, ...]:
+    """Holes for offsets: 1 is one like any other, no axis to be stretched."""
+    fills.extend(x)
+    return (HOLE,) * len(x)
 
 
 def _holes(x: Any, fills: list[Any], ones: bool = False) -> Any:
@@ -210,7 +217,8 @@ def _filled_attrs(node: Node, holes: Iterator[Any]
             own[k] = list(inside)
             numbers += [(n.dtype, var) for n, var in inside.items()]
         else:
-            attrs[k] = _filled(v, holes) if k in node.op.sizes else v
+            attrs[k] = (tuple(next(holes) for _ in v) if k in node.op.offsets else
+                        _filled(v, holes) if k in node.op.sizes else v)
     for k, mine in own.items():
         params, roots, start = attrs[k]
         extra = [mine[i - start] if start <= i < start + len(mine) else leaf(None, (), dtype)

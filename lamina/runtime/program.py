@@ -110,7 +110,8 @@ class Launch:
                  layout: Layout, where: Mapping[Node, Place], without: Set[Step]) -> None:
         tables = Tables(addresses, values, slots, without)
         self.table = tables.whole(layout, where)
-        self.address = self.table.ctypes.data if len(self.table) else 0
+        self.records = len(self.table)
+        self.address = self.table.ctypes.data if self.records else 0
         self.pointers = ctypes.c_int64 * tables.slots
         self._keep = tables.keep
 
@@ -140,7 +141,6 @@ class Bound:
         self._whole = launch(frozenset())
         self._launches: dict[frozenset[Step], Launch] = {}
         self.first_output = first
-        self._no_donations: list[int | None] = [None] * len(outputs)
         number = {n: i for i, n in enumerate(outputs)}
         self.copies = _copies(plan, leaf_slot, number)
         self._launch = launch if self.copies else None  # it keeps the layout
@@ -174,20 +174,23 @@ class Bound:
         """
         self.uses.runs += 1
         self.program.runs += 1
-        outputs = [Buffer(n) if d is None else leaves[d]
-                   for n, d in zip(self.out_sizes, donated or self._no_donations, strict=True)]
+        if donated is None:
+            launch, outputs = self._whole, [Buffer(n) for n in self.out_sizes]
+        else:
+            launch = self.launch(donated)
+            outputs = [Buffer(n) if d is None else leaves[d]
+                       for n, d in zip(self.out_sizes, donated, strict=True)]
         arena = Buffer(self.arena_bytes) if self.arena_bytes else None
         status = ctypes.c_int64(0)
-        launch = self.launch(donated or self._no_donations)
         pointers = launch.pointers(0 if arena is None else arena.address, ctypes.addressof(status),
                                   *[b.address for b in leaves], *[b.address for b in outputs])
         for slot, literal in self.literals:
             pointers[slot] = literal.address
-        if len(launch.table):
+        if launch.records:
             if settings.debug >= 2:
                 report(self, launch.table, pointers, order)
             else:
-                threads.launch(launch.address, len(launch.table), ctypes.addressof(pointers))
+                threads.launch(launch.address, launch.records, ctypes.addressof(pointers))
         if status.value:
             raise_pending()
             raise IndexingError("a computed index", rule="every index lies inside its axis",
@@ -197,6 +200,8 @@ class Bound:
 
     def launch(self, donated: Sequence[int | None]) -> Launch:
         """The launch table for what takes memory over: without the copies that this spares."""
+        if not self.copies:
+            return self._whole
         spared = frozenset(copy for i, copy in self.copies.items() if donated[i] is not None)
         if not spared or self._launch is None:
             return self._whole

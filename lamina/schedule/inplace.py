@@ -8,7 +8,8 @@ argument's old value is dead is for the caller to say.
 from __future__ import annotations
 
 from lamina.graph.node import CONST, Node, is_leaf, topological
-from lamina.schedule.spec import Spec, broadcast_index, view_index
+from lamina.schedule.iteration import broadcast_index, view_index
+from lamina.schedule.spec import Spec
 from lamina.shapes import Dim, product, ravel, reshape_index, variable
 
 ELSEWHERE = "elsewhere"

@@ -18,6 +18,7 @@ from lamina.graph.node import CONST, Node, is_leaf, leaf, topological
 from lamina.graph.printer import graph_text
 from lamina.schedule.contraction import Pack, Tile
 from lamina.schedule.fuse import Group, reduce_kind
+from lamina.schedule.iteration import SQUARE, SQUARE_COLUMNS, Loops, plan_loops
 from lamina.schedule.panels import pack_record, pack_tasks
 from lamina.schedule.scatter import cut, scatter_work
 from lamina.schedule.workspace import workspaces
@@ -28,33 +29,14 @@ from lamina.shapes import (
     Var,
     as_var,
     ceil_div,
-    linear_factor,
     product,
-    ravel,
-    reshape_index,
     substitute,
-    the_var,
     variable,
     variables,
 )
 
 WHOLE_ROW = 8192  # elements of the innermost loop that one chunk takes on
 BLOCK = 4096  # and the elements of a chunk where there are more
-
-
-@dataclass(frozen=True, eq=False)
-class Loops:
-    """The iteration space.
-
-    Kept loops, reduced loops (each with the last one innermost), and the index of the domain's axes
-    in terms of their variables. crossed: something that is read has the last kept loop but one
-    along its memory, so the last two run in squares.
-    """
-
-    kept: tuple[Var, ...]
-    reduced: tuple[Var, ...]
-    index: tuple[Dim, ...]
-    crossed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +120,6 @@ class Spec:
         return product(self.domain) * max(1, cost)
 
 
-SQUARE, SQUARE_COLUMNS = 16, 512  # of the last two loops, that a chunk takes on where they cross
 COLUMNS = 64  # neighbouring columns that a chunk of a column reduction takes on
 
 
@@ -276,125 +257,3 @@ def _key(kind: str, roots: Sequence[Node], nodes: Sequence[Node], args: Sequence
         f"roots {[number[n] for n in roots]} args {[number[n] for n in args]}"
         f" nodes {[number[n] for n in nodes]}",
     ])
-
-
-# ---- loops ---------------------------------------------------------------------------------------
-def plan_loops(kind: str, domain: Shape, axes: tuple[int, ...], nodes: Sequence[Node]) -> Loops:
-    """One loop for each axis, neighbours merged where every access allows it."""
-    if kind not in ("map", "row", "column", "cumulative", "sort", "update"):
-        return Loops((), (), ())
-    index: list[Dim] = [variable(f"i{i}", d) if d != 1 else 0 for i, d in enumerate(domain)]
-    offsets = _offsets(nodes, tuple(index), domain, axes)
-    kept = [v for i, x in enumerate(index) if i not in axes and (v := as_var(x)) is not None]
-    reduced = [v for i, x in enumerate(index) if i in axes and (v := as_var(x)) is not None]
-    crossing = None
-    if offsets is not None:
-        kept, index = _merge(kept, index, offsets)
-        reduced, index = _merge(reduced, index, offsets)
-        crossing = _crossing(kept, offsets) if kind == "map" else None
-    if crossing is not None:
-        kept = [*(v for v in kept[:-1] if v != crossing), crossing, kept[-1]]
-    return Loops(tuple(kept), tuple(reduced), tuple(index), crossing is not None)
-
-
-def _crossing(kept: list[Var], offsets: list[Dim]) -> Var | None:
-    """A loop along the memory of something that the innermost loop strides through."""
-    if len(kept) < 2 or not _worth_a_square(kept[-1]):
-        return None
-    strided = [o for o in offsets if linear_factor(o, kept[-1]) not in (0, 1)]
-    return next((v for v in kept[:-1] if _worth_a_square(v)
-                 and any(linear_factor(o, v) == 1 for o in strided)), None)
-
-
-def _worth_a_square(var: Var) -> bool:
-    return not isinstance(var.extent, int) or var.extent >= SQUARE
-
-
-def _merge(loops: list[Var], index: list[Dim], offsets: list[Dim]) -> tuple[list[Var], list[Dim]]:
-    result: list[Var] = []
-    for inner in loops:
-        if result and all(_mergeable(o, result[-1], inner) for o in offsets):
-            outer = result.pop()
-            merged = variable(outer.name + inner.name, outer.extent * inner.extent)
-            values: dict[Var, Dim] = {outer: 0, inner: merged}
-            index = [substitute(x, values) for x in index]
-            offsets[:] = [substitute(o, values) for o in offsets]
-            result.append(the_var(merged))
-        else:
-            result.append(inner)
-    return result, index
-
-
-def _mergeable(offset: Dim, outer: Var, inner: Var) -> bool:
-    a, b = linear_factor(offset, outer), linear_factor(offset, inner)
-    return a is not None and b is not None and a == b * inner.extent
-
-
-def _offsets(nodes: Sequence[Node], index: tuple[Dim, ...], domain: Shape, axes: tuple[int, ...]
-             ) -> list[Dim] | None:
-    """Offsets of all memory accesses, as polynomials; None if an index is used as a value."""
-    row = tuple(0 if i in axes else x for i, x in enumerate(index))
-    offsets: list[Dim] = []
-    seen: set[tuple[int, tuple[Dim, ...]]] = set()
-    stack: list[tuple[Node, tuple[Dim, ...]]] = []
-    for node in nodes:
-        if node.op.kind.name == "reduction":
-            stack.append((node.inputs[0], index))
-            offsets.append(ravel(row, node.shape))
-            if "arg" in node.op.extra:
-                return None
-        elif node.op.kind.name == "update":
-            stack.append((node.inputs[1], index))
-            offsets.append(ravel(slice_index(node, index), node.shape))
-        else:
-            here = index if node.shape == domain else row
-            alone = node.op.kind.name in ("cumulative", "sort")  # rows in, the same rows out
-            stack.append((node.inputs[0] if alone else node, here))
-            offsets.append(ravel(here, node.shape))
-    while stack:
-        node, at = stack.pop()
-        if (id(node), at) in seen:
-            continue
-        seen.add((id(node), at))
-        kind = node.op.kind.name
-        if node.op is CONST:
-            continue
-        if is_leaf(node):
-            offsets.append(ravel(at, node.shape))
-        elif kind == "elementwise":
-            if node.op.name == "check_range":
-                return None
-            stack.extend((x, broadcast_index(at, x.shape)) for x in node.inputs)
-        elif kind == "view":
-            stack.append((node.inputs[0], view_index(node, at)))
-        elif kind == "reshape":
-            stack.append((node.inputs[0], reshape_index(at, node.shape, node.inputs[0].shape)))
-        elif kind == "reduction":
-            continue  # a value of the row
-        else:
-            return None
-    return offsets
-
-
-def broadcast_index(index: tuple[Dim, ...], shape: Shape) -> tuple[Dim, ...]:
-    """The index into an input of `shape` that broadcasts to the result at `index`."""
-    tail = index[len(index) - len(shape):]
-    return tuple(0 if d == 1 else i for i, d in zip(tail, shape, strict=True))
-
-
-def slice_index(node: Node, index: tuple[Dim, ...]) -> tuple[Dim, ...]:
-    """Where an update puts the value at `index`."""
-    a = node.attrs
-    return tuple(start + i * step
-                 for start, i, step in zip(a["starts"], index, a["steps"], strict=True))
-
-
-def view_index(node: Node, index: tuple[Dim, ...]) -> tuple[Dim, ...]:
-    """The index into the input of a view."""
-    result = []
-    for offset, terms in node.attrs["map"]:
-        total = offset
-        for axis, factor in terms:
-            total = total + index[axis] * factor
-        result.append(total)
-    return tuple(result)

@@ -24,6 +24,7 @@ LOAD_PORTS = 1.8  # two, not always both
 LATENCY = 4  # cycles from a multiply-add to the next one on the same accumulator
 ISSUE = 6  # instructions per cycle
 LINE = 64  # bytes of a cache line
+PAGE = 4096  # bytes of a page
 L1_PERIOD = 4096  # bytes after which addresses fall into the same set of the first-level cache
 L1_WAYS = 10  # lines of one set that stay, some left for the other operand
 L1_SHARE = 0.6  # of the first-level cache that one operand may fill
@@ -172,12 +173,18 @@ def _vertical(model: Model, var: str) -> Iterator[Candidate]:
     if var != last and packs:
         return
     extra = sum(pack_cycles(model, model.operand(o), var) for o in packs)
-    extra += model.outputs * SCATTER_CYCLES if var != last and model.sizes[last] > 1 else 0
+    extra += _scatter_cycles(model, var) if var != last and model.sizes[last] > 1 else 0
     vectors = -(-model.sizes[var] // model.lanes)
     for columns in range(1, min(vectors, MAX_COLUMNS) + 1):
         for rows in _row_blocks(model, var, columns):
             cycles = _all_cycles(model, _Shape(var, columns, rows, model.lanes))
             yield Candidate(var, var, columns, rows, packs, cycles + extra)
+
+
+def _scatter_cycles(model: Model, var: str) -> float:
+    """What it costs that neighbouring lanes are no neighbours in the result: more when far."""
+    apart = prod(model.sizes[v] for v in model.out[model.out.index(var) + 1:])
+    return model.outputs * SCATTER_CYCLES * (1 + min(1.0, apart * model.c.acc.itemsize / PAGE))
 
 
 def _must_pack(model: Model, operand: Reads, var: str) -> bool:

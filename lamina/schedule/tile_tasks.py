@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import gcd, prod
 
-from lamina.schedule.tile_costs import LINE, Candidate, Model, Reads
+from lamina.schedule.tile_costs import LINE, PAGE, Candidate, Model, Reads
 
-PAGE = 4096  # bytes after which addresses fall into the same sets of the second-level cache:
-# beyond, the sets depend on where the system has put a page
 L2_SHARE = 0.75  # of that cache that the operands of a task may fill
-TASKS_OF_THREAD = 4  # at least, where a task has so many cycles:
+TASKS_OF_THREAD = 8  # at least, where a task has so many cycles:
 SMALL_TASK = 8_000
 BLOCK = 192  # turns of the reduce loops in a block, at least
 BLOCK_SHARE = 0.25  # of the second-level cache that the operands of a block fill
@@ -73,7 +71,10 @@ class Plan:
 
 
 def period(operand: Reads, reduce: list[str]) -> int:
-    """Bytes from one turn of the reduce loops to the next, as far as cache sets can tell."""
+    """Bytes from one turn of the reduce loops to the next, as far as cache sets can tell.
+
+    Beyond a page, the sets depend on where the system has put it.
+    """
     turns = [operand.strides[r] for r in reduce if r in operand.strides]
     far = min(turns, default=0) * operand.item
     return gcd(far, PAGE) if far > LINE else 0
@@ -161,8 +162,13 @@ def _grown(plan: Plan, steps: dict[str, int], var: str) -> dict[str, int] | None
 
 
 def _room(plan: Plan, steps: Mapping[str, int]) -> float:
-    """Bytes of the second-level cache that the operands of a task take up."""
-    return sum(plan.room(o, steps) for o in plan.model.operands)
+    """Bytes of the second-level cache that a task needs.
+
+    All that its operands read, or more where one of them reads from few of the cache's sets.
+    """
+    part = plan.part(steps)
+    return max(sum(o.footprint(part) for o in plan.model.operands),
+               *(plan.room(o, steps) for o in plan.model.operands))
 
 
 def _traffic(plan: Plan, steps: Mapping[str, int]) -> float:

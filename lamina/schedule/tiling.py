@@ -26,6 +26,7 @@ from lamina.schedule.summation import (
 )
 from lamina.schedule.tile_costs import (
     LINE,
+    PAGE,
     Candidate,
     Model,
     Reads,
@@ -33,7 +34,6 @@ from lamina.schedule.tile_costs import (
     pack_cycles,
 )
 from lamina.schedule.tile_tasks import (
-    PAGE,
     Plan,
     loop_order,
     period,

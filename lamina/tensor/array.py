@@ -18,8 +18,8 @@ import numpy as np
 from lamina import dtypes
 from lamina.config import settings
 from lamina.dtypes import DType, as_dtype
-from lamina.errors import DTypeError, GradientError, ShapeError
-from lamina.graph.node import Node, leaf, tracking
+from lamina.errors import CapacityError, DeviceError, DTypeError, GradientError, ShapeError
+from lamina.graph.node import BUFFER, Node, leaf, topological, tracking
 from lamina.ops.movement import view
 from lamina.runtime import execute
 from lamina.runtime.buffers import from_array
@@ -30,6 +30,7 @@ from lamina.tensor.trace import note_grad, traces
 from lamina.transforms.grad import filled, pull
 
 Scalar = (bool, int, float)
+MOST = 1 << 48  # elements: more than any machine can address
 
 
 class Tensor(Attached):
@@ -50,6 +51,8 @@ class Tensor(Attached):
     _version: int = 0  # how often a module let go of it: what was recorded before does not count
 
     def __init__(self, node: Node, requires_grad: bool = False) -> None:
+        if prod(node.shape) > MOST:  # type: ignore[operator]
+            raise _too_many(node)
         self._grad: Tensor | None = None
         self._requires_grad = requires_grad
         if requires_grad:
@@ -62,7 +65,7 @@ class Tensor(Attached):
         if traces:
             traces[-1].own.add(id(self))
         elif node.value is None:
-            execute.pending[id(self)] = reference
+            execute.await_value(self, reference)
 
     # -- what it is ----------------------------------------------------------------------------
     @property
@@ -274,10 +277,17 @@ class Tensor(Attached):
         old, self.node = self.node, node
         node.owner = reference = weakref.ref(self)
         if node.value is None and not traces:
-            execute.pending[id(self)] = reference
+            execute.await_value(self, reference)
             execute.remember(execute.assigned, self, old)
         elif not traces:
             execute.assigned.pop(id(self), None)
+
+
+def _too_many(node: Node) -> CapacityError:
+    return CapacityError(node.op.name, operands=[("result", f"{node.dtype.name} "
+                                                            f"{list(node.shape)}")],
+                         rule=f"a tensor has at most {MOST} elements", expected=MOST,
+                         got=node.shape)
 
 
 def _find(node: Node) -> None:
@@ -285,7 +295,15 @@ def _find(node: Node) -> None:
     if not traces:
         execute.evaluate([node])
     elif node.value is None:
+        if any(n.op is BUFFER and n.value is None for n in topological([node])):
+            raise _not_known(node, traces[-1].name)
         execute.run([node])
+
+
+def _not_known(node: Node, recorder: str) -> DeviceError:
+    return DeviceError("evaluation", operands=[("x", f"{node.dtype.name} {list(node.shape)}")],
+                       rule=f"a value is not known while {recorder} records the code",
+                       hint="return the tensor; or choose with lm.where or lm.cond")
 
 
 def _rebuilt(kind: type[Tensor], stored: np.ndarray, dtype: str, requires_grad: bool) -> Tensor:
@@ -313,8 +331,8 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     """A tensor with a copy of `data`: numbers, nested sequences, arrays or a Tensor.
 
     dtype: by default that of an array; float32 for Python floats, int64 for ints, bool for bools.
-    Raises ShapeError for ragged sequences, DTypeError for elements that are not numbers, and
-    DeviceError for a device that everything else is not computed on.
+    Raises ShapeError for ragged sequences, DTypeError for elements that are not numbers or integers
+    beyond the dtype, and DeviceError for a device that everything else is not computed on.
 
     >>> import lamina as lm
     >>> lm.tensor([[1, 2], [3, 4]]).shape
@@ -329,6 +347,8 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     array = _as_array(data)
     if wanted is None:
         wanted = _natural_dtype(data, array)
+    elif wanted.is_integer and array.dtype.kind in "iu" and not _is_array(data):
+        _check_range(array, wanted)
     if requires_grad and not wanted.is_float:
         raise DTypeError("tensor", operands=[("data", f"{wanted.name} {list(array.shape)}")],
                          rule="only floats have gradients", hint="dtype=lm.float32")
@@ -358,14 +378,31 @@ def _as_array(data: Any) -> np.ndarray:
     except OverflowError:
         raise DTypeError("tensor", operands=[("data", "an integer beyond 64 bits")],
                          rule="elements fit a dtype") from None
+    except (TypeError, RuntimeError) as error:  # an array of another library that NumPy cannot take
+        raise DTypeError("tensor", operands=[("data", type(data).__name__),
+                                             ("reason", f"{error!s:.60}")],
+                         rule="NumPy can read the data", got=type(data)) from None
     if array.dtype.kind not in "biuf":
         raise DTypeError("tensor", operands=[("data", str(array.dtype))],
                          rule="elements are booleans, integers or floats")
     return array
 
 
+def _is_array(data: Any) -> bool:
+    return isinstance(data, (np.ndarray, np.generic)) or hasattr(data, "__array_interface__")
+
+
+def _check_range(array: np.ndarray, dtype: DType) -> None:
+    """Integers that the user wrote fit their dtype; those of arrays wrap, as `astype` does."""
+    info = np.iinfo(dtype.storage)
+    if array.size and not info.min <= int(array.min()) <= int(array.max()) <= info.max:
+        raise DTypeError("tensor", operands=[("data", f"{array.min()} .. {array.max()}"),
+                                             ("dtype", dtype.name)],
+                         rule=f"{dtype.name} holds {info.min} .. {info.max}")
+
+
 def _natural_dtype(data: Any, array: np.ndarray) -> DType:
-    if isinstance(data, (np.ndarray, np.generic)) or hasattr(data, "__array_interface__"):
+    if _is_array(data):
         return as_dtype(array.dtype)
     return dtypes.float32 if array.dtype.kind == "f" else as_dtype(array.dtype)
 

@@ -30,7 +30,7 @@ class Body:
 
 def run_body(name: str, function: Callable[[], Any], params: Sequence[Node]) -> Body:
     """Run `function`, which uses stand-ins for `params`."""
-    trace, created, outer = Trace(), {id(p): p for p in params}, mode.created
+    trace, created, outer = Trace(name), {id(p): p for p in params}, mode.created
     traces.append(trace)
     mode.created = created
     try:

@@ -47,7 +47,7 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if traces or settings.check or settings.device == "interpret":
             return self._function(*args, **kwargs)  # recorded whole, or op by op
-        leaves, structure = tree.flatten((args, kwargs))
+        leaves, structure = tree.flatten((args, kwargs)) if kwargs else _flat(args)
         signature: list[Any] = []
         tensors: list[Tensor] = []
         for x in leaves:
@@ -92,6 +92,20 @@ def compile(function: Callable[..., Any]) -> Compiled:
     return Compiled(function)
 
 
+_TENSORS = tuple(tree.flatten((tuple(range(count)), {}))[1] for count in range(16))
+
+
+def _flat(args: tuple[Any, ...]) -> tuple[Sequence[Any], Any]:
+    """`tree.flatten((args, {}))`, at once where all of them are tensors."""
+    if len(args) < len(_TENSORS):
+        for x in args:
+            if not isinstance(x, Tensor):
+                break
+        else:
+            return args, _TENSORS[len(args)]
+    return tree.flatten((args, {}))
+
+
 def _hashable(x: Any) -> bool:
     try:
         hash(x)
@@ -109,13 +123,16 @@ def _replay(recording: Recording, tensors: Sequence[Tensor]) -> Any:
             recording.graph = Graph([n for n in recording.order if is_leaf(n)],
                                     recording.roots[:recording.results])
     history = recording.differentiable and mode.tracking
-    with exclusive, Undisturbed() as quiet:
-        inputs, buffers = _gathered(recording, tensors, history)
-        donated = (_donated(recording, tensors, buffers) if recording.takers and not history
-                   else None)
-        if donated:
-            quiet.start()
-            return _settled(recording, tensors, inputs, _run(recording, buffers, donated))
+    if recording.takers and not history:
+        with exclusive, Undisturbed() as quiet:
+            inputs, buffers = _gathered(recording, tensors, history)
+            donated = _donated(recording, tensors, buffers)
+            if donated:
+                quiet.start()
+                return _settled(recording, tensors, inputs, _run(recording, buffers, donated))
+    else:
+        with exclusive:
+            inputs, buffers = _gathered(recording, tensors, history)
     values = _run(recording, buffers, None)
     with exclusive:
         return _settled(recording, tensors, inputs, values)
@@ -151,8 +168,8 @@ def _settled(recording: Recording, arguments: Sequence[Tensor], inputs: list[Nod
              [leaf(v, shape, dtype) for v, (shape, dtype) in
               zip(values[:recording.results], recording.kinds, strict=False)])
     results = [Tensor(node) for node in nodes]
-    for (target, requires_grad), value in zip(recording.changed, values[len(results):],
-                                              strict=False):
+    for (target, requires_grad), value in (zip(recording.changed, values[len(results):],
+                                               strict=False) if recording.changed else ()):
         t = target if isinstance(target, Tensor) else found(target, arguments)
         node = leaf(value, t.node.shape, t.node.dtype, requires_grad)
         node.variable = requires_grad

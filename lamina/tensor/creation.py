@@ -19,10 +19,12 @@ from lamina.errors import ArgumentError, DTypeError, ShapeError
 from lamina.graph.node import constant
 from lamina.ops import random as draws
 from lamina.ops.movement import expand, iota
+from lamina.runtime.capacity import LARGE, check_fits
 from lamina.tensor.array import Tensor, detached, tensor
 from lamina.tensor.device import check_device
 
 Shape = int | Sequence[int]
+_WORK_BYTES = 24  # for each number that NumPy computes in float64 before it becomes a tensor
 
 
 def shape_of(shape: Shape) -> tuple[int, ...]:
@@ -33,6 +35,19 @@ def shape_of(shape: Shape) -> tuple[int, ...]:
         raise ShapeError("creation", operands=[("shape", str(list(result)))],
                          rule="sizes are not negative")
     return result
+
+
+def _one_shape(name: str, shape: Any, dtype: Any) -> None:
+    """Raise the ArgumentError for sizes as arguments of their own, where PyTorch takes them."""
+    if isinstance(dtype, int) and isinstance(shape, int):
+        raise ArgumentError(name, operands=[("shape", f"{shape}, {dtype}, ...")], got=dtype,
+                            rule="the shape is one argument", hint=f"lm.{name}(({shape}, {dtype}))")
+
+
+def _check_room(count: int) -> None:
+    """Raise CapacityError for more numbers than NumPy has memory for."""
+    if count * _WORK_BYTES >= LARGE:
+        check_fits(count * _WORK_BYTES)
 
 
 def _whole(name: str, argument: str, value: Any) -> int:
@@ -77,18 +92,21 @@ def full(shape: Shape, fill_value: Any, dtype: Any = None, device: str | None = 
 
 def zeros(shape: Shape, dtype: Any = None, device: str | None = None) -> Tensor:
     """Zeros, float32 unless told otherwise."""
+    _one_shape("zeros", shape, dtype)
     check_device("zeros", device)
     return full(shape, 0.0, dtypes.float32 if dtype is None else dtype)
 
 
 def ones(shape: Shape, dtype: Any = None, device: str | None = None) -> Tensor:
     """Ones, float32 unless told otherwise."""
+    _one_shape("ones", shape, dtype)
     check_device("ones", device)
     return full(shape, 1.0, dtypes.float32 if dtype is None else dtype)
 
 
 def empty(shape: Shape, dtype: Any = None, device: str | None = None) -> Tensor:
     """Zeros: memory that nobody wrote is not shown to anybody."""
+    _one_shape("empty", shape, dtype)
     check_device("empty", device)
     return zeros(shape, dtype)
 
@@ -136,6 +154,7 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
     wanted = as_dtype(dtype) if dtype is not None else (
         dtypes.float32 if is_float else dtypes.int64)
     if wanted.is_float:
+        _check_room(count)
         return tensor(np.arange(count, dtype=np.float64) * step + start, dtype=wanted)
     numbers = Tensor(iota(shape=(count,), axis=0, dtype=wanted))
     if step != 1:
@@ -151,6 +170,7 @@ def linspace(start: float, stop: float, num: int, dtype: Any = None, device: str
     num = _whole("linspace", "num", num)
     if num < 0:
         raise ArgumentError("linspace", operands=[("num", str(num))], rule="num is not negative")
+    _check_room(num)
     values = np.linspace(start, stop, num, endpoint=endpoint)
     return tensor(values, dtype=dtypes.float32 if dtype is None else dtype)
 

@@ -109,7 +109,7 @@ def record(function: Callable[..., Any], leaves: Sequence[Any], structure: Any) 
     numbers: dict[int, Any] = {id(t): i for i, t in enumerate(arguments)}
     known: dict[int, Source] = {id(t.node): i for i, t in enumerate(arguments)}
     args, kwargs = tree.unflatten(structure, given)
-    trace = Trace(id(t._grad) for t in arguments if t._grad is not None)
+    trace = Trace("compile", (id(t._grad) for t in arguments if t._grad is not None))
     traces.append(trace)
     try:
         outputs, out_structure = tree.flatten(function(*args, **kwargs))

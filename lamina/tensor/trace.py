@@ -33,10 +33,11 @@ class Trace:
     """What is recorded while a function runs on stand-ins: tensors from outside that it changed.
 
     `own`: ids of the tensors that were made meanwhile, and of the stand-ins.
-    outside: ids of stand-ins for what is not the function's own.
+    name: of who records. outside: ids of stand-ins for what is not the function's own.
     """
 
-    def __init__(self, outside: Iterable[int] = ()) -> None:
+    def __init__(self, name: str, outside: Iterable[int] = ()) -> None:
+        self.name = name
         self.outside = frozenset(outside)
         self.assigned: dict[int, tuple[Tensor, Node]] = {}
         self.grads: dict[int, GradUse] = {}

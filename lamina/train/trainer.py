@@ -7,12 +7,13 @@ means by name for every epoch.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from lamina import functional
 from lamina.data import Dataset
 from lamina.errors import ArgumentError, NumericError, ShapeError
 from lamina.functional.operands import describe
@@ -66,11 +67,13 @@ class Trainer:
         callbacks: Sequence[Any] = (),
         log_every: int = 10,
     ) -> None:
+        _check_model(model)
+        _check_loss(loss)
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
         self.metrics = named_metrics(metrics)
-        self.callbacks = list(callbacks)
+        self.callbacks = _checked_callbacks(callbacks)
         self.log_every = log_every
         self.epoch = 0
         self.epochs = 0
@@ -96,6 +99,7 @@ class Trainer:
         `on_interrupt` of the callbacks, and is then raised.
         """
         self._check_optimizer()
+        _check_epochs(epochs)
         train = as_batches(train, batch_size, shuffle=True)
         valid = None if valid is None else as_batches(valid, batch_size, shuffle=False)
         self.steps_per_epoch = number_of_batches(train)
@@ -281,7 +285,60 @@ def _evaluating(model: Module) -> Iterator[None]:
             module.training = training
 
 
-def _scalar(loss: Tensor) -> Tensor:
+def _check_model(model: Any) -> None:
+    if not isinstance(model, Module):
+        is_class = isinstance(model, type) and issubclass(model, Module)
+        raise ArgumentError(
+            "Trainer",
+            operands=[("model", f"{model!r:.60}")],
+            rule="the model is a lm.nn.Module",
+            hint=f"{model.__name__}(...): an object, not the class" if is_class else "",
+            got=model,
+        )
+
+
+def _check_loss(loss: Any) -> None:
+    if isinstance(loss, Tensor) or not callable(loss) or isinstance(loss, type):
+        known = isinstance(loss, str) and callable(getattr(functional, loss, None))
+        raise ArgumentError(
+            "Trainer",
+            operands=[("loss", f"{loss!r:.60}")],
+            rule="the loss is a function of a prediction and a target",
+            hint=f"loss=lm.functional.{loss if known else 'cross_entropy'}",
+            got=loss,
+        )
+
+
+def _checked_callbacks(callbacks: Any) -> list[Any]:
+    if not isinstance(callbacks, Iterable):
+        raise ArgumentError(
+            "Trainer",
+            operands=[("callbacks", f"{callbacks!r:.60}")],
+            rule="callbacks is a list of callbacks",
+            hint="[...] around it",
+            got=callbacks,
+        )
+    return list(callbacks)
+
+
+def _check_epochs(epochs: Any) -> None:
+    if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 0:
+        raise ArgumentError(
+            "Trainer.fit",
+            operands=[("epochs", f"{epochs!r:.60}")],
+            rule="epochs is an int of at least 0",
+            got=epochs,
+        )
+
+
+def _scalar(loss: Any) -> Tensor:
+    if not isinstance(loss, Tensor):
+        raise ArgumentError(
+            "Trainer",
+            operands=[("loss", f"{loss!r:.60}")],
+            rule="the loss function returns a tensor",
+            got=loss,
+        )
     if loss.ndim:
         raise ShapeError(
             "Trainer",

@@ -153,8 +153,10 @@ def reduce_of_permuted(node: Node) -> Node | None:
 
 
 def fold_constants(node: Node) -> Node | None:
-    """Arithmetic on constants is done now."""
+    """Arithmetic on constants is done now; whether an index lies inside its axis is found later."""
     if is_leaf(node) or node.op.kind.name != "elementwise" or node.shape != ():
+        return None
+    if node.op.places is not None:
         return None
     if not all(x.op is CONST and isinstance(x.attrs["value"], (bool, int, float))
                for x in node.inputs):

@@ -61,6 +61,15 @@ MESSAGES = {
     "parameter_replaced": lambda: setattr(nn.Linear(3, 2), "weight", f(2, 3)),
     "backward_of_nothing": lambda: f().backward(),
     "grad_of_integers": lambda: lm.tensor([1], requires_grad=True),
+    "shape_in_pieces": lambda: lm.zeros(2, 3),
+    "integer_beyond_the_dtype": lambda: lm.tensor([1, 300], dtype=lm.uint8),
+    "beyond_any_memory": lambda: lm.broadcast_to(f(1), (1 << 40, 1 << 40)),
+    "value_while_recording": lambda: lm.compile(lambda x: x.sum().item())(f(3)),
+    "load_optimizer": lambda: lm.optim.SGD(nn.Linear(2, 1).parameters()).load_state_dict({}),
+    "load_path": lambda: nn.Linear(2, 1).load_state_dict("model.safetensors"),
+    "optimizer_of_a_model": lambda: lm.optim.Adam(nn.Linear(2, 1)),
+    "loss_by_name": lambda: lm.Trainer(nn.Linear(2, 1), loss="mse_loss", optimizer=None),
+    "model_class": lambda: lm.Trainer(nn.Linear, loss=F.mse_loss, optimizer=None),
     "memory": lambda: lm.ones((1 << 20, 1 << 20, 8)).numpy(),
     "not_a_tensor": lambda: F.cross_entropy([[1.0]], [0]),
     "while_loop_gradient": lambda: lm.grad(lambda x: lm.while_loop(
@@ -104,6 +113,11 @@ WAYS_OUT = {
     "conv_one_image": ("input[None]", lambda: nn.Conv2d(3, 8, 3)(f(16, 16, 3)[None])),
     "conv_channels_first": ('data_format="channels_first"', lambda: nn.Conv2d(
         3, 8, 3, data_format="channels_first")(f(2, 3, 16, 16))),
+    "shape_in_pieces": ("lm.zeros((2, 3))", lambda: lm.zeros((2, 3))),
+    "optimizer_of_a_model": ("model.parameters()", lambda: lm.optim.Adam(
+        nn.Linear(2, 1).parameters())),
+    "loss_by_name": ("loss=lm.functional.mse_loss", lambda: lm.Trainer(
+        nn.Linear(2, 1), loss=lm.functional.mse_loss, optimizer=None)),
     "backward_of_many": ("x.sum().backward()", lambda: lm.tensor(
         [1.0, 2.0], requires_grad=True).sum().backward()),
 }

@@ -111,3 +111,9 @@ def test_activations(function, formula):
 
 def test_softplus_does_not_overflow():
     np.testing.assert_array_equal(F.softplus(lm.tensor([-200.0, 200.0])).numpy(), [0.0, 200.0])
+
+
+@pytest.mark.parametrize("axis", ["a", 1.5, None])
+def test_flatten_takes_integers(axis):
+    with pytest.raises(ArgumentError, match="start_dim is an int"):
+        F.flatten(lm.ones((2, 3)), axis)

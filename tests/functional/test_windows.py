@@ -7,6 +7,7 @@ import pytest
 
 import lamina as lm
 from lamina import functional as F
+from lamina.config import override
 from lamina.errors import ArgumentError, DTypeError, ShapeError
 
 CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
@@ -127,6 +128,24 @@ def test_errors_of_conv():
         F.conv2d(lm.zeros((2, 16, 16, 3)), w, padding="full")
     with pytest.raises(ArgumentError, match='data_format="channels_first"'):
         F.conv2d(lm.zeros((2, 16, 16, 3)), w, data_format="NCHW")
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_groups_of_any_size_share_a_program(transposed):
+    """That there are twice as many channels as in a group is nothing a variable size can tell."""
+    def run(batch, each, out):
+        x = lm.tensor(draw(batch, 9, 2 * each), requires_grad=True)
+        w = draw(2 * each, out, 3) if transposed else draw(2 * out, each, 3)
+        w = lm.tensor(w, requires_grad=True)
+        y = (CONV_TRANSPOSE if transposed else CONV)[1](x, w, stride=2, groups=2)
+        (y * lm.arange(y.size).reshape(y.shape)).sum().backward()
+        return y.numpy(), x.grad.numpy(), w.grad.numpy()
+
+    for sizes in (2, 3, 4), (3, 5, 2), (1, 2, 3):
+        with override(device="interpret"):
+            wanted = run(*sizes)
+        for found, right in zip(run(*sizes), wanted, strict=True):
+            np.testing.assert_allclose(found, right, rtol=1e-4, atol=1e-3)
 
 
 def test_errors_of_pooling():

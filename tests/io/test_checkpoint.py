@@ -81,3 +81,31 @@ def test_errors(tmp_path):
     (tmp_path / "bad.safetensors").write_bytes(b"not a model")
     with pytest.raises(FormatError):
         lm.load(tmp_path / "bad.safetensors")
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float32", "bool"])
+def test_no_axis_stays_no_axis(name, tmp_path):
+    path = tmp_path / "x.safetensors"
+    lm.save(path, {"x": lm.ones((), dtype=name)})
+    assert lm.load(path)["x"].shape == ()
+
+
+@pytest.mark.parametrize(("start", "way"), [
+    (b"PK\x03\x04" + b"." * 90, "safetensors.torch.save_file"),
+    (b"\x80\x02\x8a\nl\xfc\x9cF" + b"." * 90, "safetensors.torch.save_file"),
+    (b"\x93NUMPY\x01\x00" + b"." * 90, "numpy.load"),
+])
+def test_files_of_other_formats(start, way, tmp_path):
+    path = tmp_path / "model.pt"
+    path.write_bytes(start)
+    with pytest.raises(FormatError, match=way) as caught:
+        lm.load(path)
+    assert "the safetensors format" in caught.value.rule
+
+
+@pytest.mark.parametrize("path", [None, 1, b"x"])
+def test_what_is_no_path(path):
+    for call in (lambda: lm.load(path), lambda: lm.io.load_metadata(path),
+                 lambda: lm.save(path, {})):
+        with pytest.raises(ArgumentError, match="the path of a file"):
+            call()

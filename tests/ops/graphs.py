@@ -27,8 +27,8 @@ RESULTS: dict[str, tuple[DType, ...]] = {
 }
 # Ops whose sizes hang together by more than being equal, which is all that `any_size` knows: a
 # convolution's, and those of a random op's key. (A check of a range is never a program by itself.)
-NUMBERED = {"conv", "conv_transpose", "random_bits", "uniform", "normal", "bernoulli", "randint",
-            "permutation", "dropout", "check_range"}
+NUMBERED = {"conv", "conv_transpose", "random_bits", "advance", "uniform", "normal", "bernoulli",
+            "randint", "permutation", "dropout", "check_range"}
 
 
 def graphs(op: Op, dtype: DType) -> Iterator[tuple[str, Node]]:

@@ -179,6 +179,10 @@ def test_a_step_without_gradients_is_an_error():
     (lambda p: SGD([p], nesterov=True), "nesterov needs a momentum"),
     (lambda p: Adam([p], betas=(0.9, 1.0)), r"betas\[1\].*less than 1"),
     (lambda p: Adam([p], eps=-1.0), "eps"),
+    (lambda p: Adam([p], betas=0.9), "betas are two numbers"),
+    (lambda p: SGD(None), "an iterable of parameters"),
+    (lambda p: SGD("p"), "an iterable of parameters"),
+    (lambda p: SGD([{"lr": 0.1}]), "a group has params"),
 ])
 def test_wrong_arguments(make, message):
     with pytest.raises(ArgumentError, match=f"(?s){message}"):

@@ -115,3 +115,11 @@ def test_gradients_are_those_of_before():
     with pytest.raises(IndexingError):
         loss.item()
     assert w.grad.tolist() == [2.0, 4.0, 6.0]
+
+
+def test_labels_that_are_one_constant():
+    for rows in 3, 4, 5:  # the third time the number of classes is a variable
+        loss = F.cross_entropy(lm.zeros((rows, rows + 1)), lm.full(rows, 0))
+        assert loss.item() == pytest.approx(np.log(rows + 1))
+    with pytest.raises(IndexingError, match=r"every label lies in 0 \.\. 4"):
+        F.cross_entropy(lm.zeros((3, 5)), lm.full(3, 2) + 5).item()

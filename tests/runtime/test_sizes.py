@@ -8,7 +8,8 @@ from lamina import functional as F
 from lamina import nn
 from lamina.codegen.cache import counts
 from lamina.config import override
-from lamina.runtime import families
+from lamina.graph.node import topological
+from lamina.runtime import execute, families, instance
 
 ULPS = {"rtol": 2e-5, "atol": 2e-6}  # sums of up to 64 in float32, in another order
 
@@ -51,6 +52,61 @@ def test_500_batch_sizes_and_lengths(capsys):
         print(f"\n500 sizes: {kernels} kernels, {compiled} compiled in {families.count()} programs,"
               f" {compiled / kernels:.2f} for each")
     assert compiled <= 3 * kernels
+
+
+class Images(nn.Module):
+    """A small convolutional network over images [batch, height, width, 3] of any size."""
+
+    def __init__(self):
+        self.first = nn.Conv2d(3, 4, 3, padding=1)
+        self.norm = nn.BatchNorm2d(4)
+        self.second = nn.Conv2d(4, 6, 3, stride=2, padding=1)
+        self.pool = nn.MaxPool2d(3, 2, padding=1)
+        self.head = nn.Linear(6, 5)
+
+    def forward(self, images):
+        x = self.second(self.norm(self.first(images)).relu())
+        return self.head(self.pool(x).mean(axis=(1, 2)))
+
+
+def test_training_on_images_of_any_size():
+    """Odd and even sizes are one structure, though only some have a border of 1 to give back."""
+    model, draws = Images(), np.random.default_rng(2)
+    optimizer = lm.optim.SGD(model.parameters(), lr=0.01)
+    families.forget_programs()
+    before, kernels = counts.compiled + counts.disk, 0
+    for batch, height, width in draws.integers([1, 5, 5], [40, 30, 30], size=(40, 3)):
+        images = draws.normal(size=(batch, height, width, 3)).astype(np.float32)
+        loss = F.cross_entropy(model(lm.tensor(images)), lm.tensor(draws.integers(0, 5, batch)))
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        kernels = kernels or len(list(next(iter(families._bound.values())).plan.kernels()))
+    compiled = counts.compiled + counts.disk - before
+    assert compiled <= 3 * kernels
+
+
+@pytest.mark.parametrize("make", [
+    lambda x, n: lm.pad(x, [(n, 2)]),
+    lambda x, n: x[n:n + 9],
+    lambda x, n: F.conv_transpose1d(x[None, :, None], lm.ones((1, 1, 2)), stride=3,
+                                    output_padding=n),
+])
+def test_an_offset_of_1_is_no_structure_of_its_own(make):
+    """Only an axis of size 1 is: it may be there to be stretched."""
+    structures = set()
+    for n in 0, 1, 2:
+        root = make(lm.tensor(np.arange(20.0, dtype=np.float32)), n).node
+        structures.add(instance.abstract(topological([root]), [root])[0])
+    assert len(structures) == 1
+
+
+def test_the_latest_root_comes_last():
+    """Whatever had its id before: the order of the roots is a part of the structure."""
+    first, second = lm.ones(2) + 1, lm.ones(2) + 2
+    first.assign(first * 2)
+    waiting = [reference() for reference in execute.pending.values()]
+    assert [id(t) for t in waiting if t is not None][-2:] == [id(second), id(first)]
 
 
 def both(function, *arrays):

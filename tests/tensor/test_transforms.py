@@ -59,7 +59,7 @@ def test_what_a_mapped_function_hands_out_by_the_back_door_disturbs_nobody():
         return x
 
     assert lm.vmap(f)(lm.tensor(XS)).tolist() == XS.tolist()
-    with pytest.raises(DeviceError, match="vmap"):
+    with pytest.raises(DeviceError, match="while a function was recorded"):
         kept[0].numpy()
     assert (lm.ones(2) + 1).tolist() == [2, 2]
 
@@ -73,6 +73,17 @@ def test_other_values_are_known_inside_a_mapped_function():
         return y * int(w.sum().item())
 
     assert lm.vmap(f)(lm.tensor(XS)).tolist() == (XS * 8).tolist()
+
+
+@pytest.mark.parametrize(("name", "transform"), [
+    ("compile", lm.compile),
+    ("vmap", lm.vmap),
+    ("scan", lambda f: lambda x: lm.scan(lambda c, y: (c, f(y)), lm.tensor(0.0), x)),
+    ("cond", lambda f: lambda x: lm.cond(lm.tensor(True), f, f, x)),
+])
+def test_a_value_that_is_not_known_says_who_records(name, transform):
+    with pytest.raises(DeviceError, match=f"not known while {name} records"):
+        transform(lambda x: x.sum().item())(lm.tensor(XS))
 
 
 @pytest.mark.parametrize("transform", [lm.vmap, lm.compile])

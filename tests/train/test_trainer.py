@@ -267,3 +267,26 @@ def test_fit_without_an_optimizer(optimizer):
         trainer.fit((X, Y))
     trainer.optimizer = lm.optim.Adam(trainer.model.parameters())
     trainer.fit((X, Y))
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"model": None}, "the model is a lm.nn.Module"),
+    ({"loss": "cross"}, "the loss is a function"),
+    ({"loss": None}, "the loss is a function"),
+    ({"loss": lm.ones(())}, "the loss is a function"),
+    ({"callbacks": EarlyStopping()}, "callbacks is a list"),
+])
+def test_wrong_parts(options, message):
+    parts = {"model": lm.nn.Linear(1, 1), "loss": F.mse_loss, "optimizer": None} | options
+    with pytest.raises(ArgumentError, match=message):
+        Trainer(**parts)
+
+
+def test_wrong_epochs_and_losses():
+    model, data = lm.nn.Linear(1, 1), (np.ones((2, 1), np.float32), np.ones((2, 1), np.float32))
+    optimizer = SGD(model.parameters())
+    for epochs in -1, "3", None, 1.5:
+        with pytest.raises(ArgumentError, match="epochs is an int of at least 0"):
+            Trainer(model, loss=F.mse_loss, optimizer=optimizer).fit(data, epochs=epochs)
+    with pytest.raises(ArgumentError, match="returns a tensor"):
+        Trainer(model, loss=lambda y, t: 1.0, optimizer=optimizer).fit(data)

@@ -163,9 +163,25 @@ def _key(key: Any) -> Any:
                  if isinstance(p, (list, np.ndarray)) else p for p in parts)
 
 
+def _is_flag(key: Any) -> bool:
+    """Whether a key is one bool, which masks all of x at once."""
+    lone = key[0] if isinstance(key, tuple) and len(key) == 1 else key
+    if isinstance(lone, Tensor):
+        return lone.ndim == 0 and lone.dtype.kind == "b"
+    return isinstance(lone, (bool, np.bool_)) or (
+        isinstance(lone, np.ndarray) and lone.ndim == 0 and lone.dtype.kind == "b")
+
+
+def _masked_whole(x: Tensor, key: Any) -> tuple[Node, Any]:
+    """x with a new first axis, and a key of one bool as the mask of that axis."""
+    mask = Tensor(node_of(key[0] if isinstance(key, tuple) else key))
+    return reshape(x.node, shape=(1, *sizes(x.node))), reshape(mask.node, shape=(1,))
+
+
 def getitem(x: Tensor, key: Any) -> Tensor:
     """x[key], as in NumPy: integers, slices, None, ..., integer arrays, boolean masks."""
-    return Tensor(subscript.index(x.node, _key(key), _nonzero_places))
+    node, key = _masked_whole(x, key) if _is_flag(key) else (x.node, _key(key))
+    return Tensor(subscript.index(node, key, _nonzero_places))
 
 
 def setitem(x: Tensor, key: Any, value: Any) -> None:
@@ -178,7 +194,10 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
     node = new if isinstance(new, Node) else tensor(value, dtype=x.dtype).node
     if node.dtype is not x.dtype:
         node = TABLE["cast"](node, dtype=x.dtype)
-    changed = subscript.index_set(x.node, _key(key), node, _nonzero_places)
+    old, key = _masked_whole(x, key) if _is_flag(key) else (x.node, _key(key))
+    changed = subscript.index_set(old, key, node, _nonzero_places)
+    if old is not x.node:
+        changed = reshape(changed, shape=x.shape)
     if x.requires_grad:
         x.assign(Tensor(changed))
     else:

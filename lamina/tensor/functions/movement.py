@@ -12,7 +12,7 @@ from typing import Any
 
 from lamina import dtypes
 from lamina.errors import ArgumentError, ShapeError
-from lamina.graph.node import Node
+from lamina.graph.node import Node, constant
 from lamina.ops import movement as moves
 from lamina.ops.promotion import prepare
 from lamina.ops.table import TABLE
@@ -183,7 +183,10 @@ def unstack(x: Any, axis: int = 0) -> tuple[Tensor, ...]:
 
 
 def split(x: Any, size: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
-    """Pieces of `size` along an axis, the last one perhaps smaller; or of the given sizes."""
+    """Pieces of `size` along an axis, the last one perhaps smaller; or of the given sizes.
+
+    There is at least one piece.
+    """
     node = node_of(x)
     at = one_axis(node.ndim, axis, "split", node)
     n = sizes(node)[at]
@@ -195,7 +198,7 @@ def split(x: Any, size: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...
                              rule=f"the sizes add up to {n}, the size of axis {at}")
     else:
         step = whole("split", "size", size, 1)
-        lengths = [min(step, n - i) for i in range(0, n, step)]
+        lengths = [min(step, n - i) for i in range(0, n, step)] or [0]
     pieces, start = [], 0
     for s in lengths:
         pieces.append(Tensor(moves.narrow(node, at, start, s)))
@@ -262,4 +265,4 @@ def _triangle(x: Any, keep: Callable[[Node, Node], Node]) -> Tensor:
                          rule="x has at least two axes")
     shape = node.shape[-2:]
     row, col = (moves.iota(shape=shape, axis=a, dtype=dtypes.int64) for a in (0, 1))
-    return Tensor(TABLE["where"](keep(row, col), node, 0.0))
+    return Tensor(TABLE["where"](keep(row, col), node, constant(0, node.dtype)))
