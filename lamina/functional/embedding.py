@@ -4,37 +4,62 @@ from __future__ import annotations
 
 from lamina.dtypes import int64
 from lamina.errors import ArgumentError, DTypeError, ShapeError
-from lamina.functional.arguments import check_choice
+from lamina.functional.arguments import check_choice, check_positive
 from lamina.functional.operands import check_float, check_tensors, describe
+from lamina.functional.similarity import vector_norm
 from lamina.tensor import (
     Tensor,
     arange,
     cumsum,
     maximum,
+    no_grad,
     ones,
     reshape,
+    scatter,
     scatter_add,
     take,
     where,
     zeros,
 )
+from lamina.tensor import abs as absolute
 
 MODES = ("sum", "mean", "max")
 
 
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+def embedding(
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+) -> Tensor:
     """Rows of `weight` by number.
 
     input: integers `[...]`; weight: `[entries, features]`; result: `[..., features]`.
     padding_idx: a row that gets no gradient; from the end where negative.
+    max_norm: rows of the input whose `norm_type`-norm is larger are shortened to it in `weight`
+    itself, before they are read; that goes through the whole table.
     """
     check_tensors("embedding", input=input, weight=weight)
     _check_numbers("embedding", input, weight)
+    if max_norm is not None:
+        check_positive("embedding", max_norm=max_norm, norm_type=norm_type)
+        _shorten(weight, input, max_norm, norm_type)
     rows = take(weight, input, axis=0)
     if padding_idx is None:
         return rows
     is_padding = reshape(input == padding_idx % weight.shape[0], (*input.shape, 1))
     return where(is_padding, rows.detach(), rows)
+
+
+def _shorten(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) -> None:
+    """Assign to the weight: its rows that the input names, none longer than `max_norm`."""
+    with no_grad():
+        value, numbers = weight.detach(), reshape(input, (-1,))
+        named = scatter(zeros((value.shape[0],)), numbers, ones(numbers.shape)) > 0
+        length = vector_norm(absolute(value), norm_type, -1, True)
+        too_long = named[:, None] & (length > max_norm)
+        weight.assign(where(too_long, value * (max_norm / (length + 1e-7)), value))
 
 
 def embedding_bag(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lamina import functional as F
 from lamina.errors import ArgumentError
-from lamina.functional.arguments import check_choice, check_counts
+from lamina.functional.arguments import check_choice, check_counts, check_positive
 from lamina.functional.embedding import MODES
 from lamina.nn.module import Module
 from lamina.nn.parameter import Parameter
@@ -16,6 +16,7 @@ class Embedding(Module):
 
     weight: `[num_embeddings, embedding_dim]`, standard normal at the start.
     padding_idx: a row that is zero at the start and not trained.
+    max_norm: rows that are read and whose `norm_type`-norm is larger are shortened in the weight.
 
     >>> import lamina as lm
     >>> lm.nn.Embedding(100, 16)(lm.tensor([[1, 2, 3]])).shape
@@ -23,8 +24,17 @@ class Embedding(Module):
     """
 
     def __init__(
-        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
     ) -> None:
+        if max_norm is not None:
+            check_positive("Embedding", max_norm=max_norm, norm_type=norm_type)
+        self.max_norm = max_norm
+        self.norm_type = norm_type
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
         self.padding_idx = _checked_row("Embedding", num_embeddings, embedding_dim, padding_idx)
@@ -32,7 +42,7 @@ class Embedding(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """input: integers, any shape."""
-        return F.embedding(input, self.weight, self.padding_idx)
+        return F.embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type)
 
     def extra_repr(self) -> str:
         """`1000 x 64`."""

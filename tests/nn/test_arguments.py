@@ -36,6 +36,7 @@ MADE = [
     (lambda: nn.EmbeddingBag(5, 0), "embedding_dim is an int of at least 1"),
     (lambda: nn.EmbeddingBag(5, 3, padding_idx=5), "padding_idx is the number of a row"),
     (lambda: nn.Embedding(5, 3, padding_idx=-6), "padding_idx is the number of a row"),
+    (lambda: nn.Embedding(5, 3, max_norm=0.0), "max_norm is a number above 0"),
     (lambda: nn.PReLU(0), "num_parameters is an int of at least 1"),
     (lambda: nn.Hardtanh(1.0, -1.0), "min_val is below max_val"),
     (lambda: nn.Softplus(0.0), "beta is a number above 0"),

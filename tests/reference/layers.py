@@ -135,6 +135,8 @@ LAYERS: dict[str, Case] = {
     # tables of rows
     "Embedding": same("Embedding", [whole(7, 2, 5)], 7, 3),
     "Embedding padded": same("Embedding", [whole(4, 2, 9)], 4, 3, padding_idx=-2),
+    "Embedding of at most 1": same("Embedding", [whole(4, 2, 5)], 6, 3, max_norm=1.0),
+    "Embedding of at most 1.5 in sum": same("Embedding", [whole(4, 2, 5)], 6, 3, 2, 1.5, 1.0),
     **{f"EmbeddingBag {mode}": same("EmbeddingBag", [whole(7, 4, 5)], 7, 3, mode=mode)
        for mode in ("sum", "mean", "max")},
     **{f"EmbeddingBag {mode} of offsets": same(
