@@ -21,7 +21,7 @@ from lamina.kernel.scatter import ScatterWriter
 from lamina.kernel.writer import Writer, whole
 from lamina.schedule.iteration import SQUARE, SQUARE_COLUMNS, slice_index
 from lamina.schedule.spec import BLOCK, COLUMNS, Spec, blocks, tiled_node
-from lamina.shapes import Var, ceil_div, product, the_var, variable
+from lamina.shapes import Dim, Var, ceil_div, product, ravel, the_var, variable
 from lamina.targets import Target
 
 LIGHT = 6  # instructions of one element, at most, for partial results side by side
@@ -117,7 +117,7 @@ class RowWriter(Writer):
                               if n.op.kind.name == "reduction" and levels[n] == level]
                 kept = [n for n in self._kept if levels[n] == level]
                 if reductions or kept:
-                    self._pass(reductions, kept)
+                    self._pass(reductions, kept, ahead=level == 1)
                 for node in kept:
                     self.inline.scratch[node] = (self._kept[node], self.place)
             self._finish()
@@ -140,10 +140,16 @@ class RowWriter(Writer):
                 if n not in self.outputs and n.shape == self.spec.domain
                 and n.op.kind.name != "reduction"}
 
-    def _pass(self, reductions: list[Node], kept: list[Node]) -> None:
+    def _pass(self, reductions: list[Node], kept: list[Node], ahead: bool) -> None:
+        """One run over the row. ahead: meanwhile the next row is brought into cache.
+
+        The first pass waits for memory, later ones compute.
+        """
         index = self.spec.loops.index
 
         def body(mask: Value | None, carry: list[Value]) -> list[Value]:
+            if ahead and mask is None:
+                self._ask_for_the_next_row(index)
             for node in kept:
                 at = self.inline.indices.eval(self.place)
                 value = self.b.splat(self.inline.value(node, index), self.inline.lanes)
@@ -169,6 +175,13 @@ class RowWriter(Writer):
             self.inline.known[node] = reducers.finish(
                 self.b, node, reducers.joined(self.b, node, parts))
             values = values[n:]
+
+    def _ask_for_the_next_row(self, index: tuple[Dim, ...]) -> None:
+        row = self.size(product(v.extent for v in self.spec.loops.reduced))
+        for arg in self.spec.args:
+            if arg.shape == self.spec.domain:
+                at = self.inline.indices.eval(ravel(index, arg.shape)).base
+                self.b.prefetch(self.inline.buffers[arg], at + row)
 
     def _side(self, reductions: list[Node], kept: list[Node]) -> int:
         """Partial results side by side, so that no step waits for the one before.
