@@ -7,6 +7,8 @@
 tensor([[148.41316]], dtype=float32)
 """
 
+import math
+
 from lamina import data, functional, io, nn, optim, testing, train
 from lamina.data import datasets
 from lamina.dtypes import (
@@ -24,9 +26,12 @@ from lamina.dtypes import (
     uint32,
     uint64,
 )
-from lamina.dtypes import (
-    bool_ as bool,
-)
+from lamina.dtypes import bool_ as bool
+from lamina.dtypes import float16 as half
+from lamina.dtypes import float32 as float
+from lamina.dtypes import float64 as double
+from lamina.dtypes import int32 as int
+from lamina.dtypes import int64 as long
 from lamina.errors import LaminaError
 from lamina.io.checkpoint import load, save
 from lamina.tensor import (
@@ -61,8 +66,11 @@ from lamina.tensor import (
     bitwise_right_shift,
     bitwise_xor,
     broadcast_to,
+    cat,
     ceil,
     checkpoint,
+    chunk,
+    clamp,
     clip,
     compile,
     concat,
@@ -102,6 +110,7 @@ from lamina.tensor import (
     floor_divide,
     full,
     full_like,
+    gather,
     gelu,
     generator,
     grad,
@@ -114,6 +123,7 @@ from lamina.tensor import (
     hessian,
     host_callback,
     hypot,
+    index_select,
     isfinite,
     isinf,
     isnan,
@@ -135,6 +145,7 @@ from lamina.tensor import (
     logical_or,
     logical_xor,
     logsumexp,
+    masked_fill,
     matmul,
     matrix_transpose,
     max,
@@ -157,11 +168,17 @@ from lamina.tensor import (
     outer,
     pad,
     permutation,
+    permute,
     permute_dims,
     positive,
     pow,
     prod,
+    rand,
+    rand_like,
     randint,
+    randn,
+    randn_like,
+    randperm,
     reciprocal,
     relu,
     relu6,
@@ -206,6 +223,7 @@ from lamina.tensor import (
     triu,
     trunc,
     uniform,
+    unsqueeze,
     unstack,
     value_and_grad,
     var,
@@ -221,33 +239,35 @@ from lamina.tensor import evaluate as eval
 from lamina.train import Trainer
 
 __version__ = "0.1.0"
-pi, e, inf, nan, newaxis = 3.141592653589793, 2.718281828459045, float("inf"), float("nan"), None
+pi, e, inf, nan, newaxis = math.pi, math.e, math.inf, math.nan, None
 
 __all__ = [
     "Compiled", "DType", "Generator", "LaminaError", "ShapeDtype", "Tensor", "Trainer", "abs",
     "acos", "acosh", "add", "all", "any", "arange", "argmax", "argmin", "argsort", "asarray",
     "asin", "asinh", "astype", "atan", "atan2", "atanh", "attention", "avg_pool", "bernoulli",
     "bfloat16", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
-    "bitwise_right_shift", "bitwise_xor", "bool", "broadcast_to", "ceil", "checkpoint", "clip",
-    "compile", "concat", "cond", "conv", "conv_transpose", "copysign", "cos", "cosh",
-    "cross_entropy", "cummax", "cummin", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum",
-    "custom_op", "data", "datasets", "divide", "dropout", "e", "einsum", "elu", "empty",
-    "empty_like", "equal", "erf", "erfinv", "eval", "evaluate", "exp", "exp2", "expand_dims",
-    "explain", "expm1", "eye", "flatten", "flip", "float16", "float32", "float64", "floor",
-    "floor_divide", "full", "full_like", "functional", "gelu", "generator", "grad", "gradients",
-    "greater", "greater_equal", "hardsigmoid", "hardswish", "hardtanh", "hessian", "host_callback",
-    "hypot", "inf", "int16", "int32", "int64", "int8", "io", "isfinite", "isinf", "isnan", "jvp",
-    "layer_norm", "leaky_relu", "less", "less_equal", "linear", "linspace", "load", "log", "log10",
-    "log1p", "log2", "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or",
-    "logical_xor", "logsumexp", "matmul", "matrix_transpose", "max", "max_pool", "maximum", "mean",
-    "min", "minimum", "moveaxis", "multiply", "nan", "negative", "newaxis", "nextafter", "nn",
-    "no_grad", "nonzero", "normal", "not_equal", "one_hot", "ones", "ones_like", "optim", "outer",
-    "pad", "permutation", "permute_dims", "pi", "positive", "pow", "prod", "randint", "reciprocal",
-    "relu", "relu6", "remainder", "repeat", "reshape", "roll", "round", "rsqrt", "save", "scan",
-    "scatter", "scatter_add", "seed", "sigmoid", "sign", "signbit", "silu", "sin", "sinh",
-    "softmax", "softplus", "softsign", "sort", "split", "sqrt", "square", "squeeze", "stack", "std",
+    "bitwise_right_shift", "bitwise_xor", "bool", "broadcast_to", "cat", "ceil", "checkpoint",
+    "chunk", "clamp", "clip", "compile", "concat", "cond", "conv", "conv_transpose", "copysign",
+    "cos", "cosh", "cross_entropy", "cummax", "cummin", "cumprod", "cumsum", "cumulative_prod",
+    "cumulative_sum", "custom_op", "data", "datasets", "divide", "double", "dropout", "e", "einsum",
+    "elu", "empty", "empty_like", "equal", "erf", "erfinv", "eval", "evaluate", "exp", "exp2",
+    "expand_dims", "explain", "expm1", "eye", "flatten", "flip", "float", "float16", "float32",
+    "float64", "floor", "floor_divide", "full", "full_like", "functional", "gather", "gelu",
+    "generator", "grad", "gradients", "greater", "greater_equal", "half", "hardsigmoid",
+    "hardswish", "hardtanh", "hessian", "host_callback", "hypot", "index_select", "inf", "int",
+    "int16", "int32", "int64", "int8", "io", "isfinite", "isinf", "isnan", "jvp", "layer_norm",
+    "leaky_relu", "less", "less_equal", "linear", "linspace", "load", "log", "log10", "log1p",
+    "log2", "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor",
+    "logsumexp", "long", "masked_fill", "matmul", "matrix_transpose", "max", "max_pool", "maximum",
+    "mean", "min", "minimum", "moveaxis", "multiply", "nan", "negative", "newaxis", "nextafter",
+    "nn", "no_grad", "nonzero", "normal", "not_equal", "one_hot", "ones", "ones_like", "optim",
+    "outer", "pad", "permutation", "permute", "permute_dims", "pi", "positive", "pow", "prod",
+    "rand", "rand_like", "randint", "randn", "randn_like", "randperm", "reciprocal", "relu",
+    "relu6", "remainder", "repeat", "reshape", "roll", "round", "rsqrt", "save", "scan", "scatter",
+    "scatter_add", "seed", "sigmoid", "sign", "signbit", "silu", "sin", "sinh", "softmax",
+    "softplus", "softsign", "sort", "split", "sqrt", "square", "squeeze", "stack", "std",
     "subtract", "sum", "take", "take_along_axis", "tan", "tanh", "tensor", "tensordot", "tile",
     "topk", "train", "transpose", "tril", "triu", "trunc", "uint16", "uint32", "uint64", "uint8",
-    "uniform", "unstack", "value_and_grad", "var", "vecdot", "vjp", "vmap", "where", "while_loop",
-    "zeros", "zeros_like",
+    "uniform", "unsqueeze", "unstack", "value_and_grad", "var", "vecdot", "vjp", "vmap", "where",
+    "while_loop", "zeros", "zeros_like",
 ]

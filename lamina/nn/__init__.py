@@ -38,6 +38,11 @@ from lamina.nn.batch_normalisation import (
     InstanceNorm2d,
     InstanceNorm3d,
 )
+from lamina.nn.branches import (
+    Residual,
+    WithAuxiliary,
+)
+from lamina.nn.cache import KVCache
 from lamina.nn.containers import (
     ModuleDict,
     ModuleList,
@@ -99,6 +104,8 @@ from lamina.nn.padding import (
 from lamina.nn.parameter import (
     Buffer,
     Parameter,
+    ParameterDict,
+    ParameterList,
 )
 from lamina.nn.pooling import (
     AvgPool1d,
@@ -110,6 +117,21 @@ from lamina.nn.pooling import (
     MaxPool2d,
     MaxPool3d,
 )
+from lamina.nn.positions import (
+    LearnedPositions,
+    RotaryPositions,
+    SinusoidalPositions,
+)
+from lamina.nn.recurrent import (
+    GRU,
+    LSTM,
+    RNN,
+)
+from lamina.nn.recurrent_cells import (
+    GRUCell,
+    LSTMCell,
+    RNNCell,
+)
 from lamina.nn.reparametrisation import (
     remove_parametrizations,
     spectral_norm,
@@ -120,6 +142,13 @@ from lamina.nn.resampling import (
     PixelShuffle,
     PixelUnshuffle,
     Upsample,
+)
+from lamina.nn.selection import (
+    Selection,
+    freeze,
+    replace,
+    select,
+    unfreeze,
 )
 from lamina.nn.separable_convolution import (
     DepthwiseSeparableConv1d,
@@ -143,7 +172,15 @@ from lamina.nn.thresholds import (
     Softshrink,
     Threshold,
 )
-from lamina.nn.transformer import TransformerEncoderLayer
+from lamina.nn.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerEncoder,
+)
+from lamina.nn.transformer_layers import (
+    TransformerDecoderLayer,
+    TransformerEncoderLayer,
+)
 
 __all__ = [
     "AdaptiveAvgPool1d",
@@ -190,6 +227,8 @@ __all__ = [
     "Flatten",
     "GELU",
     "GLU",
+    "GRU",
+    "GRUCell",
     "GlobalAvgPool",
     "GlobalMaxPool",
     "GroupNorm",
@@ -201,11 +240,15 @@ __all__ = [
     "InstanceNorm1d",
     "InstanceNorm2d",
     "InstanceNorm3d",
+    "KVCache",
     "LPPool1d",
     "LPPool2d",
+    "LSTM",
+    "LSTMCell",
     "Lambda",
     "LayerNorm",
     "LeakyReLU",
+    "LearnedPositions",
     "Linear",
     "LocalResponseNorm",
     "LogSigmoid",
@@ -221,9 +264,13 @@ __all__ = [
     "PReLU",
     "PairwiseDistance",
     "Parameter",
+    "ParameterDict",
+    "ParameterList",
     "PixelShuffle",
     "PixelUnshuffle",
     "RMSNorm",
+    "RNN",
+    "RNNCell",
     "RReLU",
     "ReLU",
     "ReLU6",
@@ -233,10 +280,14 @@ __all__ = [
     "ReplicationPad1d",
     "ReplicationPad2d",
     "ReplicationPad3d",
+    "Residual",
+    "RotaryPositions",
     "SELU",
+    "Selection",
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SinusoidalPositions",
     "Softmax",
     "Softmin",
     "Softplus",
@@ -246,14 +297,23 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
     "TransformerEncoderLayer",
     "Unflatten",
     "Upsample",
+    "WithAuxiliary",
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",
+    "freeze",
     "init",
     "remove_parametrizations",
+    "replace",
+    "select",
     "spectral_norm",
+    "unfreeze",
     "weight_norm",
 ]

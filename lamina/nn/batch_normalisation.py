@@ -1,16 +1,19 @@
 """Normalisation by statistics that are kept: batch norm, and instance norm where asked for.
 
 In and out: `[batch, *space, channels]`, or `[batch, channels, *space]` with
-`data_format="channels_first"`.
+`data_format="channels_first"`. Without num_features the first call tells it.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from lamina import functional as F
 from lamina.dtypes import int64
 from lamina.errors import ShapeError
 from lamina.functional.arguments import check_counts
 from lamina.functional.operands import CHANNELS_LAST, check_tensors, checked_format, describe
+from lamina.nn.lookup import known, last_size
 from lamina.nn.module import Module
 from lamina.nn.parameter import Buffer, Parameter
 from lamina.tensor import Tensor, ones, zeros
@@ -23,24 +26,37 @@ class _ChannelNorm(Module):
 
     def __init__(
         self,
-        num_features: int,
+        num_features: int | None,
         eps: float,
         momentum: float | None,
         affine: bool,
         track_running_stats: bool,
         data_format: str,
     ) -> None:
-        check_counts(type(self).__name__, 1, num_features=num_features)
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum
         self.data_format = checked_format(data_format)
-        shape = (num_features,)
-        self.weight = Parameter(ones(shape)) if affine else None
-        self.bias = Parameter(zeros(shape)) if affine else None
-        self.running_mean = Buffer(zeros(shape)) if track_running_stats else None
-        self.running_var = Buffer(ones(shape)) if track_running_stats else None
-        self.num_batches_tracked = Buffer(zeros((), dtype=int64)) if track_running_stats else None
+        self.affine = affine
+        self.track_running_stats = track_running_stats
+        if num_features is None:
+            self._unknown = "num_features"
+        else:
+            self._make(num_features)
+
+    def _make(self, num_features: int) -> None:
+        check_counts(type(self).__name__, 1, num_features=num_features)
+        self.num_features = num_features
+        shape, tracks = (num_features,), self.track_running_stats
+        self.weight = Parameter(ones(shape)) if self.affine else None
+        self.bias = Parameter(zeros(shape)) if self.affine else None
+        self.running_mean = Buffer(zeros(shape)) if tracks else None
+        self.running_var = Buffer(ones(shape)) if tracks else None
+        self.num_batches_tracked = Buffer(zeros((), dtype=int64)) if tracks else None
+
+    def _learn(self, *inputs: Any) -> None:
+        axis = -1 if self.data_format == CHANNELS_LAST else 1
+        self._make(last_size(type(self).__name__, inputs[0], axis))
 
     def _check(self, input: Tensor) -> None:
         check_tensors(type(self).__name__, input=input)
@@ -62,7 +78,7 @@ class _ChannelNorm(Module):
 
     def extra_repr(self) -> str:
         """The number of features."""
-        return str(self.num_features)
+        return known(self.num_features)
 
 
 class _BatchNorm(_ChannelNorm):
@@ -70,7 +86,7 @@ class _BatchNorm(_ChannelNorm):
 
     def __init__(
         self,
-        num_features: int,
+        num_features: int | None = None,
         eps: float = 1e-5,
         momentum: float | None = 0.1,
         affine: bool = True,
@@ -121,7 +137,7 @@ class _InstanceNorm(_ChannelNorm):
 
     def __init__(
         self,
-        num_features: int,
+        num_features: int | None = None,
         eps: float = 1e-5,
         momentum: float = 0.1,
         affine: bool = False,

@@ -1,7 +1,8 @@
 """Convolution layers, plain and transposed, in 1, 2 and 3 dimensions.
 
 In and out: `[batch, *space, channels]`, or `[batch, channels, *space]` with
-`data_format="channels_first"`. Weights are in PyTorch's layouts whatever the data's.
+`data_format="channels_first"`. Weights are in PyTorch's layouts whatever the data's. Without
+in_channels the first call tells it: `Conv2d(out_channels=8, kernel_size=3)`.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from math import sqrt
 from typing import Any
 
 from lamina import functional as F
+from lamina.functional.arguments import check_counts
 from lamina.functional.convolution import check_groups
 from lamina.functional.operands import CHANNELS_LAST, checked_format
 from lamina.functional.windows import Size, per_axis
 from lamina.nn import init
+from lamina.nn.lookup import known, last_size
 from lamina.nn.module import Module
 from lamina.nn.parameter import Parameter
 from lamina.tensor import Tensor
@@ -23,14 +26,16 @@ class _Convolution(Module):
     """What all six layers share: arguments, weights and text."""
 
     rank: int
+    weight: Parameter
+    bias: Parameter | None
     transposed = False
     padding: Any  # Size, or for the plain layers also "same" and "valid"
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Size,
+        in_channels: int | None = None,
+        out_channels: int = 0,
+        kernel_size: Size = 0,
         stride: Size = 1,
         padding: Size | str = 0,
         dilation: Size = 1,
@@ -46,20 +51,35 @@ class _Convolution(Module):
         self.dilation = dilation
         self.groups = groups
         self.data_format = checked_format(data_format)
-        check_groups(type(self).__name__, in_channels, out_channels, groups)
-        shape = self._weight_shape()
-        self.weight = Parameter(init.kaiming_uniform(shape, a=sqrt(5)))
-        self.bias = Parameter(init.bias_uniform(out_channels, shape)) if bias else None
+        self.has_bias = bias
+        check_counts(type(self).__name__, 1, out_channels=out_channels)
+        if in_channels is None:
+            self._unknown = "in_channels"
+        else:
+            self._make(in_channels)
 
-    def _weight_shape(self) -> tuple[int, ...]:
+    def _make(self, in_channels: int) -> None:
+        """The parameters for so many channels."""
+        self.in_channels = in_channels
+        check_groups(type(self).__name__, in_channels, self.out_channels, self.groups)
+        shape = self._weight_shape(in_channels)
+        self.weight = Parameter(init.kaiming_uniform(shape, a=sqrt(5)))
+        self.bias = (Parameter(init.bias_uniform(self.out_channels, shape)) if self.has_bias
+                     else None)
+
+    def _learn(self, *inputs: Any) -> None:
+        axis = -1 if self.data_format == CHANNELS_LAST else 1
+        self._make(last_size(type(self).__name__, inputs[0], axis))
+
+    def _weight_shape(self, in_channels: int) -> tuple[int, ...]:
         if self.transposed:
-            return (self.in_channels, self.out_channels // self.groups, *self.kernel_size)
-        return (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
+            return (in_channels, self.out_channels // self.groups, *self.kernel_size)
+        return (self.out_channels, in_channels // self.groups, *self.kernel_size)
 
     def extra_repr(self) -> str:
         """`3 -> 8, kernel 3x3`, and what is not as usual."""
         kernel = "x".join(str(k) for k in self.kernel_size)
-        text = f"{self.in_channels} -> {self.out_channels}, kernel {kernel}"
+        text = f"{known(self.in_channels)} -> {self.out_channels}, kernel {kernel}"
         for name, usual in (("stride", 1), ("padding", 0), ("dilation", 1), ("groups", 1)):
             if getattr(self, name) != usual:
                 text += f", {name} {getattr(self, name)}"
@@ -113,9 +133,9 @@ class _TransposedConvolution(_Convolution):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Size,
+        in_channels: int | None = None,
+        out_channels: int = 0,
+        kernel_size: Size = 0,
         stride: Size = 1,
         padding: Size = 0,
         output_padding: Size = 0,

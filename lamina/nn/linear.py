@@ -13,6 +13,7 @@ from lamina import functional as F
 from lamina.errors import ArgumentError
 from lamina.functional.arguments import check_counts
 from lamina.nn import init
+from lamina.nn.lookup import known, last_size
 from lamina.nn.module import Module
 from lamina.nn.parameter import Parameter
 from lamina.tensor import Tensor
@@ -21,20 +22,35 @@ from lamina.tensor import Tensor
 class Linear(Module):
     """`input @ weight.T + bias`: `[..., in_features]` to `[..., out_features]`.
 
-    weight: `[out_features, in_features]`.
+    weight: `[out_features, in_features]`. Without in_features the first call tells it:
+    `Linear(out_features=10)`.
 
     >>> import lamina as lm
     >>> lm.nn.Linear(784, 10)(lm.zeros((32, 784))).shape
     (32, 10)
     """
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
-        check_counts("Linear", 0, in_features=in_features, out_features=out_features)
+    def __init__(self, in_features: int | None = None, out_features: int | None = None,
+                 bias: bool = True) -> None:
+        check_counts("Linear", 0, out_features=out_features)
         self.in_features = in_features
-        self.out_features = out_features
-        shape = (out_features, in_features)
+        self.out_features: Any = out_features
+        self.has_bias = bias
+        if in_features is None:
+            self._unknown = "in_features"
+        else:
+            self._make(in_features)
+
+    def _make(self, in_features: int) -> None:
+        check_counts("Linear", 0, in_features=in_features, out_features=self.out_features)
+        self.in_features = in_features
+        shape = (self.out_features, in_features)
         self.weight = Parameter(init.kaiming_uniform(shape, a=sqrt(5)))
-        self.bias = Parameter(init.bias_uniform(out_features, shape)) if bias else None
+        bias = Parameter(init.bias_uniform(self.out_features, shape)) if self.has_bias else None
+        self.bias: Parameter | None = bias
+
+    def _learn(self, *inputs: Any) -> None:
+        self._make(last_size("Linear", inputs[0]))
 
     def forward(self, input: Tensor) -> Tensor:
         """input: `[..., in_features]`."""
@@ -42,8 +58,9 @@ class Linear(Module):
 
     def extra_repr(self) -> str:
         """`784 -> 10`."""
-        without = ", no bias" if self.bias is None else ""
-        return f"{self.in_features} -> {self.out_features}{without}"
+        has_bias = self.has_bias if self._unknown else self.bias is not None
+        without = "" if has_bias else ", no bias"
+        return f"{known(self.in_features)} -> {self.out_features}{without}"
 
 
 class Bilinear(Module):

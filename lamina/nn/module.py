@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
+from lamina.dtypes import DType
 from lamina.errors import ArgumentError, pop_place, push_place
+from lamina.nn import lookup, precision
+from lamina.nn.hooks import Handle, Hooks
 from lamina.nn.parameter import Buffer, Parameter
-from lamina.nn.summary import summary_table
+from lamina.nn.summary import measured_table, summary_table
 from lamina.state import Loaded, assign_all
 from lamina.tensor import Tensor
 from lamina.tensor.trace import traces
@@ -36,19 +39,33 @@ class Module:
     _version: int = 0  # how often what it keeps was replaced: recordings of before do not count
     _name: str = ""  # the attribute of the parent that holds this module
     _place: str | None = None  # what __call__ shows in errors; None: to be made
+    _unknown: str = ""  # the sizes that the first input will tell, such as "in_features"
+    _hooks: Hooks | None = None  # functions that are called before and after forward
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """The outputs for `inputs`; every subclass writes its own."""
         raise NotImplementedError(f"{type(self).__name__} has no forward method")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        for trace in traces:
-            trace.modes.append((self, self.training, self._version))
+        self._note()
         push_place(self._place or self._make_place())
         try:
+            if self._unknown:
+                lookup.learn_sizes(self, inputs or tuple(options.values()))
+            if self._hooks is not None:
+                return self._hooks.call(self, inputs, options)
             return self.forward(*inputs, **options)
         finally:
             pop_place()
+
+    def _note(self) -> None:
+        """What is being recorded depends on this module as it is now."""
+        for trace in traces:
+            trace.modes.append((self, self.training, self._version))
+
+    def _learn(self, *inputs: Any) -> None:
+        """Make the parameters whose sizes the first input tells; for layers with such sizes."""
+        raise NotImplementedError(f"{type(self).__name__} has no sizes to learn")
 
     def __setattr__(self, name: str, value: Any) -> None:
         old = self.__dict__.get(name)
@@ -63,14 +80,22 @@ class Module:
             _let_go(self, old)
         object.__setattr__(self, name, value)
         if isinstance(value, (Module, list, tuple, dict)):
-            for path, child in _members(Module, name, value, "{}[{!r}]"):
-                object.__setattr__(child, "_name", path)
-                object.__setattr__(child, "_place", None)
+            for path, child in _members(Module, self._shown(name), value, "{}[{!r}]"):
+                child._take_name(path)
             object.__setattr__(self, "_place", None)
 
     def __delattr__(self, name: str) -> None:
         _let_go(self, self.__dict__.get(name))
         object.__delattr__(self, name)
+
+    def _shown(self, name: str) -> str:
+        """What errors call the attribute `name`."""
+        return name
+
+    def _take_name(self, name: str) -> None:
+        """Be shown in errors under the name that the parent gives."""
+        object.__setattr__(self, "_name", name)
+        object.__setattr__(self, "_place", None)
 
     def _make_place(self) -> str:
         """`fc1 (Linear 784 -> 10)` for a layer, `encoder` for a module of modules."""
@@ -89,6 +114,10 @@ class Module:
         for name, value in vars(self).items():
             yield from _members(Module, name, value, "{}.{}")
 
+    def children(self) -> Iterator[Module]:
+        """Modules directly inside this one."""
+        return (child for _, child in self.named_children())
+
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """This module (named "") and all inside it, each once."""
         seen: set[int] = set()
@@ -103,6 +132,7 @@ class Module:
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Parameters of this module and all inside it; a shared one only under its first name."""
+        lookup.check_sizes_known(self, "parameters")
         seen: set[int] = set()
         for name, value in self._named_state():
             if isinstance(value, Parameter) and id(value) not in seen:
@@ -122,6 +152,39 @@ class Module:
     def buffers(self) -> Iterator[Buffer]:
         """Untrained state of this module and all inside it."""
         return (value for _, value in self.named_buffers())
+
+    def num_parameters(self, trained_only: bool = False) -> int:
+        """How many numbers the parameters hold."""
+        return sum(p.size for p in self.parameters() if p.requires_grad or not trained_only)
+
+    def get_submodule(self, target: str) -> Module:
+        """The module under a dotted name: `model.get_submodule("encoder.layers.0")`."""
+        return lookup.find(self, "get_submodule", target, dict(self._walk("", ())))
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter under a dotted name: `model.get_parameter("encoder.0.weight")`."""
+        found = {k: v for k, v in self._named_state() if isinstance(v, Parameter)}
+        return lookup.find(self, "get_parameter", target, found)
+
+    def get_buffer(self, target: str) -> Buffer:
+        """The buffer under a dotted name."""
+        found = {k: v for k, v in self._named_state() if isinstance(v, Buffer)}
+        return lookup.find(self, "get_buffer", target, found)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """The same as an attribute, for names that are made: `model.add_module("fc1", layer)`."""
+        lookup.check_name("add_module", self, name, module, Module)
+        setattr(self, name, module)
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """The same as an attribute that is a Parameter."""
+        lookup.check_name("register_parameter", self, name, param, Parameter)
+        setattr(self, name, param)
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """The same as an attribute that is a Buffer, or without persistent a plain tensor."""
+        lookup.check_name("register_buffer", self, name, tensor, Tensor)
+        setattr(self, name, Buffer(tensor) if tensor is not None and persistent else tensor)
 
     def _walk(self, path: str, above: tuple[Module, ...]) -> Iterator[tuple[str, Module]]:
         if any(self is module for module in above):
@@ -144,6 +207,7 @@ class Module:
 
     def state_dict(self) -> dict[str, Tensor]:
         """Name -> value of every parameter and buffer, as they are now: later steps leave it."""
+        lookup.check_sizes_known(self, "state_dict")
         return {name: value.detach() for name, value in self._named_state()}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> Loaded:
@@ -154,6 +218,7 @@ class Module:
         Raises ArgumentError, FormatError, ShapeError or DTypeError, and then changes nothing.
         """
         place = f"load_state_dict of {type(self).__name__}"
+        lookup.check_sizes_known(self, "load_state_dict")
         hint = "strict=False, to load only the names that both have"
         return assign_all(place, dict(self._named_state()), state, strict, hint)
 
@@ -187,15 +252,84 @@ class Module:
         """Train the parameters again."""
         return self.requires_grad_(True)
 
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def to(self, target: Any) -> Self:
+        """Floats in another dtype, or the module itself for the device where it is.
+
+        An optimizer is made afterwards: its state has the dtype that the parameters had.
+        """
+        lookup.check_sizes_known(self, "to")
+        precision.convert(self, dict(self._named_state()).values(), target)
+        return self
+
+    def astype(self, dtype: DType) -> Self:
+        """Parameters and buffers that are floats in another float dtype."""
+        return self.to(dtype)
+
+    def half(self) -> Self:
+        """Floats as float16."""
+        return self.to("float16")
+
+    def bfloat16(self) -> Self:
+        """Floats as bfloat16."""
+        return self.to("bfloat16")
+
+    def float(self) -> Self:
+        """Floats as float32."""
+        return self.to("float32")
+
+    def double(self) -> Self:
+        """Floats as float64."""
+        return self.to("float64")
+
+    # Hooks
+
+    def register_forward_pre_hook(self, hook: Callable[[Module, tuple[Any, ...]], Any]) -> Handle:
+        """Call `hook(module, inputs)` before forward; what it returns, unless None, is the inputs.
+
+        A compiled function calls it while it records, not when it runs.
+        """
+        return self._hooked().add(self, "before", hook)
+
+    def register_forward_hook(
+        self, hook: Callable[[Module, tuple[Any, ...], Any], Any]
+    ) -> Handle:
+        """Call `hook(module, inputs, output)` after forward; what it returns is the output.
+
+        None leaves the output as it is. `handle.remove()` takes the hook away again.
+
+        >>> import lamina as lm
+        >>> layer, shapes = lm.nn.Linear(4, 3), []
+        >>> handle = layer.register_forward_hook(lambda m, x, y: shapes.append(y.shape))
+        >>> _ = layer(lm.zeros((2, 4)))
+        >>> handle.remove()
+        >>> shapes
+        [(2, 3)]
+        """
+        return self._hooked().add(self, "after", hook)
+
+    def _hooked(self) -> Hooks:
+        hooks = self._hooks or Hooks()
+        object.__setattr__(self, "_hooks", hooks)
+        return hooks
+
     # Text
 
     def extra_repr(self) -> str:
         """What tells this layer from others of its class, such as `784 -> 10`."""
         return ""
 
-    def summary(self) -> str:
-        """A table of the layers, the shapes of their parameters and their number."""
-        return summary_table(self)
+    def summary(self, *inputs: Any) -> str:
+        """A table of the layers, the shapes of their parameters and their number.
+
+        inputs: tensors, or shapes such as `(32, 3, 224, 224)`. With them the model is recorded, not
+        run, in evaluation, and the table has each layer's output, operations and bytes.
+        """
+        return measured_table(self, inputs) if inputs else summary_table(self)
 
     def __repr__(self) -> str:
         rows = [f"({name}): {child!r}" for name, child in self.named_children()]
@@ -230,7 +364,7 @@ def _let_go(owner: Module, old: Any) -> None:
     for _, item in _members((Module, Parameter, Buffer), "", old, "{}.{}"):
         gone: list[Any] = [item]
         if isinstance(item, Module):
-            gone = [*item.modules(), *item.parameters(), *item.buffers()]
+            gone = [*item.modules(), *(value for _, value in item._named_state())]
         for kept in gone:
             object.__setattr__(kept, "_version", kept._version + 1)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from lamina import functional as F
 from lamina.errors import ArgumentError, ShapeError
 from lamina.functional.arguments import check_counts
 from lamina.functional.normalisation import sizes_of
 from lamina.functional.operands import CHANNELS_LAST, check_tensors, checked_format, describe
+from lamina.nn.lookup import last_size
 from lamina.nn.module import Module
 from lamina.nn.parameter import Parameter
 from lamina.tensor import Tensor, ones, zeros
@@ -17,21 +19,33 @@ from lamina.tensor import Tensor, ones, zeros
 class LayerNorm(Module):
     """Normalises each example over its last axes (Ba et al. 2016).
 
-    normalized_shape: the sizes of those axes, an int for the last alone.
+    normalized_shape: the sizes of those axes, an int for the last alone; without it the first call
+    tells the last.
     """
 
     def __init__(
         self,
-        normalized_shape: int | Sequence[int],
+        normalized_shape: int | Sequence[int] | None = None,
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
     ) -> None:
-        self.normalized_shape = sizes_of("LayerNorm", normalized_shape)
+        self.normalized_shape: tuple[int, ...] = ()
         self.eps = eps
-        shape = self.normalized_shape
-        self.weight = Parameter(ones(shape)) if elementwise_affine else None
-        self.bias = Parameter(zeros(shape)) if elementwise_affine and bias else None
+        self.elementwise_affine = elementwise_affine
+        self.has_bias = elementwise_affine and bias
+        if normalized_shape is None:
+            self._unknown = "normalized_shape"
+        else:
+            self._make(normalized_shape)
+
+    def _make(self, normalized_shape: int | Sequence[int]) -> None:
+        self.normalized_shape = shape = sizes_of("LayerNorm", normalized_shape)
+        self.weight = Parameter(ones(shape)) if self.elementwise_affine else None
+        self.bias = Parameter(zeros(shape)) if self.has_bias else None
+
+    def _learn(self, *inputs: Any) -> None:
+        self._make(last_size("LayerNorm", inputs[0]))
 
     def forward(self, input: Tensor) -> Tensor:
         """input: `[..., *normalized_shape]`."""
@@ -39,7 +53,7 @@ class LayerNorm(Module):
 
     def extra_repr(self) -> str:
         """The number of features."""
-        return "x".join(str(size) for size in self.normalized_shape)
+        return "x".join(str(size) for size in self.normalized_shape) or "?"
 
 
 class RMSNorm(Module):

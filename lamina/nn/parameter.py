@@ -5,6 +5,7 @@ In: an array, a nested list or a Tensor. Out: a Tensor that `Module` finds, name
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lamina.dtypes import DType
@@ -35,6 +36,39 @@ class Parameter(Tensor):
                 got=start.dtype,
             )
         super().__init__(start.node, requires_grad=requires_grad)
+
+
+class ParameterList(list[Any]):
+    """A list of parameters, as PyTorch calls it; a plain list does the same. Tensors become them.
+
+    >>> ParameterList([[1.0], [2.0, 3.0]])[1].shape
+    (2,)
+    """
+
+    def __init__(self, values: Iterable[Any] = ()) -> None:
+        super().__init__(_parameter(value) for value in values)
+
+    def append(self, value: Any) -> None:
+        """Put a parameter at the end."""
+        super().append(_parameter(value))
+
+    def extend(self, values: Iterable[Any]) -> None:
+        """Put parameters at the end."""
+        super().extend(_parameter(value) for value in values)
+
+
+class ParameterDict(dict[str, Any]):
+    """A dict of parameters, as PyTorch calls it; a plain dict does the same."""
+
+    def __init__(self, values: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> None:
+        super().__init__({name: _parameter(value) for name, value in dict(values).items()})
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        super().__setitem__(name, _parameter(value))
+
+
+def _parameter(value: Any) -> Any:
+    return value if isinstance(value, Parameter) else Parameter(value)
 
 
 class Buffer(Tensor):

@@ -1,45 +1,125 @@
-"""The table that `Module.summary()` returns.
+"""The tables that `Module.summary()` returns.
 
-In: a module. Out: text, one line per layer that owns parameters or has no layers inside.
+In: a module, and inputs or none. Out: text, one line per layer that owns parameters or has no
+layers inside. With inputs the model is recorded on them; nothing of it is computed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from lamina import tree
 from lamina.nn.parameter import Parameter
+from lamina.nn.work import operations
+from lamina.tensor import Tensor, no_grad, zeros
 
 if TYPE_CHECKING:
     from lamina.nn.module import Module
 
 _HEADINGS = ("name", "layer", "parameters", "number")
+_MEASURED = ("name", "layer", "output", "parameters", "operations", "bytes")
 
 
 def summary_table(module: Module) -> str:
     """Name, layer, parameter shapes and number of parameters of every layer, and the totals."""
     rows = [_row(name, layer) for name, layer in module.named_modules() if _is_listed(layer)]
-    widths = [max(len(row[i]) for row in [_HEADINGS, *rows]) for i in range(4)]
-    lines = [_line(row, widths) for row in [_HEADINGS, *rows]]
-    rule = "-" * max(len(line) for line in lines)
-    return "\n".join([lines[0], rule, *lines[1:], rule, _totals(module)])
+    return _table(_HEADINGS, rows, 3, [_totals(module)])
+
+
+def measured_table(module: Module, inputs: tuple[Any, ...]) -> str:
+    """Name, layer, output, number of parameters, operations and bytes of the output.
+
+    A multiplication and an addition are two operations. A layer that is called several times adds
+    up; its output is that of the last call.
+    """
+    found = _measure(module, tuple(_example(x) for x in inputs))
+    rows = []
+    for name, layer in module.named_modules():
+        if _is_listed(layer):
+            shapes, work, size = found.get(id(layer), ("not called", 0, 0))
+            rows.append((name or "(itself)", _described(layer), shapes, f"{_number(layer):,}",
+                         f"{work:,}", f"{size:,}"))
+    shapes, work, _ = found[id(module)]
+    size = sum(int(row[-1].replace(",", "")) for row in rows)
+    whole = f"output {shapes}, {work:,} operations, {size / 2**20:.2f} MiB of outputs"
+    return _table(_MEASURED, rows, 3, [_totals(module), whole])
+
+
+def _measure(module: Module, inputs: tuple[Any, ...]) -> dict[int, tuple[str, int, int]]:
+    """(output shapes, operations, bytes of the output) of every module that is called, by id."""
+    found: dict[int, tuple[str, int, int]] = {}
+    modes = [(part, part.training) for part in module.modules()]
+    handles = []
+    try:
+        module.eval()
+        if any(part._unknown for part, _ in modes):
+            module(*inputs)
+        known = {value.node for _, value in module._named_state()}
+
+        def note(part: Module, given: Any, output: Any) -> None:
+            tensors = _tensors(output)
+            _, work, _ = found.get(id(part), ("", 0, 0))
+            work += operations([x.node for x in tensors],
+                               known | {x.node for x in _tensors(given)})
+            found[id(part)] = (" ".join(str(list(x.shape)) for x in tensors), work,
+                               sum(x.size * x.dtype.itemsize for x in tensors))
+
+        handles = [part.register_forward_hook(note) for part, _ in modes]
+        with no_grad():
+            module(*inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+        for part, training in modes:
+            part.training = training
+    return found
+
+
+def _example(x: Any) -> Any:
+    """Zeros for a shape, anything else as it is."""
+    is_shape = isinstance(x, (tuple, list)) and x and all(isinstance(d, int) for d in x)
+    return zeros(tuple(x)) if is_shape else x
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    return [x for x in tree.flatten(value)[0] if isinstance(x, Tensor)]
 
 
 def _is_listed(layer: Module) -> bool:
     return any(True for _ in layer._own_state()) or not any(True for _ in layer.named_children())
 
 
+def _own_parameters(layer: Module) -> Iterator[tuple[str, Parameter]]:
+    return ((key, p) for key, p in layer._own_state() if isinstance(p, Parameter))
+
+
+def _number(layer: Module) -> int:
+    return sum(prod(p.shape) for _, p in _own_parameters(layer))
+
+
+def _described(layer: Module) -> str:
+    return f"{type(layer).__name__} {layer.extra_repr()}".strip()
+
+
 def _row(name: str, layer: Module) -> tuple[str, str, str, str]:
-    own = {key: p for key, p in layer._own_state() if isinstance(p, Parameter)}
-    shapes = ", ".join(f"{key} {list(p.shape)}" for key, p in own.items())
-    number = sum(prod(p.shape) for p in own.values())
-    described = f"{type(layer).__name__} {layer.extra_repr()}".strip()
-    return name or "(itself)", described, shapes, f"{number:,}"
+    shapes = ", ".join(f"{key} {list(p.shape)}" for key, p in _own_parameters(layer))
+    return name or "(itself)", _described(layer), shapes, f"{_number(layer):,}"
 
 
-def _line(row: tuple[str, ...], widths: list[int]) -> str:
-    left = "  ".join(text.ljust(width) for text, width in zip(row[:3], widths[:3], strict=True))
-    return f"{left}  {row[3].rjust(widths[3])}"
+def _table(headings: tuple[str, ...], rows: list[Any], numbers: int, totals: list[str]) -> str:
+    """Columns under headings; those from `numbers` on are right-aligned."""
+    widths = [max(len(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
+
+    def line(row: tuple[str, ...]) -> str:
+        cells = [text.ljust(width) if i < numbers else text.rjust(width)
+                 for i, (text, width) in enumerate(zip(row, widths, strict=True))]
+        return "  ".join(cells)
+
+    lines = [line(row) for row in [headings, *rows]]
+    rule = "-" * max(len(text) for text in lines)
+    return "\n".join([lines[0], rule, *lines[1:], rule, *totals])
 
 
 def _totals(module: Module) -> str:

@@ -55,7 +55,6 @@ class PReLU(Module):
         self, num_parameters: int = 1, init: float = 0.25, data_format: str = CHANNELS_LAST
     ) -> None:
         check_counts("PReLU", 1, num_parameters=num_parameters)
-        self.num_parameters = num_parameters
         self.data_format = checked_format(data_format)
         self.weight = Parameter(full((num_parameters,), float(init)))
 
@@ -65,7 +64,7 @@ class PReLU(Module):
 
     def extra_repr(self) -> str:
         """The number of slopes."""
-        return str(self.num_parameters)
+        return str(self.weight.size)
 
 
 class RReLU(Module):

@@ -1,90 +1,175 @@
-"""The encoder block of the transformer (Vaswani et al. 2017, section 3.1).
+"""Encoder, decoder and the whole transformer (Vaswani et al. 2017, figure 1).
 
-In and out: `[batch, time, d_model]`, batch first.
+In and out: `[batch, time, d_model]`, batch first unless told otherwise; embeddings, positions and
+the last projection are left to the user, as in PyTorch. State names are PyTorch's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Sequence
 
-from lamina import functional as F
 from lamina.errors import ArgumentError
-from lamina.nn.attention import MultiheadAttention
-from lamina.nn.dropout import Dropout
-from lamina.nn.linear import Linear
+from lamina.functional.arguments import check_counts
+from lamina.nn import init
+from lamina.nn.cache import KVCache
 from lamina.nn.module import Module
 from lamina.nn.normalisation import LayerNorm
-from lamina.tensor import Tensor
+from lamina.nn.transformer_layers import (
+    Activation,
+    TransformerDecoderLayer,
+    TransformerEncoderLayer,
+)
+from lamina.tensor import Tensor, full, triu
 
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu}
+Caches = Sequence[KVCache] | None
 
 
-class TransformerEncoderLayer(Module):
-    """Self-attention, then two linear layers, each with a residual, dropout and layer norm.
-
-    norm_first: normalise before each part and not after it (Xiong et al. 2020).
+class TransformerEncoder(Module):
+    """`num_layers` copies of a layer, one after the other, then a norm if there is one.
 
     >>> import lamina as lm
-    >>> lm.nn.TransformerEncoderLayer(16, 4, 32)(lm.zeros((2, 5, 16))).shape
+    >>> encoder = lm.nn.TransformerEncoder(lm.nn.TransformerEncoderLayer(16, 4, 32), 2)
+    >>> encoder(lm.zeros((2, 5, 16))).shape
     (2, 5, 16)
     """
 
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: str | Callable[[Tensor], Tensor] = "relu",
-        layer_norm_eps: float = 1e-5,
-        norm_first: bool = False,
-    ) -> None:
-        self.self_attn = MultiheadAttention(d_model, nhead, dropout)
-        self.linear1 = Linear(d_model, dim_feedforward)
-        self.linear2 = Linear(dim_feedforward, d_model)
-        self.norm1 = LayerNorm(d_model, layer_norm_eps)
-        self.norm2 = LayerNorm(d_model, layer_norm_eps)
-        self.dropout = Dropout(dropout)
-        self.dropout1 = Dropout(dropout)
-        self.dropout2 = Dropout(dropout)
-        self.activation = _activation(activation)
-        self.norm_first = norm_first
+    def __init__(self, encoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
+        check_counts("TransformerEncoder", 1, num_layers=num_layers)
+        self.layers = [copy.deepcopy(encoder_layer) for _ in range(num_layers)]
+        self.num_layers = num_layers
+        self.norm = norm
 
     def forward(
         self,
         src: Tensor,
-        src_mask: Tensor | None = None,
+        mask: Tensor | None = None,
         src_key_padding_mask: Tensor | None = None,
         is_causal: bool = False,
+        caches: Caches = None,
     ) -> Tensor:
-        """src: `[batch, time, d_model]`; the masks as in `MultiheadAttention`."""
-        masks = (src_mask, src_key_padding_mask, is_causal)
-        if self.norm_first:
-            src = src + self._attend(self.norm1(src), *masks)
-            return src + self._feed_forward(self.norm2(src))
-        src = self.norm1(src + self._attend(src, *masks))
-        return self.norm2(src + self._feed_forward(src))
+        """src: `[batch, time, d_model]`; caches: one for each layer, see `make_caches`."""
+        for layer, cache in zip(self.layers, _each("TransformerEncoder", caches, self.layers),
+                                strict=True):
+            src = layer(src, mask, src_key_padding_mask, is_causal, cache)
+        return src if self.norm is None else self.norm(src)
 
-    def _attend(
-        self, x: Tensor, mask: Tensor | None, padding: Tensor | None, is_causal: bool
+    def make_caches(self) -> list[KVCache]:
+        """An empty cache for each layer."""
+        return [KVCache() for _ in self.layers]
+
+
+class TransformerDecoder(Module):
+    """`num_layers` copies of a decoder's layer, one after the other, then a norm.
+
+    >>> import lamina as lm
+    >>> decoder = lm.nn.TransformerDecoder(lm.nn.TransformerDecoderLayer(16, 4, 32), 2)
+    >>> decoder(lm.zeros((2, 3, 16)), lm.zeros((2, 5, 16))).shape
+    (2, 3, 16)
+    """
+
+    def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
+        check_counts("TransformerDecoder", 1, num_layers=num_layers)
+        self.layers = [copy.deepcopy(decoder_layer) for _ in range(num_layers)]
+        self.num_layers = num_layers
+        self.norm = norm
+
+    def forward(
+        self,
+        tgt: Tensor,
+        memory: Tensor,
+        tgt_mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        tgt_key_padding_mask: Tensor | None = None,
+        memory_key_padding_mask: Tensor | None = None,
+        tgt_is_causal: bool = False,
+        memory_is_causal: bool = False,
+        caches: Caches = None,
     ) -> Tensor:
-        mixed, _ = self.self_attn(x, x, x, key_padding_mask=padding, attn_mask=mask,
-                                  is_causal=is_causal)
-        return self.dropout1(mixed)
+        """tgt: `[batch, time, d_model]`; memory: `[batch, source time, d_model]`."""
+        for layer, cache in zip(self.layers, _each("TransformerDecoder", caches, self.layers),
+                                strict=True):
+            tgt = layer(tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask,
+                        memory_key_padding_mask, tgt_is_causal, memory_is_causal, cache)
+        return tgt if self.norm is None else self.norm(tgt)
 
-    def _feed_forward(self, x: Tensor) -> Tensor:
-        hidden = self.dropout(self.activation(self.linear1(x)))
-        return self.dropout2(self.linear2(hidden))
+    def make_caches(self) -> list[KVCache]:
+        """An empty cache for each layer."""
+        return [KVCache() for _ in self.layers]
 
 
-def _activation(activation: str | Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    if callable(activation):
-        return activation
-    if activation not in _ACTIVATIONS:
-        raise ArgumentError(
-            "TransformerEncoderLayer",
-            operands=[("activation", repr(activation))],
-            rule="activation is a function or one of " + ", ".join(_ACTIVATIONS),
-            got=activation,
-        )
-    return _ACTIVATIONS[activation]
+class Transformer(Module):
+    """Encoder and decoder together. The defaults are the paper's base model.
+
+    Matrices start as Xavier's uniform draws, as in PyTorch.
+
+    >>> import lamina as lm
+    >>> model = lm.nn.Transformer(16, 4, 1, 1, 32)
+    >>> model(lm.zeros((2, 5, 16)), lm.zeros((2, 3, 16)), tgt_is_causal=True).shape
+    (2, 3, 16)
+    """
+
+    def __init__(
+        self,
+        d_model: int = 512,
+        nhead: int = 8,
+        num_encoder_layers: int = 6,
+        num_decoder_layers: int = 6,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: Activation = "relu",
+        custom_encoder: Module | None = None,
+        custom_decoder: Module | None = None,
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = True,
+        norm_first: bool = False,
+        bias: bool = True,
+    ) -> None:
+        options = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps,
+                   batch_first, norm_first, bias)
+        self.encoder = custom_encoder or TransformerEncoder(
+            TransformerEncoderLayer(*options), num_encoder_layers,
+            LayerNorm(d_model, layer_norm_eps, bias=bias))
+        self.decoder = custom_decoder or TransformerDecoder(
+            TransformerDecoderLayer(*options), num_decoder_layers,
+            LayerNorm(d_model, layer_norm_eps, bias=bias))
+        self.d_model = d_model
+        self.nhead = nhead
+        self.batch_first = batch_first
+        for parameter in self.parameters():
+            if parameter.ndim > 1:
+                parameter.assign(init.xavier_uniform(parameter.shape))
+
+    def forward(
+        self,
+        src: Tensor,
+        tgt: Tensor,
+        src_mask: Tensor | None = None,
+        tgt_mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        src_key_padding_mask: Tensor | None = None,
+        tgt_key_padding_mask: Tensor | None = None,
+        memory_key_padding_mask: Tensor | None = None,
+        src_is_causal: bool = False,
+        tgt_is_causal: bool = False,
+        memory_is_causal: bool = False,
+    ) -> Tensor:
+        """src: `[batch, source time, d_model]`; tgt and the result: `[batch, time, d_model]`."""
+        memory = self.encoder(src, src_mask, src_key_padding_mask, src_is_causal)
+        return self.decoder(tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask,
+                            memory_key_padding_mask, tgt_is_causal, memory_is_causal)
+
+    @staticmethod
+    def generate_square_subsequent_mask(sz: int) -> Tensor:
+        """float32 `[sz, sz]`: -inf above the diagonal, where a query would see later keys."""
+        return triu(full((sz, sz), float("-inf")), 1)
+
+
+def _each(op: str, caches: Caches, layers: Sequence[Module]) -> Sequence[KVCache | None]:
+    if caches is None:
+        return [None] * len(layers)
+    if len(caches) != len(layers):
+        raise ArgumentError(op, operands=[("caches", str(len(caches))),
+                                          ("layers", str(len(layers)))],
+                            rule="one cache for each layer", hint="caches=model.make_caches()")
+    return caches

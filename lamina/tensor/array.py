@@ -33,6 +33,29 @@ Scalar = (bool, int, float)
 MOST = 1 << 48  # elements: more than any machine can address
 
 
+class Elements(int):
+    """A number of elements that can be called: `x.size()` is the shape, `x.size(0)` an axis's."""
+
+    shape: tuple[int, ...]
+
+    def __new__(cls, shape: tuple[int, ...]) -> Elements:
+        number = super().__new__(cls, prod(shape))
+        number.shape = shape
+        return number
+
+    def __call__(self, dim: int | None = None) -> Any:
+        if dim is None:
+            return self.shape
+        if not isinstance(dim, int) or not -len(self.shape) <= dim < len(self.shape):
+            raise ShapeError("size", operands=[("shape", str(list(self.shape))),
+                                               ("dim", f"{dim!r:.60}")],
+                             rule=f"axes run from {-len(self.shape)} to {len(self.shape) - 1}")
+        return self.shape[dim]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return int, (int(self),)
+
+
 class Tensor(Attached):
     """An n-dimensional array that is computed when its value is needed.
 
@@ -84,9 +107,9 @@ class Tensor(Attached):
         return len(self.node.shape)
 
     @property
-    def size(self) -> int:
-        """Number of elements."""
-        return prod(self.shape)
+    def size(self) -> Elements:
+        """Number of elements; called, as in PyTorch, the shape or the size of an axis."""
+        return Elements(self.shape)
 
     @property
     def device(self) -> str:

@@ -3,6 +3,7 @@
 Written by `python -m tests.tensor.stubs`.
 """
 
+import builtins
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -150,103 +151,221 @@ class Attached:
         """x where it is positive, else 0."""
     def relu6(self) -> Tensor:
         """x kept between 0 and 6."""
-    def leaky_relu(self, *, slope: float = 0.01) -> Tensor:
+    def leaky_relu(self, *, slope: builtins.float = 0.01) -> Tensor:
         """x where it is positive, else slope * x."""
-    def elu(self, *, alpha: float = 1.0) -> Tensor:
+    def elu(self, *, alpha: builtins.float = 1.0) -> Tensor:
         """x where it is positive, else alpha * (exp(x) - 1)."""
     def softplus(self) -> Tensor:
         """log(1 + exp(x)) without overflow."""
     def softsign(self) -> Tensor:
         """x / (1 + |x|)."""
-    def hardtanh(self, *, low: float = -1.0, high: float = 1.0) -> Tensor:
+    def hardtanh(self, *, low: builtins.float = -1.0, high: builtins.float = 1.0) -> Tensor:
         """x kept between low and high."""
     def hardsigmoid(self) -> Tensor:
         """(x + 3) / 6 kept between 0 and 1."""
     def hardswish(self) -> Tensor:
         """x times (x + 3) / 6 kept between 0 and 1."""
-    def astype(self, dtype: Any, copy: bool = True) -> Tensor:
+    def astype(self, dtype: Any, copy: builtins.bool = True) -> Tensor:
         """The values in another dtype."""
     def clip(self, min: Any = None, max: Any = None) -> Tensor:
         """Values below `min` become `min`, those above `max` become `max`."""
     def to(self, target: Any) -> Tensor:
         """x on a device, or in a dtype. Raises DeviceError for a word that is neither."""
-    def sum(self, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Tensor:
+    def sum(
+        self, axis: Axis = None, dtype: Any = None, keepdims: builtins.bool = False, *, dim: Axis =
+        None, keepdim: builtins.bool = False
+    ) -> Tensor:
         """The sum over some axes, or all; integers add up in 64 bits."""
-    def prod(self, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Tensor:
+    def prod(
+        self, axis: Axis = None, dtype: Any = None, keepdims: builtins.bool = False, *, dim: Axis =
+        None, keepdim: builtins.bool = False
+    ) -> Tensor:
         """The product over some axes, or all."""
-    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    def max(
+        self, axis: Axis = None, keepdims: builtins.bool = False, *, dim: Axis = None, keepdim:
+        builtins.bool = False
+    ) -> Tensor:
         """The largest element over some axes, or all."""
-    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    def min(
+        self, axis: Axis = None, keepdims: builtins.bool = False, *, dim: Axis = None, keepdim:
+        builtins.bool = False
+    ) -> Tensor:
         """The smallest element over some axes, or all."""
-    def any(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    def any(
+        self, axis: Axis = None, keepdims: builtins.bool = False, *, dim: Axis = None, keepdim:
+        builtins.bool = False
+    ) -> Tensor:
         """Whether any element is true."""
-    def all(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    def all(
+        self, axis: Axis = None, keepdims: builtins.bool = False, *, dim: Axis = None, keepdim:
+        builtins.bool = False
+    ) -> Tensor:
         """Whether every element is true."""
-    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    def mean(
+        self, axis: Axis = None, keepdims: builtins.bool = False, *, dim: Axis = None, keepdim:
+        builtins.bool = False
+    ) -> Tensor:
         """The mean over some axes, or all."""
-    def var(self, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
+    def var(
+        self, axis: Axis = None, correction: builtins.float = 0.0, keepdims: builtins.bool = False,
+        *, dim: Axis = None, keepdim: builtins.bool = False
+    ) -> Tensor:
         """The mean square distance from the mean; the divisor is n - correction."""
-    def std(self, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
+    def std(
+        self, axis: Axis = None, correction: builtins.float = 0.0, keepdims: builtins.bool = False,
+        *, dim: Axis = None, keepdim: builtins.bool = False
+    ) -> Tensor:
         """The square root of `var`."""
-    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    def argmax(
+        self, axis: builtins.int | None = None, keepdims: builtins.bool = False, *, dim:
+        builtins.int | None = None, keepdim: builtins.bool = False
+    ) -> Tensor:
         """The index of the first largest element."""
-    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    def argmin(
+        self, axis: builtins.int | None = None, keepdims: builtins.bool = False, *, dim:
+        builtins.int | None = None, keepdim: builtins.bool = False
+    ) -> Tensor:
         """The index of the first smallest element."""
-    def cumsum(self, axis: int | None = None, dtype: Any = None) -> Tensor:
+    def cumsum(
+        self, axis: builtins.int | None = None, dtype: Any = None, *, dim: builtins.int | None =
+        None
+    ) -> Tensor:
         """The sum up to each element; integers add up in 64 bits."""
-    def cumprod(self, axis: int | None = None, dtype: Any = None) -> Tensor:
+    def cumprod(
+        self, axis: builtins.int | None = None, dtype: Any = None, *, dim: builtins.int | None =
+        None
+    ) -> Tensor:
         """The product up to each element."""
-    def logsumexp(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    def logsumexp(
+        self, axis: Axis = None, keepdims: builtins.bool = False, *, dim: Axis = None, keepdim:
+        builtins.bool = False
+    ) -> Tensor:
         """log of the sum of exp(x), without overflow."""
-    def reshape(self, *shape: Any, copy: bool | None = None) -> Tensor:
+    def reshape(self, *shape: Any, copy: builtins.bool | None = None) -> Tensor:
         """The same elements in another shape; one size may be -1."""
     def transpose(self, *axes: Any) -> Tensor:
-        """Axes reversed, or two axes exchanged, or axes in the given order."""
-    def permute_dims(self, axes: Sequence[int]) -> Tensor:
+        """Axes reversed, or two axes exchanged, or three and more in the given order."""
+    def permute_dims(self, axes: Sequence[builtins.int]) -> Tensor:
         """Axes in another order."""
-    def squeeze(self, axis: Axis = None) -> Tensor:
+    def squeeze(self, axis: Axis = None, *, dim: Axis = None) -> Tensor:
         """Axes of size 1 removed."""
-    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    def flatten(self, start_dim: builtins.int = 0, end_dim: builtins.int = -1) -> Tensor:
         """Axes from start_dim to end_dim as one."""
-    def flip(self, axis: Axis = None) -> Tensor:
+    def flip(self, axis: Axis = None, *, dim: Axis = None, dims: Axis = None) -> Tensor:
         """Elements in reverse order along some axes, or all."""
-    def roll(self, shift: int | Sequence[int], axis: Axis = None) -> Tensor:
+    def roll(
+        self, shift: builtins.int | Sequence[builtins.int], axis: Axis = None, *, dim: Axis = None,
+        dims: Axis = None
+    ) -> Tensor:
         """Elements shifted along axes; those that fall off come in at the other end."""
-    def repeat(self, repeats: int, axis: int | None = None) -> Tensor:
+    def repeat(
+        self, repeats: builtins.int, axis: builtins.int | None = None, *, dim: builtins.int | None =
+        None
+    ) -> Tensor:
         """Each element `repeats` times along an axis."""
-    def tile(self, repetitions: Sequence[int]) -> Tensor:
+    def tile(self, repetitions: Sequence[builtins.int]) -> Tensor:
         """The whole tensor repeated along each axis."""
-    def broadcast_to(self, shape: Sequence[int]) -> Tensor:
+    def broadcast_to(self, shape: Sequence[builtins.int]) -> Tensor:
         """Axes of size 1 repeated without a copy."""
-    def tril(self, k: int = 0) -> Tensor:
+    def tril(self, k: builtins.int = 0) -> Tensor:
         """Zeros above the k-th diagonal."""
-    def triu(self, k: int = 0) -> Tensor:
+    def triu(self, k: builtins.int = 0) -> Tensor:
         """Zeros below the k-th diagonal."""
-    def split(self, size: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
+    def split(
+        self, size: builtins.int | Sequence[builtins.int], axis: builtins.int = 0, *, dim:
+        builtins.int = 0
+    ) -> tuple[Tensor, ...]:
         """Pieces of `size` along an axis, the last one perhaps smaller; or of the given sizes."""
-    def sort(self, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
+    def sort(
+        self, axis: builtins.int = -1, descending: builtins.bool = False, stable: builtins.bool =
+        True, *, dim: builtins.int = -1
+    ) -> Tensor:
         """x in order along an axis."""
-    def argsort(self, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
+    def argsort(
+        self, axis: builtins.int = -1, descending: builtins.bool = False, stable: builtins.bool =
+        True, *, dim: builtins.int = -1
+    ) -> Tensor:
         """The order that sorts x along an axis."""
-    def topk(self, k: int, axis: int = -1, largest: bool = True) -> tuple[Tensor, Tensor]:
+    def topk(
+        self, k: builtins.int, axis: builtins.int = -1, largest: builtins.bool = True, *, dim:
+        builtins.int = -1
+    ) -> tuple[Tensor, Tensor]:
         """The k largest elements in order, and their indices."""
-    def take(self, indices: Any, axis: int | None = None) -> Tensor:
+    def take(
+        self, indices: Any, axis: builtins.int | None = None, *, dim: builtins.int | None = None
+    ) -> Tensor:
         """Slices of x at the given places along an axis."""
     def matmul(self, y: Any) -> Tensor:
         """Matrix product of the last two axes; the others broadcast."""
-    def softmax(self, axis: int = -1) -> Tensor:
+    def softmax(self, axis: builtins.int = -1, *, dim: builtins.int = -1) -> Tensor:
         """exp(x) divided by its sum along an axis."""
-    def log_softmax(self, axis: int = -1) -> Tensor:
+    def log_softmax(self, axis: builtins.int = -1, *, dim: builtins.int = -1) -> Tensor:
         """log(softmax(x)), without underflow."""
     def gelu(self, approximate: str = 'none') -> Tensor:
         """x times the normal distribution function of x."""
     def silu(self) -> Tensor:
         """x sigmoid(x)."""
-    def permute(self, *axes: Any) -> Tensor:
-        """Axes reversed, or two axes exchanged, or axes in the given order."""
+    def unsqueeze(self, dim: builtins.int) -> Tensor:
+        """A new axis of size 1: `expand_dims`."""
+    def view(self, *shape: Any) -> Tensor:
+        """The same elements in another shape: `reshape`."""
+    def view_as(self, other: Tensor) -> Tensor:
+        """The same elements in the shape of another tensor."""
+    def permute(self, *dims: Any) -> Tensor:
+        """Axes in another order: `permute_dims`."""
+    def t(self) -> Tensor:
+        """The transpose of a matrix; a vector stays."""
+    def expand(self, *sizes: Any) -> Tensor:
+        """Axes of size 1 repeated without a copy; -1 leaves an axis as it is."""
+    def expand_as(self, other: Tensor) -> Tensor:
+        """Broadcast to the shape of another tensor."""
+    def chunk(self, chunks: builtins.int, dim: builtins.int = 0) -> tuple[Tensor, ...]:
+        """At most `chunks` pieces of one size along an axis; the last one may be smaller."""
+    def clamp(self, min: Any = None, max: Any = None) -> Tensor:
+        """Values below `min` become `min`, those above `max` become `max`: `clip`."""
+    def masked_fill(self, mask: Any, value: Any) -> Tensor:
+        """`value` where the mask holds, else x; the dtype is that of x."""
+    def gather(self, dim: builtins.int, index: Any) -> Tensor:
+        """Element x[i, index[i, j]] at (i, j) for dim=1, and so on: `take_along_axis`."""
+    def index_select(self, dim: builtins.int, index: Any) -> Tensor:
+        """Slices of x at the places of a vector: `take`."""
+    def clone(self) -> Tensor:
+        """The same values as another tensor, with the same history."""
+    def contiguous(self) -> Tensor:
+        """x itself: where its elements lie is the compiler's business."""
+    def cpu(self) -> Tensor:
+        """x itself."""
+    def numel(self) -> builtins.int:
+        """Number of elements."""
+    def dim(self) -> builtins.int:
+        """Number of axes."""
+    def requires_grad_(self, requires_grad: builtins.bool = True) -> Tensor:
+        """Let `backward` add up a gradient in x, or not; returns x."""
+    def unbind(self, axis: builtins.int = 0, *, dim: builtins.int = 0) -> tuple[Tensor, ...]:
+        """The slices along an axis."""
+    def swapaxes(self, *axes: Any) -> Tensor:
+        """Axes reversed, or two axes exchanged, or three and more in the given order."""
+    def mm(self, y: Any) -> Tensor:
+        """Matrix product of the last two axes; the others broadcast."""
+    def bmm(self, y: Any) -> Tensor:
+        """Matrix product of the last two axes; the others broadcast."""
+    def half(self) -> Tensor:
+        """The values as float16."""
+    def bfloat16(self) -> Tensor:
+        """The values as bfloat16."""
+    def float(self) -> Tensor:
+        """The values as float32."""
+    def double(self) -> Tensor:
+        """The values as float64."""
+    def int(self) -> Tensor:
+        """The values as int32."""
+    def long(self) -> Tensor:
+        """The values as int64."""
+    def bool(self) -> Tensor:
+        """Whether the values are not zero."""
     @property
     def T(self) -> Tensor:
-        """Axes reversed, or two axes exchanged, or axes in the given order."""
+        """Axes reversed, or two axes exchanged, or three and more in the given order."""
     @property
     def mT(self) -> Tensor:
         """The last two axes exchanged."""

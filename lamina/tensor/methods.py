@@ -21,6 +21,7 @@ from lamina.tensor.functions import (
     products,
     reductions,
     selection,
+    spellings,
 )
 from lamina.tensor.functions.plumbing import check_changeable
 
@@ -35,8 +36,15 @@ METHODS: tuple[tuple[ModuleType, str], ...] = (
     (indexing, "sort argsort topk take"),
     (products, "matmul"),
     (composites, "softmax log_softmax gelu silu"),
+    (spellings, "unsqueeze view view_as permute t expand expand_as chunk clamp masked_fill gather "
+                "index_select clone contiguous cpu numel dim requires_grad_"),
 )
-ALIASES: dict[str, Function] = {"permute": movement.transpose}
+ALIASES: dict[str, Function] = {
+    "unbind": movement.unstack, "swapaxes": movement.transpose, "mm": products.matmul,
+    "bmm": products.matmul, "half": spellings.to_half, "bfloat16": spellings.to_bfloat16,
+    "float": spellings.to_float, "double": spellings.to_double, "int": spellings.to_int,
+    "long": spellings.to_long, "bool": spellings.to_bool,
+}
 PROPERTIES: dict[str, Function] = {"T": movement.transpose, "mT": movement.matrix_transpose}
 
 # x + y and y + x for a tensor x: `add` stands for __add__ and __radd__

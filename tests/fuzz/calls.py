@@ -23,7 +23,9 @@ NAMES = [name for name in public.__all__
          if name not in ("Compiled", "Generator", "Tensor", "generator", "evaluate", "compile")]
 LAYERS = ("Linear", "Conv1d", "Conv2d", "MaxPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d",
           "LayerNorm", "Embedding", "Dropout", "MultiheadAttention", "TransformerEncoderLayer",
-          "Flatten")
+          "Flatten", "LSTM", "GRUCell", "RNN", "TransformerDecoderLayer", "RotaryPositions",
+          "SinusoidalPositions", "LearnedPositions", "Residual", "Sequential",
+          "WithAuxiliary")
 LOSSES = ("cross_entropy", "nll_loss", "mse_loss", "l1_loss", "huber_loss", "smooth_l1_loss",
           "binary_cross_entropy_with_logits", "linear", "conv1d", "conv2d", "max_pool2d",
           "avg_pool2d", "layer_norm", "embedding", "scaled_dot_product_attention", "softmax",

@@ -135,7 +135,7 @@ def test_attention_by_hand():
         all_weights.append(weights)
     expected = np.concatenate(heads, axis=-1) @ layer.out_proj.weight.numpy().T
     t = lm.tensor(x)
-    got, none = layer(t, t, t)
+    got, none = layer(t, t, t, need_weights=False)
     assert none is None
     np.testing.assert_allclose(got.numpy(), expected, rtol=1e-4, atol=1e-5)
     other, weights = layer(t, lm.tensor(x), t, need_weights=True)
@@ -215,3 +215,9 @@ def test_embedding_shortens_the_rows_it_reads():
     np.testing.assert_allclose(lengths, [math.sqrt(12), 1, math.sqrt(12), 1], rtol=1e-6)
     layer(lm.tensor([0])).sum().backward()
     np.testing.assert_array_equal(layer.weight.grad.numpy()[:, 0], [1, 0, 0, 0])
+
+
+def test_instance_norm_learns_its_channels():
+    layer = nn.InstanceNorm2d(affine=True)
+    assert layer(lm.ones((2, 4, 4, 3))).shape == (2, 4, 4, 3)
+    assert layer.weight.shape == (3,)

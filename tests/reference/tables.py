@@ -6,6 +6,7 @@ from tests.reference.layers import LAYERS
 from tests.reference.normalisation import NORMALISATION
 from tests.reference.pooling import POOLING
 from tests.reference.resampling import RESAMPLING
+from tests.reference.sequences import SEQUENCES
 
 TABLES: dict[str, dict[str, Case]] = {
     "activations": ACTIVATIONS,
@@ -13,4 +14,5 @@ TABLES: dict[str, dict[str, Case]] = {
     "normalisation": NORMALISATION,
     "pooling": POOLING,
     "resampling": RESAMPLING,
+    "sequences": SEQUENCES,
 }

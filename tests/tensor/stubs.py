@@ -7,10 +7,12 @@ written by `python -m tests.tensor.stubs`; a test compares them with what this f
 from __future__ import annotations
 
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import lamina
 from lamina.tensor.functions import elementwise
@@ -19,6 +21,7 @@ from lamina.tensor.methods import COMPARISONS, PROPERTIES, SPECIAL, TWO_SIDED, m
 WIDTH = 100
 ROOM = Path(lamina.__file__).parent / "tensor"
 HEAD = '"""{}\n\nWritten by `python -m tests.tensor.stubs`.\n"""\n\n'
+BUILTINS = {"bool", "float", "int"}
 SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -40,12 +43,14 @@ def elementwise_stub() -> str:
 def attached_stub() -> str:
     """Every method, property and operator of Tensor that `lamina.tensor.methods` attaches."""
     lines = [HEAD.format("What Tensor has from the tables of `lamina.tensor.methods`."),
+             "import builtins\n"
              "from collections.abc import Sequence\n"
              "from typing import Any, Self\n\n"
              "from lamina.tensor.array import Tensor\n"
              "from lamina.tensor.functions.plumbing import Axis\n\n"
              "class Attached:\n"]
-    lines += [textwrap.indent(text, "    ") for text in members()]
+    with qualified(BUILTINS & methods().keys()):
+        lines += [textwrap.indent(text, "    ") for text in members()]
     return "".join(lines)
 
 
@@ -83,7 +88,8 @@ def definition(name: str, signature: inspect.Signature, doc: str | None) -> str:
     if len(head) > WIDTH - 4:
         opening, rest = head.split("(", 1)
         inside, result = rest.rsplit(") -> ", 1)
-        head = f"{opening}(\n    {inside}\n) -> {result}"
+        lines = textwrap.wrap(inside, WIDTH - 8, break_long_words=False, break_on_hyphens=False)
+        head = f"{opening}(\n    " + "\n    ".join(lines) + f"\n) -> {result}"
     if not doc:
         return f"{head} ...\n"
     return f'{head}\n    """{doc.partition(chr(10))[0]}"""\n'
@@ -100,11 +106,24 @@ def rendered(signature: inspect.Signature) -> str:
 class Written:
     """An annotation whose repr is its own text."""
 
+    hidden: ClassVar[set[str]] = set()  # builtins that a method of the class hides
+
     def __init__(self, text: str) -> None:
         self.text = text
 
     def __repr__(self) -> str:
-        return self.text
+        words = "|".join(sorted(self.hidden))
+        return re.sub(rf"\b({words})\b", r"builtins.\1", self.text) if words else self.text
+
+
+@contextmanager
+def qualified(hidden: set[str]) -> Iterator[None]:
+    """Write `builtins.int` for `int` in annotations, and so on."""
+    Written.hidden = hidden
+    try:
+        yield
+    finally:
+        Written.hidden = set()
 
 
 STUBS: dict[Path, Callable[[], str]] = {

@@ -65,13 +65,13 @@ def matrix_transpose(x: Any) -> Tensor:
 
 
 def transpose(x: Any, *axes: Any) -> Tensor:
-    """Axes reversed, or two axes exchanged, or axes in the given order."""
+    """Axes reversed, or two axes exchanged, or three and more in the given order."""
     rank = node_of(x).ndim
     if not axes:
         return permute_dims(x, tuple(reversed(range(rank))))
     if len(axes) == 1:
         return permute_dims(x, axes[0])
-    if len(axes) == 2 and rank != 2:
+    if len(axes) == 2:
         a, b = (one_axis(rank, v, "transpose") for v in axes)
         order = list(range(rank))
         order[a], order[b] = b, a
