@@ -9,7 +9,7 @@ tensor([[148.41316]], dtype=float32)
 
 import math
 
-from lamina import data, functional, io, nn, optim, testing, train
+from lamina import data, functional, io, metrics, nn, optim, testing, train
 from lamina.data import datasets
 from lamina.dtypes import (
     DType,
@@ -249,25 +249,26 @@ __all__ = [
     "bitwise_right_shift", "bitwise_xor", "bool", "broadcast_to", "cat", "ceil", "checkpoint",
     "chunk", "clamp", "clip", "compile", "concat", "cond", "conv", "conv_transpose", "copysign",
     "cos", "cosh", "cross_entropy", "cummax", "cummin", "cumprod", "cumsum", "cumulative_prod",
-    "cumulative_sum", "custom_op", "data", "datasets", "divide", "double", "dropout", "e", "einsum",
-    "elu", "empty", "empty_like", "equal", "erf", "erfinv", "eval", "evaluate", "exp", "exp2",
-    "expand_dims", "explain", "expm1", "eye", "flatten", "flip", "float", "float16", "float32",
-    "float64", "floor", "floor_divide", "full", "full_like", "functional", "gather", "gelu",
-    "generator", "grad", "gradients", "greater", "greater_equal", "half", "hardsigmoid",
+    "cumulative_sum", "custom_op", "data", "datasets", "divide", "double", "dropout", "e",
+    "einsum", "elu", "empty", "empty_like", "equal", "erf", "erfinv", "eval", "evaluate", "exp",
+    "exp2", "expand_dims", "explain", "expm1", "eye", "flatten", "flip", "float", "float16",
+    "float32", "float64", "floor", "floor_divide", "full", "full_like", "functional", "gather",
+    "gelu", "generator", "grad", "gradients", "greater", "greater_equal", "half", "hardsigmoid",
     "hardswish", "hardtanh", "hessian", "host_callback", "hypot", "index_select", "inf", "int",
     "int16", "int32", "int64", "int8", "io", "isfinite", "isinf", "isnan", "jvp", "layer_norm",
     "leaky_relu", "less", "less_equal", "linear", "linspace", "load", "log", "log10", "log1p",
-    "log2", "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor",
-    "logsumexp", "long", "masked_fill", "matmul", "matrix_transpose", "max", "max_pool", "maximum",
-    "mean", "min", "minimum", "moveaxis", "multiply", "nan", "negative", "newaxis", "nextafter",
-    "nn", "no_grad", "nonzero", "normal", "not_equal", "one_hot", "ones", "ones_like", "optim",
-    "outer", "pad", "permutation", "permute", "permute_dims", "pi", "positive", "pow", "prod",
-    "rand", "rand_like", "randint", "randn", "randn_like", "randperm", "reciprocal", "relu",
-    "relu6", "remainder", "repeat", "reshape", "roll", "round", "rsqrt", "save", "scan", "scatter",
-    "scatter_add", "seed", "sigmoid", "sign", "signbit", "silu", "sin", "sinh", "softmax",
-    "softplus", "softsign", "sort", "split", "sqrt", "square", "squeeze", "stack", "std",
-    "subtract", "sum", "take", "take_along_axis", "tan", "tanh", "tensor", "tensordot", "tile",
-    "topk", "train", "transpose", "tril", "triu", "trunc", "uint16", "uint32", "uint64", "uint8",
-    "uniform", "unsqueeze", "unstack", "value_and_grad", "var", "vecdot", "vjp", "vmap", "where",
+    "log2", "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "logsumexp", "long", "masked_fill", "matmul", "matrix_transpose", "max",
+    "max_pool", "maximum", "mean", "metrics", "min", "minimum", "moveaxis", "multiply", "nan",
+    "negative", "newaxis", "nextafter", "nn", "no_grad", "nonzero", "normal", "not_equal",
+    "one_hot", "ones", "ones_like", "optim", "outer", "pad", "permutation", "permute",
+    "permute_dims", "pi", "positive", "pow", "prod", "rand", "rand_like", "randint", "randn",
+    "randn_like", "randperm", "reciprocal", "relu", "relu6", "remainder", "repeat", "reshape",
+    "roll", "round", "rsqrt", "save", "scan", "scatter", "scatter_add", "seed", "sigmoid",
+    "sign", "signbit", "silu", "sin", "sinh", "softmax", "softplus", "softsign", "sort",
+    "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "take",
+    "take_along_axis", "tan", "tanh", "tensor", "tensordot", "tile", "topk", "train",
+    "transpose", "tril", "triu", "trunc", "uint16", "uint32", "uint64", "uint8", "uniform",
+    "unsqueeze", "unstack", "value_and_grad", "var", "vecdot", "vjp", "vmap", "where",
     "while_loop", "zeros", "zeros_like",
 ]

@@ -33,14 +33,17 @@ from lamina.functional.adaptive_pooling import (
     global_avg_pool,
     global_max_pool,
 )
+from lamina.functional.alignment import ctc_loss
 from lamina.functional.attention import scaled_dot_product_attention
 from lamina.functional.batch_normalisation import (
     batch_norm,
     instance_norm,
 )
 from lamina.functional.classification import (
+    binary_cross_entropy,
     binary_cross_entropy_with_logits,
     cross_entropy,
+    focal_loss,
     nll_loss,
 )
 from lamina.functional.convolution import (
@@ -63,6 +66,14 @@ from lamina.functional.embedding import (
     embedding,
     embedding_bag,
 )
+from lamina.functional.embeddings import (
+    contrastive_loss,
+    cosine_embedding_loss,
+    info_nce_loss,
+    nt_xent_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
 from lamina.functional.features import (
     bilinear,
     flatten,
@@ -71,12 +82,27 @@ from lamina.functional.features import (
     unflatten,
 )
 from lamina.functional.interpolation import interpolate
+from lamina.functional.likelihood import (
+    gaussian_nll_loss,
+    kl_div,
+    poisson_nll_loss,
+)
+from lamina.functional.margins import (
+    hinge_embedding_loss,
+    hinge_loss,
+    margin_ranking_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
+    soft_margin_loss,
+)
 from lamina.functional.normalisation import (
     group_norm,
     layer_norm,
     local_response_norm,
     rms_norm,
 )
+from lamina.functional.overlap import dice_loss
 from lamina.functional.padding import pad
 from lamina.functional.pooling import (
     avg_pool1d,
@@ -96,7 +122,9 @@ from lamina.functional.regions import (
 from lamina.functional.regression import (
     huber_loss,
     l1_loss,
+    log_cosh_loss,
     mse_loss,
+    quantile_loss,
     smooth_l1_loss,
 )
 from lamina.functional.shuffling import (
@@ -135,18 +163,23 @@ __all__ = [
     "avg_pool3d",
     "batch_norm",
     "bilinear",
+    "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "box_iou",
     "celu",
     "channel_shuffle",
+    "contrastive_loss",
     "conv1d",
     "conv2d",
     "conv3d",
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
+    "dice_loss",
     "dropout",
     "dropout1d",
     "dropout2d",
@@ -155,6 +188,8 @@ __all__ = [
     "embedding",
     "embedding_bag",
     "flatten",
+    "focal_loss",
+    "gaussian_nll_loss",
     "gelu",
     "global_avg_pool",
     "global_max_pool",
@@ -164,32 +199,44 @@ __all__ = [
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "hinge_embedding_loss",
+    "hinge_loss",
     "huber_loss",
+    "info_nce_loss",
     "instance_norm",
     "interpolate",
+    "kl_div",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
     "linear",
     "local_response_norm",
+    "log_cosh_loss",
     "log_softmax",
     "logsigmoid",
     "lp_pool1d",
     "lp_pool2d",
+    "margin_ranking_loss",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
     "mish",
     "mse_loss",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
+    "multilabel_soft_margin_loss",
     "nll_loss",
     "nms",
     "normalize",
+    "nt_xent_loss",
     "one_hot",
     "pad",
     "pairwise_distance",
     "pixel_shuffle",
     "pixel_unshuffle",
+    "poisson_nll_loss",
     "prelu",
+    "quantile_loss",
     "relu",
     "relu6",
     "rms_norm",
@@ -200,6 +247,7 @@ __all__ = [
     "sigmoid",
     "silu",
     "smooth_l1_loss",
+    "soft_margin_loss",
     "softmax",
     "softmin",
     "softplus",
@@ -209,5 +257,7 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
     "unflatten",
 ]

@@ -22,13 +22,25 @@ def check_counts(op: str, least: int, **counts: object) -> None:
             )
 
 
-def check_probability(op: str, p: object) -> None:
+def check_at_least(op: str, least: float, **numbers: object) -> None:
+    """Every argument is a number of at least `least`."""
+    for name, value in numbers.items():
+        if not isinstance(value, int | float) or isinstance(value, bool) or not value >= least:
+            raise ArgumentError(
+                op,
+                operands=[(key, f"{number!r:.60}") for key, number in numbers.items()],
+                rule=f"{name} is a number of at least {least}",
+                got=value,
+            )
+
+
+def check_probability(op: str, p: object, name: str = "p") -> None:
     """`p` is a number from 0 to 1."""
     if not isinstance(p, int | float) or not 0 <= p <= 1:
         raise ArgumentError(
             op,
-            operands=[("p", f"{p!r:.60}")],
-            rule="p is a probability, between 0 and 1",
+            operands=[(name, f"{p!r:.60}")],
+            rule=f"{name} is a probability, between 0 and 1",
             got=p,
         )
 

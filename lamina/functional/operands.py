@@ -39,25 +39,33 @@ def checked_format(data_format: str) -> str:
 
 def check_same_shape(op: str, input: Tensor, target: Tensor) -> None:
     """Refuse to broadcast a loss: `[32, 1]` against `[32]` would compare all pairs."""
-    check_tensors(op, input=input, target=target)
-    if input.shape == target.shape:
-        return
-    raise ShapeError(
-        op,
-        operands=[("input", describe(input)), ("target", describe(target))],
-        rule="input and target have the same shape (a loss does not broadcast)",
-        hint=_same_shape_hint(input.shape, target.shape),
-        expected=input.shape,
-        got=target.shape,
-    )
+    check_equal_shapes(op, input=input, target=target)
 
 
-def _same_shape_hint(input: tuple[int, ...], target: tuple[int, ...]) -> str:
+def check_equal_shapes(op: str, **operands: Tensor) -> None:
+    """All operands have one shape; see `check_same_shape`."""
+    check_tensors(op, **operands)
+    (first, one), *others = operands.items()
+    for name, other in others:
+        if other.shape != one.shape:
+            raise ShapeError(
+                op,
+                operands=[(key, describe(operand)) for key, operand in operands.items()],
+                rule=f"{first} and {name} have the same shape (a loss does not broadcast)",
+                hint=_same_shape_hint(first, one.shape, name, other.shape),
+                expected=one.shape,
+                got=other.shape,
+            )
+
+
+def _same_shape_hint(
+    first: str, one: tuple[int, ...], name: str, other: tuple[int, ...]
+) -> str:
     """Drop the last axis of size 1 from the one that has it, if that makes the shapes equal."""
-    if input == (*target, 1):
-        return "input.squeeze(-1)"
-    if target == (*input, 1):
-        return "target.squeeze(-1)"
+    if one == (*other, 1):
+        return f"{first}.squeeze(-1)"
+    if other == (*one, 1):
+        return f"{name}.squeeze(-1)"
     return ""
 
 

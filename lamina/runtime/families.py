@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 KEPT = 4096  # structures that are remembered
 KEPT_BOUND = 1024  # and bound programs: some 50 kB for a training step
-OWN = 8  # programs of a family for sizes that are used again and again
+OWN = 64  # programs of a family for sizes that are used again and again, at most
 
 Served = tuple[instance.Template, "Program"]
 

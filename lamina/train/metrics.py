@@ -1,8 +1,9 @@
-"""Metrics: what is reported besides the loss.
+"""Metrics of a trainer: what is reported besides the loss.
 
 In: the model's output and the target of a batch. Out: one number for each example, `[batch]`, or
 their mean, 0-d; the trainer averages over all examples. Any such function is a metric, named by its
-`__name__`.
+`__name__`, and is part of the compiled step. What is no mean (F1, an area under a curve) is an
+object of `lamina.metrics`, which sees every batch and is computed at the end of an epoch.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Callable, Iterable
 from lamina.dtypes import float32
 from lamina.errors import ArgumentError, ShapeError
 from lamina.functional.operands import check_same_shape, describe
+from lamina.metrics import NAMES
+from lamina.metrics import Metric as Accumulated
 from lamina.tensor import Tensor, argmax
 from lamina.tensor import abs as absolute
 
@@ -53,19 +56,53 @@ METRICS: dict[str, Metric] = {
 }
 
 
-def named_metrics(metrics: Iterable[str | Metric]) -> dict[str, Metric]:
-    """Metrics by name, from names in `METRICS` and functions."""
-    found: dict[str, Metric] = {}
+def named_metrics(
+    metrics: Iterable[str | Metric | Accumulated],
+) -> tuple[dict[str, Metric], dict[str, Accumulated]]:
+    """Functions and objects by name, from names in `METRICS` and `NAMES`, functions and objects."""
+    functions: dict[str, Metric] = {}
+    objects: dict[str, Accumulated] = {}
     for metric in metrics:
-        if callable(metric):
-            found[getattr(metric, "__name__", type(metric).__name__)] = metric
-        elif metric in METRICS:
-            found[metric] = METRICS[metric]
+        found = _named(metric) if isinstance(metric, str) else metric
+        if isinstance(found, Accumulated):
+            name = found.name
+            _check_scalar(name, found)
         else:
+            name = getattr(found, "__name__", type(found).__name__)
+        if name in functions or name in objects:
             raise ArgumentError(
                 "Trainer",
-                operands=[("metric", repr(metric))],
-                rule="a metric is a function or one of " + ", ".join(METRICS),
+                operands=[("metric", repr(name))],
+                rule="each metric has a name of its own",
                 got=metric,
             )
-    return found
+        if isinstance(found, Accumulated):
+            objects[name] = found
+        else:
+            functions[name] = found
+    return functions, objects
+
+
+def _named(name: str) -> Metric | Accumulated:
+    if name in METRICS:
+        return METRICS[name]
+    if name in NAMES:
+        return NAMES[name]()
+    raise ArgumentError(
+        "Trainer",
+        operands=[("metric", repr(name))],
+        rule="a metric is a function, a metric of lamina.metrics, or one of "
+             + ", ".join([*METRICS, *NAMES]),
+        got=name,
+    )
+
+
+def _check_scalar(name: str, metric: Accumulated) -> None:
+    if not metric.scalar:
+        raise ArgumentError(
+            "Trainer",
+            operands=[("metric", repr(metric))],
+            rule="a metric of a trainer is one number",
+            hint=f"{name} by hand: update(model(x), y) for each batch, then compute()",
+            got=metric,
+        )

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from lamina import functional
 from lamina.data import Dataset
 from lamina.errors import ArgumentError, NumericError, ShapeError
 from lamina.functional.operands import describe
+from lamina.metrics import Metric as Accumulated
 from lamina.nn import Module
 from lamina.optim import Optimizer
 from lamina.tensor import Tensor, isfinite, no_grad
@@ -31,17 +31,19 @@ from lamina.train.batches import (
 )
 from lamina.train.guard import Guard
 from lamina.train.interrupt import DeferredInterrupt
+from lamina.train.losses import Loss, named_loss
 from lamina.train.metrics import Metric, named_metrics
 from lamina.train.totals import Totals
 
 Logs = dict[str, float]
-Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 class Trainer:
     """Trains `model` to make `loss(prediction, target)` small.
 
-    metrics: functions `(prediction, target) -> [batch]`, or names from `train.metrics.METRICS`.
+    loss: a function, a loss of `lm.nn` or its class, or a name such as "cross_entropy".
+    metrics: functions `(prediction, target) -> [batch]`, metrics of `lm.metrics`, or names such as
+    "accuracy" and "roc_auc". Those of `lm.metrics` are in the logs from the end of an epoch on.
     log_every: steps between two reads of the means; a read waits for the device.
     `epoch` and `step` count those begun, from 1, over all fits; `steps_per_epoch` is None if the
     data does not know its length; `epochs` is the last that `fit` goes to; `logs` are the latest
@@ -61,18 +63,17 @@ class Trainer:
         self,
         model: Module,
         *,
-        loss: Loss,
+        loss: str | Loss | type[Module],
         optimizer: Optimizer,
-        metrics: Sequence[str | Metric] = (),
+        metrics: Sequence[str | Metric | Accumulated] = (),
         callbacks: Sequence[Any] = (),
         log_every: int = 10,
     ) -> None:
         _check_model(model)
-        _check_loss(loss)
         self.model = model
-        self.loss = loss
+        self.loss = named_loss(loss)
         self.optimizer = optimizer
-        self.metrics = named_metrics(metrics)
+        self.metrics, self.accumulated = named_metrics(metrics)
         self.callbacks = _checked_callbacks(callbacks)
         self.log_every = log_every
         self.epoch = 0
@@ -139,6 +140,7 @@ class Trainer:
         self.epoch += 1
         self.logs = {}
         self._trained.reset()
+        self._restart()
         self._call("on_epoch_start")
         self._train(train, interrupt)
         if valid is not None:
@@ -154,7 +156,7 @@ class Trainer:
         for batch in batches:
             number += 1
             self.step += 1
-            update(*with_weight(batch))
+            self._accumulate(update(*with_weight(batch)), batch)
             if number == 1 or number % self.log_every == 0:
                 self._read_means(batches)
             self._call("on_step_end", self.logs)
@@ -162,8 +164,9 @@ class Trainer:
         if number == 0:
             raise no_batches("fit")
         self._read_means(batches)
+        self.logs = self.logs | self._computed()
 
-    def _train_step(self, weight: Tensor, *batch: Tensor) -> Tensor:
+    def _train_step(self, weight: Tensor, *batch: Tensor) -> tuple[Tensor, ...]:
         """Forward, backward, update and totals of one batch: traced once, then one program."""
         *inputs, target = batch
         guard = Guard(self._changing())
@@ -174,7 +177,7 @@ class Trainer:
         self.optimizer.zero_grad()
         guard.undo_unless(isfinite(loss))
         self._add(self._trained, loss, prediction, target, weight)
-        return loss.detach()
+        return self._results(loss, prediction)
 
     def _changing(self) -> list[Tensor]:
         """What a step may change."""
@@ -195,23 +198,24 @@ class Trainer:
 
     def _evaluate(self, batches: Batches, interrupt: DeferredInterrupt) -> Logs:
         self._evaluated.reset()
+        self._restart()
         number = 0
         with _evaluating(self.model), no_grad():
             measure = self._program("evaluate", self._evaluation_step)
             for batch in batches:
                 number += 1
-                measure(*with_weight(batch))
+                self._accumulate(measure(*with_weight(batch)), batch)
                 interrupt.check()
         if number == 0:
             raise no_batches("evaluate")
-        return self._evaluated.means()
+        return self._evaluated.means() | self._computed()
 
-    def _evaluation_step(self, weight: Tensor, *batch: Tensor) -> Tensor:
+    def _evaluation_step(self, weight: Tensor, *batch: Tensor) -> tuple[Tensor, ...]:
         *inputs, target = batch
         prediction = self.model(*inputs)
         loss = _scalar(self.loss(prediction, target))
         self._add(self._evaluated, loss, prediction, target, weight)
-        return loss
+        return self._results(loss, prediction)
 
     def predict(self, data: Any, batch_size: int = 256) -> np.ndarray:
         """The model's outputs for all examples, `[examples, ...]`.
@@ -242,6 +246,24 @@ class Trainer:
             output = prediction.detach()
             values = {name: metric(output, target) for name, metric in self.metrics.items()}
             totals.add({"loss": loss} | values, weight)
+
+    def _results(self, loss: Tensor, prediction: Tensor) -> tuple[Tensor, ...]:
+        """What a step gives back: the loss, and the prediction if a metric outside wants it."""
+        return (loss.detach(), prediction.detach())[: 2 if self.accumulated else 1]
+
+    def _accumulate(self, results: tuple[Tensor, ...], batch: Any) -> None:
+        """Show a batch to the metrics that are not part of the step, if it made a step."""
+        if self.accumulated and math.isfinite(results[0].item()):
+            prediction, target = results[1].numpy(), as_tensors(batch)[-1].numpy()
+            for metric in self.accumulated.values():
+                metric.update(prediction, target)
+
+    def _restart(self) -> None:
+        for metric in self.accumulated.values():
+            metric.reset()
+
+    def _computed(self) -> Logs:
+        return {name: float(metric.compute()) for name, metric in self.accumulated.items()}
 
     def _program(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """`function` compiled; anew when a parameter was frozen or a module changed its mode."""
@@ -294,18 +316,6 @@ def _check_model(model: Any) -> None:
             rule="the model is a lm.nn.Module",
             hint=f"{model.__name__}(...): an object, not the class" if is_class else "",
             got=model,
-        )
-
-
-def _check_loss(loss: Any) -> None:
-    if isinstance(loss, Tensor) or not callable(loss) or isinstance(loss, type):
-        known = isinstance(loss, str) and callable(getattr(functional, loss, None))
-        raise ArgumentError(
-            "Trainer",
-            operands=[("loss", f"{loss!r:.60}")],
-            rule="the loss is a function of a prediction and a target",
-            hint=f"loss=lm.functional.{loss if known else 'cross_entropy'}",
-            got=loss,
         )
 
 

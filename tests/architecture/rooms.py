@@ -22,7 +22,7 @@ ROOMS = (
     "runtime",
     "tensor",
     "functional state testing",
-    "nn optim data io",
+    "nn optim data io metrics",
     "train distributed",
     "serve",
     "cli",

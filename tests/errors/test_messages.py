@@ -68,7 +68,10 @@ MESSAGES = {
     "load_optimizer": lambda: lm.optim.SGD(nn.Linear(2, 1).parameters()).load_state_dict({}),
     "load_path": lambda: nn.Linear(2, 1).load_state_dict("model.safetensors"),
     "optimizer_of_a_model": lambda: lm.optim.Adam(nn.Linear(2, 1)),
-    "loss_by_name": lambda: lm.Trainer(nn.Linear(2, 1), loss="mse_loss", optimizer=None),
+    "loss_by_name": lambda: lm.Trainer(nn.Linear(2, 1), loss="crossentropy", optimizer=None),
+    "empty_batch": lambda: F.mse_loss(f(0, 3), f(0, 3)),
+    "labels_out_of_range": lambda: F.nll_loss(f(2, 3), lm.tensor([0, 3])),
+    "metric_of_nothing": lambda: lm.metrics.F1().compute(),
     "model_class": lambda: lm.Trainer(nn.Linear, loss=F.mse_loss, optimizer=None),
     "memory": lambda: lm.ones((1 << 20, 1 << 20, 8)).numpy(),
     "not_a_tensor": lambda: F.cross_entropy([[1.0]], [0]),
@@ -116,8 +119,9 @@ WAYS_OUT = {
     "shape_in_pieces": ("lm.zeros((2, 3))", lambda: lm.zeros((2, 3))),
     "optimizer_of_a_model": ("model.parameters()", lambda: lm.optim.Adam(
         nn.Linear(2, 1).parameters())),
-    "loss_by_name": ("loss=lm.functional.mse_loss", lambda: lm.Trainer(
-        nn.Linear(2, 1), loss=lm.functional.mse_loss, optimizer=None)),
+    "loss_by_name": ('loss="cross_entropy"', lambda: lm.Trainer(
+        nn.Linear(2, 1), loss="cross_entropy", optimizer=None)),
+    "empty_batch": ('reduction="sum"', lambda: F.mse_loss(f(0, 3), f(0, 3), reduction="sum")),
     "backward_of_many": ("x.sum().backward()", lambda: lm.tensor(
         [1.0, 2.0], requires_grad=True).sum().backward()),
 }

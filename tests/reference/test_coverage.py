@@ -12,6 +12,7 @@ NOT_COMPARED = {
     "Dropout2d": "random: tests/nn/test_dropout.py",
     "Dropout3d": "random: tests/nn/test_dropout.py",
     "KVCache": "keeps what attention has seen: tests/nn/test_attention.py",
+    "Loss": "computes nothing itself",
     "Module": "computes nothing itself",
     "ModuleDict": "computes nothing itself",
     "ModuleList": "computes nothing itself",

@@ -199,3 +199,11 @@ def test_the_sizes_of_a_custom_op_vary_without_a_program_for_each():
 
     programs_for(5)
     assert len({programs_for(n) for n in (6, 7, 8, 9)}) == 1
+
+
+def test_axes_of_one_within_a_reshape_of_a_merged_loop():
+    """[3, 2] and [3, 1, 1, 2] are one loop of 6: no place of it is lost in the axes of size 1."""
+    x = np.arange(1, 7, dtype=np.float32).reshape(3, 1, 1, 2)
+    ones = lm.broadcast_to(lm.reshape(lm.tensor(1.0), (1, 1)), (3, 2)).reshape((3, 1, 1, 2))
+    got = ((ones / lm.tensor(x)).reshape((3, 2)) * 2.0).numpy()
+    np.testing.assert_allclose(got, (2.0 / x).reshape(3, 2), rtol=1e-6)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina.errors import ShapeError
+from lamina.errors import ArgumentError, ShapeError
+from lamina.metrics import F1, ConfusionMatrix
 from lamina.train import metrics
 
 SCORES = lm.tensor([[0.1, 0.9], [0.8, 0.2], [0.3, 0.4]])
@@ -35,4 +36,16 @@ def test_names():
     def mine(prediction, target):
         return prediction
 
-    assert list(metrics.named_metrics(["accuracy", mine])) == ["accuracy", "mine"]
+    functions, objects = metrics.named_metrics(["accuracy", "roc_auc", mine, F1("macro")])
+    assert list(functions) == ["accuracy", "mine"]
+    assert list(objects) == ["roc_auc", "f1_macro"]
+
+
+def test_names_are_different():
+    with pytest.raises(ArgumentError, match="a name of its own"):
+        metrics.named_metrics([F1(), "f1"])
+
+
+def test_a_metric_of_a_trainer_is_a_number():
+    with pytest.raises(ArgumentError, match="one number"):
+        metrics.named_metrics([ConfusionMatrix()])

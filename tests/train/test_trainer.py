@@ -269,11 +269,55 @@ def test_fit_without_an_optimizer(optimizer):
     trainer.fit((X, Y))
 
 
+def test_metrics_that_accumulate():
+    """Those of the last epoch are those of the model's own outputs; training has its own."""
+    metrics = [lm.metrics.F1("macro"), "roc_auc", "accuracy", lm.metrics.Accuracy()]
+    with pytest.raises(ArgumentError, match="a name of its own"):
+        make_trainer(metrics=metrics)
+    trainer = make_trainer(metrics=metrics[:3])
+    logs = trainer.fit(loader(), valid=(X, Y), epochs=2)[-1]
+    assert list(logs) == ["loss", "accuracy", "f1_macro", "roc_auc",
+                          "valid_loss", "valid_accuracy", "valid_f1_macro", "valid_roc_auc"]
+    direct = lm.metrics.F1("macro")
+    direct.update(trainer.predict(X), Y)
+    assert logs["valid_f1_macro"] == direct.compute()
+    assert trainer.evaluate((X, Y), batch_size=7)["f1_macro"] == direct.compute()
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", lm.nn.CrossEntropyLoss,
+                                  lm.nn.CrossEntropyLoss()])
+def test_losses_by_name_and_class(loss):
+    expected = make_trainer().fit((X, Y), epochs=1)
+    lm.seed(0)
+    assert make_trainer(loss=loss).fit((X, Y), epochs=1)[0].keys() == expected[0].keys()
+    assert make_trainer(loss=loss).evaluate((X, Y)) == make_trainer().evaluate((X, Y))
+
+
+def test_a_loss_with_weights():
+    weight = lm.tensor([0.2, 1.0, 3.0])
+    trainer = make_trainer(loss=lm.nn.CrossEntropyLoss(weight))
+    trainer.fit((X, Y), epochs=1)
+    expected = F.cross_entropy(trainer.model(lm.tensor(X)), lm.tensor(Y), weight=weight).item()
+    assert trainer.evaluate((X, Y))["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_step_without_a_loss_is_not_measured():
+    x = X.copy()
+    x[-1] = np.nan
+    with pytest.raises(NumericError, match="the loss is a finite number"):
+        make_trainer(metrics=["roc_auc"]).fit((x, Y), epochs=1)
+
+
+def test_an_unknown_loss_is_named():
+    with pytest.raises(ArgumentError, match='try: loss="cross_entropy"'):
+        make_trainer(loss="crossentropy")
+
+
 @pytest.mark.parametrize(("options", "message"), [
     ({"model": None}, "the model is a lm.nn.Module"),
-    ({"loss": "cross"}, "the loss is a function"),
-    ({"loss": None}, "the loss is a function"),
-    ({"loss": lm.ones(())}, "the loss is a function"),
+    ({"loss": "cross"}, "loss is a function"),
+    ({"loss": None}, "loss is a function"),
+    ({"loss": lm.ones(())}, "loss is a function"),
     ({"callbacks": EarlyStopping()}, "callbacks is a list"),
 ])
 def test_wrong_parts(options, message):
