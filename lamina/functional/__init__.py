@@ -5,20 +5,40 @@ Images are channels last unless `data_format="channels_first"` is given.
 """
 
 from lamina.functional.activations import (
+    celu,
+    elu,
     gelu,
-    leaky_relu,
+    glu,
     log_softmax,
+    logsigmoid,
+    mish,
     relu,
+    selu,
     sigmoid,
     silu,
     softmax,
+    softmin,
     softplus,
+    softsign,
     tanh,
+    tanhshrink,
 )
-from lamina.functional.alignment import (
-    ctc_loss,
+from lamina.functional.adaptive_pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+    global_avg_pool,
+    global_max_pool,
 )
+from lamina.functional.alignment import ctc_loss
 from lamina.functional.attention import scaled_dot_product_attention
+from lamina.functional.batch_normalisation import (
+    batch_norm,
+    instance_norm,
+)
 from lamina.functional.classification import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -34,6 +54,18 @@ from lamina.functional.convolution import (
     conv_transpose2d,
     conv_transpose3d,
 )
+from lamina.functional.dropout import (
+    alpha_dropout,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    stochastic_depth,
+)
+from lamina.functional.embedding import (
+    embedding,
+    embedding_bag,
+)
 from lamina.functional.embeddings import (
     contrastive_loss,
     cosine_embedding_loss,
@@ -42,7 +74,14 @@ from lamina.functional.embeddings import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
-from lamina.functional.features import dropout, embedding, flatten, linear, one_hot
+from lamina.functional.features import (
+    bilinear,
+    flatten,
+    linear,
+    one_hot,
+    unflatten,
+)
+from lamina.functional.interpolation import interpolate
 from lamina.functional.likelihood import (
     gaussian_nll_loss,
     kl_div,
@@ -57,17 +96,28 @@ from lamina.functional.margins import (
     multilabel_soft_margin_loss,
     soft_margin_loss,
 )
-from lamina.functional.normalisation import batch_norm, layer_norm
-from lamina.functional.overlap import (
-    dice_loss,
+from lamina.functional.normalisation import (
+    group_norm,
+    layer_norm,
+    local_response_norm,
+    rms_norm,
 )
+from lamina.functional.overlap import dice_loss
+from lamina.functional.padding import pad
 from lamina.functional.pooling import (
     avg_pool1d,
     avg_pool2d,
     avg_pool3d,
+    lp_pool1d,
+    lp_pool2d,
     max_pool1d,
     max_pool2d,
     max_pool3d,
+)
+from lamina.functional.regions import (
+    box_iou,
+    nms,
+    roi_align,
 )
 from lamina.functional.regression import (
     huber_loss,
@@ -77,14 +127,47 @@ from lamina.functional.regression import (
     quantile_loss,
     smooth_l1_loss,
 )
+from lamina.functional.shuffling import (
+    channel_shuffle,
+    pixel_shuffle,
+    pixel_unshuffle,
+)
+from lamina.functional.similarity import (
+    cosine_similarity,
+    normalize,
+    pairwise_distance,
+)
+from lamina.functional.thresholds import (
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    leaky_relu,
+    prelu,
+    relu6,
+    rrelu,
+    softshrink,
+    threshold,
+)
 
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
+    "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
     "batch_norm",
+    "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "box_iou",
+    "celu",
+    "channel_shuffle",
     "contrastive_loss",
     "conv1d",
     "conv2d",
@@ -93,48 +176,88 @@ __all__ = [
     "conv_transpose2d",
     "conv_transpose3d",
     "cosine_embedding_loss",
+    "cosine_similarity",
     "cross_entropy",
     "ctc_loss",
     "dice_loss",
     "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
+    "elu",
     "embedding",
+    "embedding_bag",
     "flatten",
     "focal_loss",
     "gaussian_nll_loss",
     "gelu",
+    "global_avg_pool",
+    "global_max_pool",
+    "glu",
+    "group_norm",
+    "hardshrink",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
     "hinge_embedding_loss",
     "hinge_loss",
     "huber_loss",
     "info_nce_loss",
+    "instance_norm",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
     "linear",
+    "local_response_norm",
     "log_cosh_loss",
     "log_softmax",
+    "logsigmoid",
+    "lp_pool1d",
+    "lp_pool2d",
     "margin_ranking_loss",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
+    "mish",
     "mse_loss",
     "multi_margin_loss",
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
     "nll_loss",
+    "nms",
+    "normalize",
     "nt_xent_loss",
     "one_hot",
+    "pad",
+    "pairwise_distance",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "poisson_nll_loss",
+    "prelu",
     "quantile_loss",
     "relu",
+    "relu6",
+    "rms_norm",
+    "roi_align",
+    "rrelu",
     "scaled_dot_product_attention",
+    "selu",
     "sigmoid",
     "silu",
     "smooth_l1_loss",
     "soft_margin_loss",
     "softmax",
+    "softmin",
     "softplus",
+    "softshrink",
+    "softsign",
+    "stochastic_depth",
     "tanh",
+    "tanhshrink",
+    "threshold",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
+    "unflatten",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import sqrt
 
 from lamina.errors import ArgumentError, ShapeError
-from lamina.functional.features import dropout
+from lamina.functional.dropout import dropout
 from lamina.functional.operands import check_tensors, describe
 from lamina.tensor import Tensor, arange, attention, matmul, where
 from lamina.tensor import softmax as softmax_along

@@ -1,14 +1,14 @@
-"""Functions of the last axis, tables and shape: linear, embedding, one_hot, dropout, flatten."""
+"""Functions of the last axis and of the shape: linear, bilinear, one_hot, flatten, unflatten."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
-from lamina.errors import DTypeError, ShapeError
-from lamina.functional.arguments import check_counts, check_probability
+from lamina.errors import ShapeError
+from lamina.functional.arguments import check_counts
 from lamina.functional.operands import check_float, check_tensors, describe
-from lamina.tensor import Tensor, matmul, reshape, take, where
-from lamina.tensor import dropout as drop
+from lamina.tensor import Tensor, einsum, matmul, reshape
 from lamina.tensor import one_hot as one_hot_of
 
 
@@ -51,41 +51,43 @@ def _features_differ(input: Tensor, weight: Tensor) -> ShapeError:
     )
 
 
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """Rows of `weight` by number.
+def bilinear(
+    input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None
+) -> Tensor:
+    """input1 weight input2 + bias: every output is a bilinear form of both inputs.
 
-    input: integers `[...]`; weight: `[entries, features]`; result: `[..., features]`.
-    padding_idx: a row that gets no gradient.
+    input1: `[..., in1]`; input2: `[..., in2]`, the same other axes; weight: `[out, in1, in2]`;
+    bias: `[out]`; result: `[..., out]`.
     """
-    check_tensors("embedding", input=input, weight=weight)
-    if not input.dtype.is_integer:
-        raise DTypeError(
-            "embedding",
-            operands=[("input", describe(input)), ("weight", describe(weight))],
-            rule="input holds row numbers, so it is an integer",
-            hint="input.astype(lm.int64)",
-            got=input.dtype,
+    check_float("bilinear", input1=input1, input2=input2, weight=weight)
+    fits = (
+        weight.ndim == 3
+        and min(input1.ndim, input2.ndim) > 0
+        and input1.shape[:-1] == input2.shape[:-1]
+        and (input1.shape[-1], input2.shape[-1]) == weight.shape[1:]
+    )
+    if not fits:
+        raise ShapeError(
+            "bilinear",
+            operands=[
+                ("input1", describe(input1)),
+                ("input2", describe(input2)),
+                ("weight", describe(weight, ("out", "in1", "in2"))),
+            ],
+            rule="the inputs are [..., in1] and [..., in2], alike but for the last axis",
         )
-    rows = take(weight, input, axis=0)
-    if padding_idx is None:
-        return rows
-    is_padding = reshape(input == padding_idx, (*input.shape, 1))
-    return where(is_padding, rows.detach(), rows)
+    flat1 = reshape(input1, (-1, input1.shape[-1]))
+    flat2 = reshape(input2, (-1, input2.shape[-1]))
+    half = einsum("ni,oij->noj", flat1, weight)
+    product = (half * flat2[:, None, :]).sum(axis=-1)
+    result = reshape(product, (*input1.shape[:-1], weight.shape[0]))
+    return result if bias is None else result + bias
 
 
 def one_hot(input: Tensor, num_classes: int) -> Tensor:
     """1 at the class and 0 elsewhere: integers `[...]` to `[..., num_classes]`."""
     check_tensors("one_hot", input=input)
     return one_hot_of(input, num_classes)
-
-
-def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
-    """Zeros with probability `p`, the rest scaled by 1 / (1 - p); the input if not `training`."""
-    check_tensors("dropout", input=input)
-    check_probability("dropout", p)
-    if not training or p == 0:
-        return input
-    return input * 0.0 if p == 1 else drop(input, p)
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -111,3 +113,33 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     size = -1 if start == 0 else prod(shape[start:end + 1])
     lead = (-1, *shape[1:start]) if start else ()
     return reshape(input, (*lead, size, *shape[end + 1:]))
+
+
+def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
+    """Axis `dim` as several of the given sizes, one of which may be -1; undoes `flatten`."""
+    check_tensors("unflatten", input=input)
+    if not -input.ndim <= dim < input.ndim:
+        raise ShapeError(
+            "unflatten",
+            operands=[("input", describe(input)), ("dim", str(dim))],
+            rule="the axis exists",
+            got=input.shape,
+        )
+    at = dim % input.ndim
+    sizes = _filled(input, at, tuple(sizes))
+    return reshape(input, (*input.shape[:at], *sizes, *input.shape[at + 1:]))
+
+
+def _filled(input: Tensor, at: int, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """The sizes with the one that is -1 computed; raises ShapeError where they do not fit."""
+    known, total = prod(size for size in sizes if size != -1), input.shape[at]
+    found = tuple(total // max(known, 1) if size == -1 else size for size in sizes)
+    if sizes.count(-1) > 1 or any(size < 0 for size in found) or prod(found) != total:
+        raise ShapeError(
+            "unflatten",
+            operands=[("input", describe(input)), ("sizes", str(list(sizes)))],
+            rule=f"the product of the sizes is {total}, the size of axis {at}",
+            expected=total,
+            got=sizes,
+        )
+    return found

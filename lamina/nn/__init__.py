@@ -2,19 +2,52 @@
 
 from lamina.nn import init
 from lamina.nn.activations import (
+    CELU,
+    ELU,
     GELU,
-    LeakyReLU,
+    GLU,
+    SELU,
+    LogSigmoid,
     LogSoftmax,
-    ReLU,
+    Mish,
     Sigmoid,
     SiLU,
     Softmax,
+    Softmin,
+    Softplus,
+    Softsign,
     Tanh,
+    Tanhshrink,
+)
+from lamina.nn.adaptive_pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+    GlobalAvgPool,
+    GlobalMaxPool,
 )
 from lamina.nn.attention import MultiheadAttention
-from lamina.nn.branches import Residual, WithAuxiliary
+from lamina.nn.batch_normalisation import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+)
+from lamina.nn.branches import (
+    Residual,
+    WithAuxiliary,
+)
 from lamina.nn.cache import KVCache
-from lamina.nn.containers import ModuleDict, ModuleList, Sequential
+from lamina.nn.containers import (
+    ModuleDict,
+    ModuleList,
+    Sequential,
+)
 from lamina.nn.convolution import (
     Conv1d,
     Conv2d,
@@ -23,9 +56,27 @@ from lamina.nn.convolution import (
     ConvTranspose2d,
     ConvTranspose3d,
 )
-from lamina.nn.dropout import Dropout
-from lamina.nn.embedding import Embedding
-from lamina.nn.linear import Flatten, Identity, Linear
+from lamina.nn.dropout import (
+    AlphaDropout,
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
+    DropPath,
+    StochasticDepth,
+)
+from lamina.nn.embedding import (
+    Embedding,
+    EmbeddingBag,
+)
+from lamina.nn.linear import (
+    Bilinear,
+    Flatten,
+    Identity,
+    Lambda,
+    Linear,
+    Unflatten,
+)
 from lamina.nn.losses import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -59,24 +110,118 @@ from lamina.nn.losses import (
     TripletMarginWithDistanceLoss,
 )
 from lamina.nn.module import Module
-from lamina.nn.normalisation import BatchNorm1d, BatchNorm2d, BatchNorm3d, LayerNorm
-from lamina.nn.parameter import Buffer, Parameter, ParameterDict, ParameterList
+from lamina.nn.normalisation import (
+    GroupNorm,
+    LayerNorm,
+    LocalResponseNorm,
+    RMSNorm,
+)
+from lamina.nn.padding import (
+    CircularPad1d,
+    CircularPad2d,
+    CircularPad3d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ConstantPad3d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReflectionPad3d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ReplicationPad3d,
+    ZeroPad1d,
+    ZeroPad2d,
+    ZeroPad3d,
+)
+from lamina.nn.parameter import (
+    Buffer,
+    Parameter,
+    ParameterDict,
+    ParameterList,
+)
 from lamina.nn.pooling import (
     AvgPool1d,
     AvgPool2d,
     AvgPool3d,
+    LPPool1d,
+    LPPool2d,
     MaxPool1d,
     MaxPool2d,
     MaxPool3d,
 )
-from lamina.nn.positions import LearnedPositions, RotaryPositions, SinusoidalPositions
-from lamina.nn.recurrent import GRU, LSTM, RNN
-from lamina.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell
-from lamina.nn.selection import Selection, freeze, replace, select, unfreeze
-from lamina.nn.transformer import Transformer, TransformerDecoder, TransformerEncoder
-from lamina.nn.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
+from lamina.nn.positions import (
+    LearnedPositions,
+    RotaryPositions,
+    SinusoidalPositions,
+)
+from lamina.nn.recurrent import (
+    GRU,
+    LSTM,
+    RNN,
+)
+from lamina.nn.recurrent_cells import (
+    GRUCell,
+    LSTMCell,
+    RNNCell,
+)
+from lamina.nn.reparametrisation import (
+    remove_parametrizations,
+    spectral_norm,
+    weight_norm,
+)
+from lamina.nn.resampling import (
+    ChannelShuffle,
+    PixelShuffle,
+    PixelUnshuffle,
+    Upsample,
+)
+from lamina.nn.selection import (
+    Selection,
+    freeze,
+    replace,
+    select,
+    unfreeze,
+)
+from lamina.nn.separable_convolution import (
+    DepthwiseSeparableConv1d,
+    DepthwiseSeparableConv2d,
+    DepthwiseSeparableConv3d,
+)
+from lamina.nn.similarity import (
+    CosineSimilarity,
+    PairwiseDistance,
+)
+from lamina.nn.thresholds import (
+    Hardshrink,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    PReLU,
+    ReLU,
+    ReLU6,
+    RReLU,
+    Softshrink,
+    Threshold,
+)
+from lamina.nn.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerEncoder,
+)
+from lamina.nn.transformer_layers import (
+    TransformerDecoderLayer,
+    TransformerEncoderLayer,
+)
 
 __all__ = [
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
+    "AlphaDropout",
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
@@ -85,8 +230,17 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Bilinear",
     "Buffer",
+    "CELU",
     "CTCLoss",
+    "ChannelShuffle",
+    "CircularPad1d",
+    "CircularPad2d",
+    "CircularPad3d",
+    "ConstantPad1d",
+    "ConstantPad2d",
+    "ConstantPad3d",
     "ContrastiveLoss",
     "Conv1d",
     "Conv2d",
@@ -95,31 +249,57 @@ __all__ = [
     "ConvTranspose2d",
     "ConvTranspose3d",
     "CosineEmbeddingLoss",
+    "CosineSimilarity",
     "CrossEntropyLoss",
+    "DepthwiseSeparableConv1d",
+    "DepthwiseSeparableConv2d",
+    "DepthwiseSeparableConv3d",
     "DiceLoss",
+    "DropPath",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
+    "ELU",
     "Embedding",
+    "EmbeddingBag",
     "Flatten",
     "FocalLoss",
     "GELU",
+    "GLU",
     "GRU",
     "GRUCell",
     "GaussianNLLLoss",
+    "GlobalAvgPool",
+    "GlobalMaxPool",
+    "GroupNorm",
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
     "HingeEmbeddingLoss",
     "HingeLoss",
     "HuberLoss",
     "Identity",
     "InfoNCELoss",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "KLDivLoss",
     "KVCache",
     "L1Loss",
+    "LPPool1d",
+    "LPPool2d",
     "LSTM",
     "LSTMCell",
+    "Lambda",
     "LayerNorm",
     "LeakyReLU",
     "LearnedPositions",
     "Linear",
+    "LocalResponseNorm",
     "LogCoshLoss",
+    "LogSigmoid",
     "LogSoftmax",
     "Loss",
     "MSELoss",
@@ -127,6 +307,7 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
+    "Mish",
     "Module",
     "ModuleDict",
     "ModuleList",
@@ -136,16 +317,30 @@ __all__ = [
     "MultiheadAttention",
     "NLLLoss",
     "NTXentLoss",
+    "PReLU",
+    "PairwiseDistance",
     "Parameter",
     "ParameterDict",
     "ParameterList",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "PoissonNLLLoss",
     "QuantileLoss",
+    "RMSNorm",
     "RNN",
     "RNNCell",
+    "RReLU",
     "ReLU",
+    "ReLU6",
+    "ReflectionPad1d",
+    "ReflectionPad2d",
+    "ReflectionPad3d",
+    "ReplicationPad1d",
+    "ReplicationPad2d",
+    "ReplicationPad3d",
     "Residual",
     "RotaryPositions",
+    "SELU",
     "Selection",
     "Sequential",
     "SiLU",
@@ -154,7 +349,14 @@ __all__ = [
     "SmoothL1Loss",
     "SoftMarginLoss",
     "Softmax",
+    "Softmin",
+    "Softplus",
+    "Softshrink",
+    "Softsign",
+    "StochasticDepth",
     "Tanh",
+    "Tanhshrink",
+    "Threshold",
     "Transformer",
     "TransformerDecoder",
     "TransformerDecoderLayer",
@@ -162,10 +364,18 @@ __all__ = [
     "TransformerEncoderLayer",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
+    "Unflatten",
+    "Upsample",
     "WithAuxiliary",
+    "ZeroPad1d",
+    "ZeroPad2d",
+    "ZeroPad3d",
     "freeze",
     "init",
+    "remove_parametrizations",
     "replace",
     "select",
+    "spectral_norm",
     "unfreeze",
+    "weight_norm",
 ]

@@ -7,6 +7,7 @@ in_channels the first call tells it: `Conv2d(out_channels=8, kernel_size=3)`.
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import Any
 
 from lamina import functional as F
@@ -62,7 +63,7 @@ class _Convolution(Module):
         self.in_channels = in_channels
         check_groups(type(self).__name__, in_channels, self.out_channels, self.groups)
         shape = self._weight_shape(in_channels)
-        self.weight = Parameter(init.kaiming_uniform(shape))
+        self.weight = Parameter(init.kaiming_uniform(shape, a=sqrt(5)))
         self.bias = (Parameter(init.bias_uniform(self.out_channels, shape)) if self.has_bias
                      else None)
 

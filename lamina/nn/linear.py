@@ -1,13 +1,16 @@
-"""Layers that multiply by a matrix, and those that only rearrange: Linear, Identity, Flatten.
+"""Layers that multiply by a matrix, and those that only rearrange or call a function.
 
 In and out: `[..., features]`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from math import sqrt
 from typing import Any
 
 from lamina import functional as F
+from lamina.errors import ArgumentError
 from lamina.functional.arguments import check_counts
 from lamina.nn import init
 from lamina.nn.lookup import known, last_size
@@ -42,7 +45,7 @@ class Linear(Module):
         check_counts("Linear", 0, in_features=in_features, out_features=self.out_features)
         self.in_features = in_features
         shape = (self.out_features, in_features)
-        self.weight = Parameter(init.kaiming_uniform(shape))
+        self.weight = Parameter(init.kaiming_uniform(shape, a=sqrt(5)))
         bias = Parameter(init.bias_uniform(self.out_features, shape)) if self.has_bias else None
         self.bias: Parameter | None = bias
 
@@ -58,6 +61,64 @@ class Linear(Module):
         has_bias = self.has_bias if self._unknown else self.bias is not None
         without = "" if has_bias else ", no bias"
         return f"{known(self.in_features)} -> {self.out_features}{without}"
+
+
+class Bilinear(Module):
+    """`input1 weight input2 + bias` for each output: two inputs to `[..., out_features]`.
+
+    weight: `[out_features, in1_features, in2_features]`; it and the bias start uniform within
+    1 / sqrt(in1_features) of 0.
+
+    >>> import lamina as lm
+    >>> lm.nn.Bilinear(4, 5, 3)(lm.zeros((2, 4)), lm.zeros((2, 5))).shape
+    (2, 3)
+    """
+
+    def __init__(
+        self, in1_features: int, in2_features: int, out_features: int, bias: bool = True
+    ) -> None:
+        check_counts("Bilinear", 1, in1_features=in1_features, in2_features=in2_features,
+                     out_features=out_features)
+        self.in1_features = in1_features
+        self.in2_features = in2_features
+        self.out_features = out_features
+        bound = 1 / sqrt(in1_features)
+        shape = (out_features, in1_features, in2_features)
+        self.weight = Parameter(init.uniform(shape, -bound, bound))
+        self.bias = Parameter(init.uniform((out_features,), -bound, bound)) if bias else None
+
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        """input1: `[..., in1_features]`; input2: `[..., in2_features]`."""
+        return F.bilinear(input1, input2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """`4, 5 -> 3`."""
+        return f"{self.in1_features}, {self.in2_features} -> {self.out_features}"
+
+
+class Lambda(Module):
+    """A function as a layer: `Lambda(lambda x: x * 2)`, to stand in a Sequential.
+
+    What the function keeps is not part of the module: it has no parameters and no state.
+
+    >>> import lamina as lm
+    >>> lm.nn.Lambda(lm.exp)(lm.zeros(1)).tolist()
+    [1.0]
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        if not callable(function):
+            raise ArgumentError("Lambda", operands=[("function", f"{function!r:.60}")],
+                                rule="function can be called", got=function)
+        self.function = function
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        """What the function takes."""
+        return self.function(*inputs, **options)
+
+    def extra_repr(self) -> str:
+        """The function's name."""
+        return getattr(self.function, "__name__", type(self.function).__name__)
 
 
 class Identity(Module):
@@ -81,3 +142,19 @@ class Flatten(Module):
     def forward(self, input: Tensor) -> Tensor:
         """input: any shape that has both axes."""
         return F.flatten(input, self.start_dim, self.end_dim)
+
+
+class Unflatten(Module):
+    """Axis `dim` as several: `Unflatten(1, (7, 7, 64))` undoes `Flatten`; one size may be -1."""
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+        self.dim = dim
+        self.unflattened_size = tuple(unflattened_size)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """input: any shape where the product of the sizes is the size of axis `dim`."""
+        return F.unflatten(input, self.dim, self.unflattened_size)
+
+    def extra_repr(self) -> str:
+        """The axis and its sizes."""
+        return f"{self.dim} -> {list(self.unflattened_size)}"

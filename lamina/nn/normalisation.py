@@ -1,7 +1,4 @@
-"""Normalisation layers: BatchNorm over the batch, LayerNorm over the features.
-
-Without num_features the first call tells it.
-"""
+"""Normalisation of one example by itself: layer, RMS, group and local response norm."""
 
 from __future__ import annotations
 
@@ -9,113 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina import functional as F
-from lamina.dtypes import int64
-from lamina.errors import ShapeError
+from lamina.errors import ArgumentError, ShapeError
 from lamina.functional.arguments import check_counts
 from lamina.functional.normalisation import sizes_of
 from lamina.functional.operands import CHANNELS_LAST, check_tensors, checked_format, describe
-from lamina.nn.lookup import known, last_size
+from lamina.nn.lookup import last_size
 from lamina.nn.module import Module
-from lamina.nn.parameter import Buffer, Parameter
+from lamina.nn.parameter import Parameter
 from lamina.tensor import Tensor, ones, zeros
-
-
-class _BatchNorm(Module):
-    """Normalises each channel by the batch, or in evaluation by running statistics."""
-
-    ranks: tuple[int, ...]
-
-    def __init__(
-        self,
-        num_features: int | None = None,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        data_format: str = CHANNELS_LAST,
-    ) -> None:
-        self.num_features = num_features
-        self.eps = eps
-        self.momentum = momentum
-        self.data_format = checked_format(data_format)
-        self.affine = affine
-        self.track_running_stats = track_running_stats
-        if num_features is None:
-            self._unknown = "num_features"
-        else:
-            self._make(num_features)
-
-    def _make(self, num_features: int) -> None:
-        check_counts(type(self).__name__, 1, num_features=num_features)
-        self.num_features = num_features
-        shape, tracks = (num_features,), self.track_running_stats
-        self.weight = Parameter(ones(shape)) if self.affine else None
-        self.bias = Parameter(zeros(shape)) if self.affine else None
-        self.running_mean = Buffer(zeros(shape)) if tracks else None
-        self.running_var = Buffer(ones(shape)) if tracks else None
-        self.num_batches_tracked = Buffer(zeros((), dtype=int64)) if tracks else None
-
-    def _learn(self, *inputs: Any) -> None:
-        axis = -1 if self.data_format == CHANNELS_LAST else 1
-        self._make(last_size(type(self).__name__, inputs[0], axis))
-
-    def forward(self, input: Tensor) -> Tensor:
-        """input: `[batch, *space, channels]`, or channels first."""
-        self._check(input)
-        momentum: float | Tensor = self.momentum if self.momentum is not None else 0.0
-        if self.training and self.num_batches_tracked is not None:
-            self.num_batches_tracked.assign(self.num_batches_tracked + 1)
-            if self.momentum is None:  # the plain average of all batches
-                momentum = 1.0 / self.num_batches_tracked.astype(input.dtype)
-        return F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias,
-                            self.training, momentum, self.eps, self.data_format)
-
-    def _check(self, input: Tensor) -> None:
-        check_tensors(type(self).__name__, input=input)
-        axis = -1 if self.data_format == CHANNELS_LAST else 1
-        if input.ndim in self.ranks and input.shape[axis] == self.num_features:
-            return
-        other = 1 if axis == -1 else -1
-        fits = input.ndim in self.ranks and input.shape[other] == self.num_features
-        other_format = "channels_first" if axis == -1 else CHANNELS_LAST
-        raise ShapeError(
-            type(self).__name__,
-            operands=[("input", describe(input)), ("num_features", str(self.num_features))],
-            rule=f"input has {' or '.join(str(r) for r in self.ranks)} axes, "
-            f"{'the last' if axis == -1 else 'the second'} of size num_features",
-            hint=f'data_format="{other_format}"' if fits else "",
-            expected=self.num_features,
-            got=input.shape,
-        )
-
-    def extra_repr(self) -> str:
-        """The number of features."""
-        return known(self.num_features)
-
-
-class BatchNorm1d(_BatchNorm):
-    """Batch norm over `[batch, channels]` or `[batch, length, channels]`."""
-
-    ranks = (2, 3)
-
-
-class BatchNorm2d(_BatchNorm):
-    """Batch norm over `[batch, height, width, channels]` (Ioffe and Szegedy 2015).
-
-    momentum: weight of the new batch in the running statistics; None for their plain average.
-
-    >>> import lamina as lm
-    >>> lm.nn.BatchNorm2d(8)(lm.ones((4, 5, 5, 8))).shape
-    (4, 5, 5, 8)
-    """
-
-    ranks = (4,)
-
-
-class BatchNorm3d(_BatchNorm):
-    """Batch norm over `[batch, depth, height, width, channels]`."""
-
-    ranks = (5,)
 
 
 class LayerNorm(Module):
@@ -156,3 +54,118 @@ class LayerNorm(Module):
     def extra_repr(self) -> str:
         """The number of features."""
         return "x".join(str(size) for size in self.normalized_shape) or "?"
+
+
+class RMSNorm(Module):
+    """Divides each example by its root mean square (Zhang and Sennrich 2019, equation 4).
+
+    normalized_shape: the sizes of the last axes, an int for the last alone. eps: the smallest
+    number that changes 1 in the dtype of the input, unless given.
+
+    >>> import lamina as lm
+    >>> lm.nn.RMSNorm(4, eps=0.0)(lm.full((1, 4), 3.0)).tolist()
+    [[1.0, 1.0, 1.0, 1.0]]
+    """
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+    ) -> None:
+        self.normalized_shape = sizes_of("RMSNorm", normalized_shape)
+        self.eps = eps
+        self.weight = Parameter(ones(self.normalized_shape)) if elementwise_affine else None
+
+    def forward(self, input: Tensor) -> Tensor:
+        """input: `[..., *normalized_shape]`."""
+        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+
+    def extra_repr(self) -> str:
+        """The number of features."""
+        return "x".join(str(size) for size in self.normalized_shape)
+
+
+class GroupNorm(Module):
+    """Normalises groups of channels of each example (Wu and He 2018).
+
+    num_groups divides num_channels: 1 group is layer norm over all of an image, as many groups as
+    channels are instance norm.
+
+    >>> import lamina as lm
+    >>> lm.nn.GroupNorm(2, 8)(lm.ones((4, 5, 5, 8))).shape
+    (4, 5, 5, 8)
+    """
+
+    def __init__(
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        data_format: str = CHANNELS_LAST,
+    ) -> None:
+        check_counts("GroupNorm", 1, num_groups=num_groups, num_channels=num_channels)
+        if num_channels % num_groups:
+            raise ArgumentError(
+                "GroupNorm",
+                operands=[("num_groups", str(num_groups)), ("num_channels", str(num_channels))],
+                rule="num_groups divides num_channels",
+                got=num_groups,
+            )
+        self.num_groups = num_groups
+        self.num_channels = num_channels
+        self.eps = eps
+        self.data_format = checked_format(data_format)
+        self.weight = Parameter(ones((num_channels,))) if affine else None
+        self.bias = Parameter(zeros((num_channels,))) if affine else None
+
+    def forward(self, input: Tensor) -> Tensor:
+        """input: `[batch, *space, channels]`, or channels first."""
+        check_tensors("GroupNorm", input=input)
+        last = self.data_format == CHANNELS_LAST
+        axis, other = (-1, 1) if last else (1, -1)
+        if input.ndim < 2 or input.shape[axis] != self.num_channels:
+            fits = input.ndim > 2 and input.shape[other] == self.num_channels
+            raise ShapeError(
+                "GroupNorm",
+                operands=[("input", describe(input)), ("num_channels", str(self.num_channels))],
+                rule=f"the {'last' if last else 'second'} axis of the input has num_channels",
+                hint=f'data_format="{"channels_first" if last else CHANNELS_LAST}"' if fits else "",
+                expected=self.num_channels,
+                got=input.shape,
+            )
+        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps,
+                            self.data_format)
+
+    def extra_repr(self) -> str:
+        """The numbers of groups and channels."""
+        return f"{self.num_groups} groups of {self.num_channels // self.num_groups}"
+
+
+class LocalResponseNorm(Module):
+    """Divides by a power of the mean square over `size` near channels (Krizhevsky et al. 2012)."""
+
+    def __init__(
+        self,
+        size: int,
+        alpha: float = 1e-4,
+        beta: float = 0.75,
+        k: float = 1.0,
+        data_format: str = CHANNELS_LAST,
+    ) -> None:
+        check_counts("LocalResponseNorm", 1, size=size)
+        self.size = size
+        self.alpha = alpha
+        self.beta = beta
+        self.k = k
+        self.data_format = checked_format(data_format)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """input: `[batch, *space, channels]`, or channels first."""
+        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k,
+                                     self.data_format)
+
+    def extra_repr(self) -> str:
+        """The number of channels."""
+        return f"over {self.size} channels"

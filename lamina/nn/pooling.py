@@ -1,4 +1,4 @@
-"""Pooling layers in 1, 2 and 3 dimensions, without parameters.
+"""Pooling layers over windows in 1, 2 and 3 dimensions, without parameters.
 
 In and out: `[batch, *space, channels]`, or `[batch, channels, *space]` with
 `data_format="channels_first"`.
@@ -7,6 +7,8 @@ In and out: `[batch, *space, channels]`, or `[batch, channels, *space]` with
 from __future__ import annotations
 
 from lamina import functional as F
+from lamina.errors import ArgumentError
+from lamina.functional.arguments import check_counts, check_positive
 from lamina.functional.operands import CHANNELS_LAST, checked_format
 from lamina.functional.windows import Size
 from lamina.nn.module import Module
@@ -14,18 +16,18 @@ from lamina.tensor import Tensor
 
 
 class _Pool(Module):
-    """What all pooling layers share: arguments and text."""
+    """What all pooling layers share: the window and text."""
+
+    padding: Size = 0
 
     def __init__(
-        self,
-        kernel_size: Size,
-        stride: Size | None = None,
-        padding: Size = 0,
-        data_format: str = CHANNELS_LAST,
+        self, kernel_size: Size, stride: Size | None, ceil_mode: bool, data_format: str
     ) -> None:
+        for size in kernel_size if isinstance(kernel_size, list | tuple) else (kernel_size,):
+            check_counts(type(self).__name__, 1, kernel_size=size)
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
-        self.padding = padding
+        self.ceil_mode = ceil_mode
         self.data_format = checked_format(data_format)
 
     def extra_repr(self) -> str:
@@ -34,15 +36,35 @@ class _Pool(Module):
         return text if self.padding == 0 else f"{text}, padding {self.padding}"
 
 
-class MaxPool1d(_Pool):
+class _MaxPool(_Pool):
+    def __init__(
+        self,
+        kernel_size: Size,
+        stride: Size | None = None,
+        padding: Size = 0,
+        dilation: Size = 1,
+        return_indices: bool = False,
+        ceil_mode: bool = False,
+        data_format: str = CHANNELS_LAST,
+    ) -> None:
+        super().__init__(kernel_size, stride, ceil_mode, data_format)
+        if return_indices:
+            raise ArgumentError(type(self).__name__, operands=[("return_indices", "True")],
+                                rule="the places of the maxima are not returned")
+        self.padding = padding
+        self.dilation = dilation
+
+
+class MaxPool1d(_MaxPool):
     """The maximum of each window of `[batch, length, channels]`."""
 
     def forward(self, input: Tensor) -> Tensor:
         """input: `[batch, length, channels]`."""
-        return F.max_pool1d(input, self.kernel_size, self.stride, self.padding, self.data_format)
+        return F.max_pool1d(input, self.kernel_size, self.stride, self.padding, self.dilation,
+                            self.ceil_mode, self.data_format)
 
 
-class MaxPool2d(_Pool):
+class MaxPool2d(_MaxPool):
     """The maximum of each window of `[batch, height, width, channels]`.
 
     >>> import lamina as lm
@@ -52,36 +74,114 @@ class MaxPool2d(_Pool):
 
     def forward(self, input: Tensor) -> Tensor:
         """input: `[batch, height, width, channels]`."""
-        return F.max_pool2d(input, self.kernel_size, self.stride, self.padding, self.data_format)
+        return F.max_pool2d(input, self.kernel_size, self.stride, self.padding, self.dilation,
+                            self.ceil_mode, self.data_format)
 
 
-class MaxPool3d(_Pool):
+class MaxPool3d(_MaxPool):
     """The maximum of each window of `[batch, depth, height, width, channels]`."""
 
     def forward(self, input: Tensor) -> Tensor:
         """input: `[batch, depth, height, width, channels]`."""
-        return F.max_pool3d(input, self.kernel_size, self.stride, self.padding, self.data_format)
+        return F.max_pool3d(input, self.kernel_size, self.stride, self.padding, self.dilation,
+                            self.ceil_mode, self.data_format)
 
 
 class AvgPool1d(_Pool):
-    """The mean of each window of `[batch, length, channels]`; padding counts as zeros."""
+    """The mean of each window of `[batch, length, channels]`.
+
+    count_include_pad: zeros of the padding count as elements.
+    """
+
+    def __init__(
+        self,
+        kernel_size: Size,
+        stride: Size | None = None,
+        padding: Size = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        data_format: str = CHANNELS_LAST,
+    ) -> None:
+        super().__init__(kernel_size, stride, ceil_mode, data_format)
+        self.padding = padding
+        self.count_include_pad = count_include_pad
 
     def forward(self, input: Tensor) -> Tensor:
         """input: `[batch, length, channels]`."""
-        return F.avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.data_format)
+        return F.avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode,
+                            self.count_include_pad, self.data_format)
 
 
-class AvgPool2d(_Pool):
-    """The mean of each window of `[batch, height, width, channels]`; padding counts as zeros."""
+class _AvgPool(_Pool):
+    def __init__(
+        self,
+        kernel_size: Size,
+        stride: Size | None = None,
+        padding: Size = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+        data_format: str = CHANNELS_LAST,
+    ) -> None:
+        super().__init__(kernel_size, stride, ceil_mode, data_format)
+        self.padding = padding
+        self.count_include_pad = count_include_pad
+        self.divisor_override = divisor_override
+
+
+class AvgPool2d(_AvgPool):
+    """The mean of each window of `[batch, height, width, channels]`.
+
+    count_include_pad: zeros of the padding count as elements. divisor_override: what sums are
+    divided by instead of the number of elements.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """input: `[batch, height, width, channels]`."""
-        return F.avg_pool2d(input, self.kernel_size, self.stride, self.padding, self.data_format)
+        return F.avg_pool2d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode,
+                            self.count_include_pad, self.divisor_override, self.data_format)
 
 
-class AvgPool3d(_Pool):
-    """The mean of each window of `[batch, depth, height, width, channels]`; zero padding."""
+class AvgPool3d(_AvgPool):
+    """The mean of each window of `[batch, depth, height, width, channels]`; see `AvgPool2d`."""
 
     def forward(self, input: Tensor) -> Tensor:
         """input: `[batch, depth, height, width, channels]`."""
-        return F.avg_pool3d(input, self.kernel_size, self.stride, self.padding, self.data_format)
+        return F.avg_pool3d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode,
+                            self.count_include_pad, self.divisor_override, self.data_format)
+
+
+class _LPPool(_Pool):
+    def __init__(
+        self,
+        norm_type: float,
+        kernel_size: Size,
+        stride: Size | None = None,
+        ceil_mode: bool = False,
+        data_format: str = CHANNELS_LAST,
+    ) -> None:
+        super().__init__(kernel_size, stride, ceil_mode, data_format)
+        check_positive(type(self).__name__, norm_type=norm_type)
+        self.norm_type = norm_type
+
+    def extra_repr(self) -> str:
+        """The power, window and stride."""
+        return f"p {self.norm_type}, {super().extra_repr()}"
+
+
+class LPPool1d(_LPPool):
+    """(sum x^p)^(1/p) of each window of `[batch, length, channels]`, for p = norm_type."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """input: `[batch, length, channels]`."""
+        return F.lp_pool1d(input, self.norm_type, self.kernel_size, self.stride, self.ceil_mode,
+                           self.data_format)
+
+
+class LPPool2d(_LPPool):
+    """(sum x^p)^(1/p) of each window of `[batch, height, width, channels]`, for p = norm_type."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """input: `[batch, height, width, channels]`."""
+        return F.lp_pool2d(input, self.norm_type, self.kernel_size, self.stride, self.ceil_mode,
+                           self.data_format)

@@ -6,8 +6,9 @@ In: x [n, *space, c]; window, stride, dilation: one int for each axis of space; 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import inf, prod
+from typing import cast
 
 import numpy as np
 
@@ -15,11 +16,14 @@ from lamina import dtypes
 from lamina.dtypes import DType
 from lamina.graph.node import Node, Op, Sample, constant
 from lamina.ops.convolution import Ints, Pairs, margins
-from lamina.ops.elementwise import divide, equal, where
+from lamina.ops.elementwise import add, divide, equal, where
 from lamina.ops.kinds import COMPOSITE
-from lamina.ops.movement import fold, iota, permute, reshape, windows
+from lamina.ops.movement import expand, fold, iota, pad, permute, reshape, windows
 from lamina.ops.reduction import argmax, max_, sum_
 from lamina.ops.rules import first, shape_error
+from lamina.shapes import Shape
+
+FEW = 32  # places of a window whose gradients are added one by one
 
 
 def lowest(dtype: DType) -> float:
@@ -97,6 +101,13 @@ def _max_pool_vjp(g: Node, y: Node, x: Node, window: Ints, stride: Ints, padding
     rank = len(window)
     wide = _padded(x, padding, lowest(x.dtype))
     view, inside = _window_axes(wide, window, stride, dilation)
+    if _few(window, stride, dilation):
+        first_place = _without(argmax(view, axes=inside), inside)
+        zero = constant(0.0, g.dtype)
+        terms = (where(equal(first_place, constant(i, first_place.dtype)), g, zero)
+                 for i in range(prod(window)))
+        wide_g = _scattered(terms, wide.shape, window, stride, dilation)
+        return (_inner(wide_g, x, window, padding),)
     outside = tuple(i for i in range(view.ndim) if i not in inside)
     order = (*outside, *inside)
     turned = permute(view, axes=order)
@@ -105,6 +116,36 @@ def _max_pool_vjp(g: Node, y: Node, x: Node, window: Ints, stride: Ints, padding
     spread = where(taken, reshape(g, shape=(*g.shape, *(1,) * rank)), constant(0.0, g.dtype))
     spread = permute(spread, axes=tuple(order.index(i) for i in range(len(order))))
     return (_back(spread, x, wide, window, stride, padding, dilation),)
+
+
+def _few(window: Ints, stride: Ints, dilation: Ints) -> bool:
+    """Whether the gradient is a sum over the places of a window, written out.
+
+    Each term is then a map along the channels, and no window is laid out in memory.
+    """
+    return prod(window) <= FEW and not _tiled(window, stride, dilation)
+
+
+def _scattered(terms: Iterable[Node], shape: Shape, window: Ints, stride: Ints, dilation: Ints
+               ) -> Node:
+    """The sum of the terms, one for each place of a window, each put where its windows have it."""
+    total: Node | None = None
+    for place, term in zip(np.ndindex(*window), terms, strict=True):
+        low = [i * d for i, d in zip(place, dilation, strict=True)]
+        high = [size - lo - ((n - 1) * s + 1)
+                for size, lo, n, s in zip(shape[1:-1], low, term.shape[1:-1], stride, strict=True)]
+        spread = pad(term, low=(0, *low, 0), high=(0, *high, 0),
+                     interior=(0, *(s - 1 for s in stride), 0), value=0.0)
+        total = spread if total is None else add(total, spread)
+    return cast(Node, total)
+
+
+def _inner(wide_g: Node, x: Node, window: Ints, padding: Pairs) -> Node:
+    """The part of a padded image that is x; zeros for what no window reached."""
+    low = [-lo for lo, _ in padding]
+    high = [d + lo - w for d, (lo, _), w in
+            zip(x.shape[1:-1], padding, wide_g.shape[1:-1], strict=True)]
+    return margins(wide_g, low, high, bound=max(window))
 
 
 def _place_in_window(window: Ints, rank: int) -> Node:
@@ -125,10 +166,7 @@ def _back(spread: Node, x: Node, wide: Node, window: Ints, stride: Ints, padding
         spread = permute(spread, axes=tuple(order.index(i) for i in range(len(order))))
         wide_g = fold(spread, shape=wide.shape, axes=tuple(range(1, 1 + rank)), window=window,
                       stride=stride, dilation=dilation)
-    low = [-lo for lo, _ in padding]
-    high = [d + lo - w for d, (lo, _), w in
-            zip(x.shape[1:-1], padding, wide_g.shape[1:-1], strict=True)]
-    return margins(wide_g, low, high, bound=max(window))
+    return _inner(wide_g, x, window, padding)
 
 
 def _numpy_windows(x: np.ndarray, window: Ints, stride: Ints, padding: Pairs, dilation: Ints,
@@ -174,6 +212,19 @@ def _avg_pool_body(x: Node, window: Ints, stride: Ints, padding: Pairs, dilation
     return divide(total, constant(prod(window), x.dtype))
 
 
+def _avg_pool_vjp(g: Node, y: Node, x: Node, window: Ints, stride: Ints, padding: Pairs,
+                  dilation: Ints) -> tuple[Node]:
+    share = divide(g, constant(prod(window), g.dtype))
+    wide = _padded(x, padding, 0.0)
+    if _few(window, stride, dilation):
+        wide_g = _scattered([share] * prod(window), wide.shape, window, stride, dilation)
+        return (_inner(wide_g, x, window, padding),)
+    view, inside = _window_axes(wide, window, stride, dilation)
+    narrow = tuple(1 if i in inside else d for i, d in enumerate(view.shape))
+    spread = expand(reshape(share, shape=narrow), shape=view.shape)
+    return (_back(spread, x, wide, window, stride, padding, dilation),)
+
+
 def _avg_pool_numpy(x: np.ndarray, window: Ints, stride: Ints, padding: Pairs, dilation: Ints
                     ) -> np.ndarray:
     view, inside = _numpy_windows(x, window, stride, padding, dilation, 0.0)
@@ -182,7 +233,7 @@ def _avg_pool_numpy(x: np.ndarray, window: Ints, stride: Ints, padding: Pairs, d
 
 avg_pool = Op(
     "avg_pool", COMPOSITE, "The mean of each window; padding counts as zeros.", _avg_pool_numpy,
-    first, body=_avg_pool_body, onnx="AveragePool", ulp=8, takes=dtypes.FLOATS,
+    first, _avg_pool_vjp, body=_avg_pool_body, onnx="AveragePool", ulp=8, takes=dtypes.FLOATS,
     samples=tuple(_SAMPLES))
 
 OPS = (max_pool, avg_pool)

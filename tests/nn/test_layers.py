@@ -204,3 +204,20 @@ def test_layers_without_parameters():
 def test_wrong_arguments_are_refused_at_once(make):
     with pytest.raises(ArgumentError):
         make()
+
+
+def test_embedding_shortens_the_rows_it_reads():
+    layer = nn.Embedding(4, 3, max_norm=1.0)
+    layer.weight.assign(lm.full((4, 3), 2.0))
+    step = lm.compile(lambda rows: layer(rows).sum())
+    step(lm.tensor([1, 3, 1])).item()
+    lengths = np.linalg.norm(layer.weight.numpy(), axis=1)
+    np.testing.assert_allclose(lengths, [math.sqrt(12), 1, math.sqrt(12), 1], rtol=1e-6)
+    layer(lm.tensor([0])).sum().backward()
+    np.testing.assert_array_equal(layer.weight.grad.numpy()[:, 0], [1, 0, 0, 0])
+
+
+def test_instance_norm_learns_its_channels():
+    layer = nn.InstanceNorm2d(affine=True)
+    assert layer(lm.ones((2, 4, 4, 3))).shape == (2, 4, 4, 3)
+    assert layer.weight.shape == (3,)

@@ -65,6 +65,14 @@ def layer_norm(x: Any, weight: Any = None, bias: Any = None, axes: Axis = -1, ep
     return Tensor(op(*nodes, axes=over, eps=_number("layer_norm", "eps", eps)))
 
 
+def rms_norm(x: Any, weight: Any = None, axes: Axis = -1, eps: float = 1e-5) -> Tensor:
+    """x / sqrt(mean(x^2) + eps) over some axes, times weight."""
+    op = TABLE["rms_norm"]
+    nodes = prepare(op, [node_of(v) for v in (x, weight) if v is not None])
+    over = axes_of(nodes[0], axes, "rms_norm")
+    return Tensor(op(*nodes, axes=over, eps=_number("rms_norm", "eps", eps)))
+
+
 def attention(q: Any, k: Any, v: Any, mask: Any = None, causal: bool = False,
               scale: float | None = None) -> Tensor:
     """softmax(q k^T scale + mask) v over the last two axes."""
