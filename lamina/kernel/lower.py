@@ -25,7 +25,7 @@ from lamina.shapes import Dim, Var, ceil_div, product, ravel, the_var, variable
 from lamina.targets import Target
 
 LIGHT = 6  # instructions of one element, at most, for partial results side by side
-SIDE = 4
+SIDE = 4  # of them: as many as a sum has cycles of latency
 SCRATCH = 16384  # elements of a row that may lie in stack memory
 
 

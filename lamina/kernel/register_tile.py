@@ -16,11 +16,11 @@ from lamina.kernel.fold import fold
 from lamina.kernel.loops import Buffer, Value
 from lamina.kernel.site import Site, Store
 from lamina.schedule.contraction import Access, ReduceLoop, reduce_loops
+from lamina.schedule.tile_costs import LINE
 
 MaskOf = Callable[[int], Value | None]
 Step = Callable[[list[Value], list[Value]], list[Value]]
 
-LINE = 64  # bytes of a cache line
 MOST_LINES = 4  # that one operand asks for in a turn: more are streams, which hardware foresees
 FLAT_FMAS = 60  # reduce loops with fewer multiply-adds in all are written out; more make it spill
 

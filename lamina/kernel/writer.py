@@ -106,10 +106,9 @@ class Writer:
                 body: Callable[[Value | None, list[Value]], list[Value]], lanes: int,
                 exact: bool) -> list[Value]:
         """Run `body` over lo..hi in vectors; the last one is masked unless `exact`."""
-        values = self.turns(var, lo, hi if exact else lo + (hi - lo) / lanes * lanes, carry, body,
-                            lanes)
+        full = hi if exact else lo + (hi - lo) / lanes * lanes
+        values = self.turns(var, lo, full, carry, body, lanes)
         if not exact and lanes > 1:
-            full = lo + (hi - lo) / lanes * lanes
             mask = self.b.splat(full, lanes) + self.b.iota(lanes) < self.b.splat(hi, lanes)
             self.inline.indices.lanes = lanes
             if carry:

@@ -202,10 +202,10 @@ class Bound:
 
     def launch(self, donated: Sequence[int | None]) -> Launch:
         """The launch table for what takes memory over: without the copies that this spares."""
-        if not self.copies:
+        if self._launch is None:
             return self._whole
         spared = frozenset(copy for i, copy in self.copies.items() if donated[i] is not None)
-        if not spared or self._launch is None:
+        if not spared:
             return self._whole
         found = self._launches.get(spared)
         if found is None:

@@ -11,11 +11,11 @@ from math import gcd, prod
 
 from lamina.schedule.tile_costs import LINE, PAGE, Candidate, Model, Reads
 
-L2_SHARE = 0.75  # of that cache that the operands of a task may fill
-TASKS_OF_THREAD = 8  # at least, where a task has so many cycles:
+L2_SHARE = 0.75  # of the second-level cache that the operands of a task may fill
+TASKS_OF_THREAD = 8  # at least, where a task still has SMALL_TASK cycles
 SMALL_TASK = 8_000
 BLOCK = 192  # turns of the reduce loops in a block, at least
-BLOCK_SHARE = 0.25  # of the second-level cache that the operands of a block fill
+BLOCK_SHARE = 0.25  # of that cache that the operands of a block fill
 BLOCK_TILE = 64  # rows and columns of a task whose sums stay in memory between blocks
 BLOCK_SUMS = 40_000  # sums of a task that stay in memory between blocks, at most
 HORIZONTAL_BLOCK = 1024  # turns in a block of horizontal sums, about
