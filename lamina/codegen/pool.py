@@ -3,20 +3,25 @@
 In: the host target. Out: functions for the module of `codegen.driver`:
 
     void @region(ptr pool, ptr records, i64 count, ptr bufs, i1 serial)    one group of CALLs
-    void @lamina_work(ptr pool)                                            a worker's life
+    void @lamina_work(ptr pool, i64 number)                                a worker's life, from 1
     void @lamina_stop(ptr pool)                                            ends the workers
 
-The pool is 512 bytes, zero at first, in cache lines of their own:
+The pool is `pool_bytes` long, zero at first, in cache lines of their own:
 
-    0    i64  ticket: epoch << 32 | units claimed. Odd epoch: closed, the region is being replaced
+    0    i32  epoch: which region is open
     64   i64  units done
     128  i32  workers that sleep on the epoch
     192  ptr  records of the group, 200 i64 units, 208 ptr bufs
     256  i32  busy: a caller has the pool, 260 i32 workers, 264 i32 quit, 272 i64 turns to spin
+    512  i64  ticket of the caller: epoch << 32 | units left; then a line for each worker's
 
-A worker claims a unit by exchanging the ticket it read, so it can only claim from the region it has
-read about: nobody waits for a worker that comes late. A second caller that finds the pool busy runs
-its group alone. A record's fields are those of CALL in `codegen.driver`.
+The units of a region are dealt out in as many ranges as there are threads, in order: a thread takes
+those of its own range first, and then what is left of the others'. So the core that wrote a range
+of a buffer is, as a rule, the one that reads it in the next region, and threads meet at a ticket
+only where one is late. A unit is claimed by exchanging the ticket that was read, which names its
+region: nobody waits for a worker that comes late, and nothing is left to claim in a region that has
+ended. A second caller that finds the pool busy runs its group alone. A record's fields are those of
+CALL in `codegen.driver`.
 """
 
 from __future__ import annotations
@@ -25,8 +30,13 @@ import sys
 
 from lamina.targets import Target
 
-POOL_BYTES = 512
 WORKERS, SPIN = 260, 272  # offsets that Python writes
+_TICKETS, _LINE = 512, 64
+
+
+def pool_bytes(threads: int) -> int:
+    """Size of the pool of a caller and `threads` - 1 workers."""
+    return _TICKETS + _LINE * threads
 
 
 def pool_text(target: Target) -> str:
@@ -94,8 +104,8 @@ define internal void @give_way() {
 }
 """
 
-# Claim units of region `epoch` and run them until none is left. The record of a unit is found by
-# walking on from the record of the unit before.
+# Claim units of region `epoch` and run them until none is left, from one's own range on. The record
+# of a unit is found by walking on from the record of the unit before.
 _WORK = """
 define internal i64 @grain(i64 %chunks, i64 %grain, i32 %workers) {
   %given = icmp sgt i64 %grain, 0
@@ -116,35 +126,60 @@ define internal i64 @units(i64 %chunks, i64 %grain) {
   %r = sdiv i64 %up1, %grain
   ret i64 %r
 }
-define internal void @take_part(ptr %pool, i64 %epoch) {
+define internal ptr @ticket(ptr %pool, i64 %thread) {
+  %lines = mul i64 %thread, 64
+  %offset = add i64 %lines, 512
+  %r = getelementptr i8, ptr %pool, i64 %offset
+  ret ptr %r
+}
+define internal i64 @range(i64 %thread, i64 %threads, i64 %total) {
+  %share = mul i64 %thread, %total
+  %r = udiv i64 %share, %threads
+  ret i64 %r
+}
+define internal void @take_part(ptr %pool, i64 %me, i64 %epoch) {
 entry:
   %donep = getelementptr i8, ptr %pool, i64 64
   %recp = getelementptr i8, ptr %pool, i64 192
   %totalp = getelementptr i8, ptr %pool, i64 200
   %bufsp = getelementptr i8, ptr %pool, i64 208
   %workersp = getelementptr i8, ptr %pool, i64 260
+  %workers = load i32, ptr %workersp, align 4
+  %others = zext i32 %workers to i64
+  %threads = add i64 %others, 1
+  br label %visit
+visit:
+  %turn = phi i64 [ 0, %entry ], [ %turn1, %leave ]
+  %before = phi i64 [ 0, %entry ], [ %ran, %leave ]
+  %sum = add i64 %me, %turn
+  %around = icmp uge i64 %sum, %threads
+  %wrapped = sub i64 %sum, %threads
+  %whose = select i1 %around, i64 %wrapped, i64 %sum
+  %ticketp = call ptr @ticket(ptr %pool, i64 %whose)
   br label %look
 look:
-  %at = phi ptr [ null, %entry ], [ %at, %try ], [ %rec, %run ]
-  %base = phi i64 [ 0, %entry ], [ %base, %try ], [ %start, %run ]
-  %ticket = load atomic i64, ptr %pool acquire, align 64
+  %at = phi ptr [ null, %visit ], [ %at, %try ], [ %rec, %run ]
+  %base = phi i64 [ 0, %visit ], [ %base, %try ], [ %start, %run ]
+  %ran = phi i64 [ %before, %visit ], [ %ran, %try ], [ %ran1, %run ]
+  %ticket = load atomic i64, ptr %ticketp acquire, align 64
   %e = lshr i64 %ticket, 32
   %current = icmp eq i64 %e, %epoch
-  br i1 %current, label %more, label %out
-more:
-  %unit = and i64 %ticket, 4294967295
-  %total = load atomic i64, ptr %totalp acquire, align 8
-  %left = icmp ult i64 %unit, %total
-  br i1 %left, label %try, label %out
+  %left = and i64 %ticket, 4294967295
+  %some = icmp ne i64 %left, 0
+  %claimable = and i1 %current, %some
+  br i1 %claimable, label %try, label %leave
 try:
-  %next = add i64 %ticket, 1
-  %pair = cmpxchg ptr %pool, i64 %ticket, i64 %next acq_rel acquire, align 64
+  %next = sub i64 %ticket, 1
+  %pair = cmpxchg ptr %ticketp, i64 %ticket, i64 %next acq_rel acquire, align 64
   %won = extractvalue { i64, i1 } %pair, 1
   br i1 %won, label %mine, label %look
 mine:
   %first = load ptr, ptr %recp, align 8
   %bufs = load ptr, ptr %bufsp, align 8
-  %workers = load i32, ptr %workersp, align 4
+  %total = load i64, ptr %totalp, align 8
+  %after = add i64 %whose, 1
+  %stop = call i64 @range(i64 %after, i64 %threads, i64 %total)
+  %unit = sub i64 %stop, %left
   %fresh = icmp eq ptr %at, null
   %from = select i1 %fresh, ptr %first, ptr %at
   br label %seek
@@ -174,8 +209,18 @@ run:
   %over = icmp sgt i64 %hi0, %chunks
   %hi = select i1 %over, i64 %chunks, i64 %hi0
   call void %fn(ptr %bufs, ptr %args, i64 %lo, i64 %hi)
-  %d = atomicrmw add ptr %donep, i64 1 release, align 64
+  %ran1 = add i64 %ran, 1
   br label %look
+leave:
+  %turn1 = add i64 %turn, 1
+  %more = icmp ult i64 %turn1, %threads
+  br i1 %more, label %visit, label %finish
+finish:
+  %idle = icmp eq i64 %ran, 0
+  br i1 %idle, label %out, label %tell
+tell:
+  %d = atomicrmw add ptr %donep, i64 %ran release, align 64
+  br label %out
 out:
   ret void
 }
@@ -183,30 +228,26 @@ out:
 
 # A worker: spin, sleep, take part, until told to quit.
 _WORKER = """
-define void @lamina_work(ptr %pool) {
+define void @lamina_work(ptr %pool, i64 %number) {
 entry:
-  %wordp = getelementptr i8, ptr %pool, i64 4
   %sleepersp = getelementptr i8, ptr %pool, i64 128
   %quitp = getelementptr i8, ptr %pool, i64 264
   %spinp = getelementptr i8, ptr %pool, i64 272
   %spin = load i64, ptr %spinp, align 8
   br label %look
 look:
-  %seen = phi i64 [ 4294967295, %entry ], [ %seen, %again ], [ %seen, %asleep ], [ %epoch, %part ]
+  %seen = phi i32 [ 0, %entry ], [ %seen, %again ], [ %seen, %asleep ], [ %epoch, %part ]
   %turns = phi i64 [ 0, %entry ], [ %turns1, %again ], [ 0, %asleep ], [ 0, %part ]
   %quit = load atomic i32, ptr %quitp acquire, align 8
   %stay = icmp eq i32 %quit, 0
   br i1 %stay, label %check, label %out
 check:
-  %ticket = load atomic i64, ptr %pool acquire, align 64
-  %epoch = lshr i64 %ticket, 32
-  %odd = and i64 %epoch, 1
-  %open = icmp eq i64 %odd, 0
-  %new = icmp ne i64 %epoch, %seen
-  %go = and i1 %open, %new
-  br i1 %go, label %part, label %wait
+  %epoch = load atomic i32, ptr %pool acquire, align 64
+  %new = icmp ne i32 %epoch, %seen
+  br i1 %new, label %part, label %wait
 part:
-  call void @take_part(ptr %pool, i64 %epoch)
+  %region = zext i32 %epoch to i64
+  call void @take_part(ptr %pool, i64 %number, i64 %region)
   br label %look
 wait:
   %turns1 = add i64 %turns, 1
@@ -216,9 +257,8 @@ again:
   call void @relax()
   br label %look
 asleep:
-  %value = trunc i64 %epoch to i32
   %s = atomicrmw add ptr %sleepersp, i32 1 seq_cst, align 4
-  call void @doze(ptr %wordp, i32 %value)
+  call void @doze(ptr %pool, i32 %epoch)
   %s1 = atomicrmw sub ptr %sleepersp, i32 1 seq_cst, align 4
   br label %look
 out:
@@ -232,7 +272,6 @@ define void @lamina_stop(ptr %pool) {
 entry:
   %busyp = getelementptr i8, ptr %pool, i64 256
   %quitp = getelementptr i8, ptr %pool, i64 264
-  %wordp = getelementptr i8, ptr %pool, i64 4
   br label %try
 try:
   %n = phi i64 [ 0, %entry ], [ %n1, %wait ]
@@ -249,12 +288,10 @@ stop:
   store atomic i32 1, ptr %quitp seq_cst, align 8
   br i1 %won, label %close, label %out
 close:
-  %ticket = load atomic i64, ptr %pool acquire, align 64
-  %epoch = or i64 %ticket, 4294967296
-  store atomic i64 %epoch, ptr %pool seq_cst, align 64
+  %epoch = atomicrmw add ptr %pool, i32 1 seq_cst, align 64
   br label %out
 out:
-  call void @wake(ptr %wordp, i32 2147483647)
+  call void @wake(ptr %pool, i32 2147483647)
   ret void
 }
 """
@@ -305,7 +342,6 @@ out:
 define internal void @region(ptr %pool, ptr %rec, i64 %count, ptr %bufs, i1 %serial) {
 entry:
   %donep = getelementptr i8, ptr %pool, i64 64
-  %wordp = getelementptr i8, ptr %pool, i64 4
   %sleepersp = getelementptr i8, ptr %pool, i64 128
   %recp = getelementptr i8, ptr %pool, i64 192
   %totalp = getelementptr i8, ptr %pool, i64 200
@@ -330,19 +366,30 @@ take:
   %won = extractvalue { i32, i1 } %pair, 1
   br i1 %won, label %fork, label %inline
 fork:
-  %old = load atomic i64, ptr %pool acquire, align 64
-  %epoch0 = lshr i64 %old, 32
-  %epoch1 = add i64 %epoch0, 1
-  %closed = shl i64 %epoch1, 32
-  store atomic i64 %closed, ptr %pool seq_cst, align 64
-  store atomic ptr %rec, ptr %recp release, align 8
-  store atomic ptr %bufs, ptr %bufsp release, align 8
-  store atomic i64 %total, ptr %totalp release, align 8
-  store atomic i64 0, ptr %donep release, align 64
-  %epoch2 = add i64 %epoch0, 2
-  %open = shl i64 %epoch2, 32
-  %epoch = lshr i64 %open, 32
-  %x = atomicrmw xchg ptr %pool, i64 %open seq_cst, align 64
+  store ptr %rec, ptr %recp, align 8
+  store ptr %bufs, ptr %bufsp, align 8
+  store i64 %total, ptr %totalp, align 8
+  store atomic i64 0, ptr %donep monotonic, align 64
+  %old = load atomic i32, ptr %pool monotonic, align 64
+  %word = add i32 %old, 1
+  %epoch = zext i32 %word to i64
+  %name = shl i64 %epoch, 32
+  %helpers = zext i32 %workers to i64
+  %threads = add i64 %helpers, 1
+  br label %deal
+deal:
+  %t = phi i64 [ 0, %fork ], [ %t1, %deal ]
+  %t1 = add i64 %t, 1
+  %from = call i64 @range(i64 %t, i64 %threads, i64 %total)
+  %to = call i64 @range(i64 %t1, i64 %threads, i64 %total)
+  %slice = sub i64 %to, %from
+  %ticket = or i64 %name, %slice
+  %ticketp = call ptr @ticket(ptr %pool, i64 %t)
+  store atomic i64 %ticket, ptr %ticketp release, align 64
+  %dealt = icmp eq i64 %t1, %threads
+  br i1 %dealt, label %open, label %deal
+open:
+  %x = atomicrmw xchg ptr %pool, i32 %word seq_cst, align 64
   %sleepers = load atomic i32, ptr %sleepersp seq_cst, align 4
   %any = icmp ne i32 %sleepers, 0
   br i1 %any, label %rouse, label %work
@@ -351,10 +398,10 @@ rouse:
   %fewer = icmp ult i64 %others, 1024
   %cut = select i1 %fewer, i64 %others, i64 1024
   %wanted = trunc i64 %cut to i32
-  call void @wake(ptr %wordp, i32 %wanted)
+  call void @wake(ptr %pool, i32 %wanted)
   br label %work
 work:
-  call void @take_part(ptr %pool, i64 %epoch)
+  call void @take_part(ptr %pool, i64 0, i64 %epoch)
   br label %join
 join:
   %n = phi i64 [ 0, %work ], [ %n1, %hold ], [ %n1, %yield ]

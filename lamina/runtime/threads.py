@@ -29,7 +29,8 @@ SPIN_TURNS = 1000  # pauses before a worker sleeps, some tens of microseconds
 _CACHE_LINE = 64
 
 _RUN = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_int64] * 5)
-_POOL_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_int64)
+_WORK = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)
+_STOP = ctypes.CFUNCTYPE(None, ctypes.c_int64)
 
 
 class Pool:
@@ -40,7 +41,7 @@ class Pool:
         code = _functions()
         self.run = code["lamina_run"]
         self._stop = code["lamina_stop"]
-        self.address = _zeroed(pool.POOL_BYTES)
+        self.address = _zeroed(pool.pool_bytes(threads))
         ctypes.c_int64.from_address(self.address + pool.SPIN).value = SPIN_TURNS
         self.workers = _start_workers(code["lamina_work"], self.address, threads - 1)
         ctypes.c_int32.from_address(self.address + pool.WORKERS).value = len(self.workers)
@@ -156,9 +157,9 @@ def _restart() -> Pool:
 
 def _start_workers(work: ctypes._FuncPointer, address: int, count: int) -> list[threading.Thread]:
     workers = []
-    for number in range(count):
-        worker = threading.Thread(target=work, args=(address,), daemon=True,
-                                  name=f"lamina-{number + 1}")
+    for number in range(1, count + 1):
+        worker = threading.Thread(target=work, args=(address, number), daemon=True,
+                                  name=f"lamina-{number}")
         try:
             worker.start()
         except RuntimeError:  # no more threads, or the interpreter is ending
@@ -170,8 +171,8 @@ def _start_workers(work: ctypes._FuncPointer, address: int, count: int) -> list[
 @cache
 def _functions() -> dict[str, ctypes._FuncPointer]:
     addresses = get_module(driver.driver_text(host_target()), driver.NAMES)
-    kinds = {"lamina_run": _RUN}
-    return {name: kinds.get(name, _POOL_FUNCTION)(a) for name, a in addresses.items()}
+    kinds = {"lamina_run": _RUN, "lamina_work": _WORK, "lamina_stop": _STOP}
+    return {name: kinds[name](address) for name, address in addresses.items()}
 
 
 def _zeroed(size: int) -> int:
