@@ -9,7 +9,7 @@ tensor([[148.41316]], dtype=float32)
 
 import math
 
-from lamina import data, functional, io, metrics, nn, optim, testing, train
+from lamina import data, functional, io, metrics, models, nn, optim, testing, train
 from lamina.data import datasets
 from lamina.dtypes import (
     DType,
@@ -260,8 +260,8 @@ __all__ = [
     "leaky_relu", "less", "less_equal", "linear", "linspace", "load", "log", "log10", "log1p",
     "log2", "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or",
     "logical_xor", "logsumexp", "long", "masked_fill", "matmul", "matrix_transpose", "max",
-    "max_pool", "maximum", "mean", "metrics", "min", "minimum", "moveaxis", "multiply", "nan",
-    "negative", "newaxis", "nextafter", "nn", "no_grad", "nonzero", "normal", "not_equal",
+    "max_pool", "maximum", "mean", "metrics", "min", "minimum", "models", "moveaxis", "multiply",
+    "nan", "negative", "newaxis", "nextafter", "nn", "no_grad", "nonzero", "normal", "not_equal",
     "one_hot", "ones", "ones_like", "optim", "outer", "pad", "permutation", "permute",
     "permute_dims", "pi", "positive", "pow", "prod", "rand", "rand_like", "randint", "randn",
     "randn_like", "randperm", "reciprocal", "relu", "relu6", "remainder", "repeat", "reshape",

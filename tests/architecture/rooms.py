@@ -23,6 +23,7 @@ ROOMS = (
     "tensor",
     "functional state testing",
     "nn optim data io metrics",
+    "models generative",
     "train distributed",
     "serve",
     "cli",
