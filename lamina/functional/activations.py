@@ -42,7 +42,7 @@ SELU_SCALE = 1.0507009873554805
 
 
 def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
-    """x where positive, else alpha (exp(x) - 1) (Clevert et al. 2015, equation 2)."""
+    """x where positive, else alpha (exp(x) - 1) (Clevert et al. 2015, section 3)."""
     return elu_of(input, alpha=float(alpha))
 
 
@@ -55,7 +55,7 @@ def selu(input: Tensor) -> Tensor:
 
 
 def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
-    """x where positive, else alpha (exp(x / alpha) - 1) (Barron 2017, equation 2).
+    """x where positive, else alpha (exp(x / alpha) - 1) (Barron 2017).
 
     Its slope is continuous for every alpha. Raises ArgumentError for an alpha of 0.
     """

@@ -50,7 +50,7 @@ def interpolate(
     align_corners: bool = False,
     data_format: str = CHANNELS_LAST,
 ) -> Tensor:
-    """The image in another size.
+    """The image in another size: `[batch, *space, channels]` to `[batch, *size, channels]`.
 
     size, or scale_factor (the new size is then floor(old scale)): a number for all axes of space,
     or one for each. mode: "nearest" (element floor(i scale)), "nearest-exact" (the middle's),

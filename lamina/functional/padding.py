@@ -32,6 +32,7 @@ def pad(
 ) -> Tensor:
     """A border of `pad` = (low, high) elements of the last axis, then of the one before it ...
 
+    input: `[..., size]`; result: `[..., low + size + high]`, and so on for the other axes.
     mode: "constant" (of `value`), "reflect" (mirrored at the middle of the edge: c b | a b c),
     "replicate" (the edge: a a | a b c) or "circular" (the other end: b c | a b c).
     data_format: None counts from the last axis, as PyTorch does; with "channels_last" or

@@ -35,7 +35,10 @@ def pairwise_distance(
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
-    """input / max(its p-norm along `dim`, eps): vectors of length 1, the zero vector unchanged."""
+    """input / max(its p-norm along `dim`, eps): vectors of length 1, the zero vector unchanged.
+
+    input: `[..., size of dim, ...]`, any number of axes; result: the same shape.
+    """
     check_float("normalize", input=input)
     check_positive("normalize", p=p)
     return input / maximum(vector_norm(absolute(input), p, dim, True), eps)

@@ -293,7 +293,7 @@ class F1(PerClass):
 
 
 class IoU(PerClass):
-    """Intersection over union of the places of a class: the Jaccard index; "macro" by default.
+    """Intersection over union of the places of a class (Jaccard 1912); "macro" by default.
 
     For segmentation: scores `[batch, height, width, classes]`, labels `[batch, height, width]`.
     """

@@ -159,7 +159,7 @@ class ROUGEL(Metric):
 class EditDistance(Metric):
     """The mean number of insertions, deletions and substitutions (Levenshtein 1966).
 
-    Strings are compared by characters, other sequences by elements.
+    Strings `[texts]` are compared by characters, other sequences by elements.
     """
 
     title = "edit_distance"

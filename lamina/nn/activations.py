@@ -69,7 +69,7 @@ class Softplus(Module):
 
 
 class ELU(Module):
-    """x where positive, else alpha (exp(x) - 1) (Clevert et al. 2015, equation 2)."""
+    """x where positive, else alpha (exp(x) - 1) (Clevert et al. 2015, section 3)."""
 
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
@@ -92,7 +92,7 @@ class SELU(Module):
 
 
 class CELU(Module):
-    """x where positive, else alpha (exp(x / alpha) - 1) (Barron 2017, equation 2)."""
+    """x where positive, else alpha (exp(x / alpha) - 1) (Barron 2017)."""
 
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
@@ -154,7 +154,7 @@ class GLU(Module):
 
 
 class Softmax(Module):
-    """exp(x) divided by its sum along `dim`."""
+    """exp(x) divided by its sum along `dim` (Bridle 1990)."""
 
     def __init__(self, dim: int = -1) -> None:
         self.dim = dim

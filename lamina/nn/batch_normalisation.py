@@ -114,8 +114,9 @@ class BatchNorm1d(_BatchNorm):
 
 
 class BatchNorm2d(_BatchNorm):
-    """Batch norm over `[batch, height, width, channels]` (Ioffe and Szegedy 2015).
+    """Batch norm over `[batch, height, width, channels]` (Ioffe and Szegedy 2015, algorithm 1).
 
+    (x - mean) / sqrt(var + eps) weight + bias, mean and variance of each channel over the batch.
     momentum: weight of the new batch in the running statistics; None for their plain average.
 
     >>> import lamina as lm
@@ -161,8 +162,9 @@ class InstanceNorm1d(_InstanceNorm):
 
 
 class InstanceNorm2d(_InstanceNorm):
-    """Instance norm over `[batch, height, width, channels]` (Ulyanov et al. 2016).
+    """Instance norm over `[batch, height, width, channels]` (Ulyanov et al. 2016, equation 4).
 
+    (x - mean) / sqrt(var + eps) weight + bias, of each channel of each example over its space.
     track_running_stats: evaluation uses running statistics instead of the example's.
 
     >>> import lamina as lm

@@ -100,6 +100,8 @@ class Conv1d(_Convolution):
 class Conv2d(_Convolution):
     """Convolution over `[batch, height, width, channels]`; weight `[out, in / groups, kh, kw]`.
 
+    y[i, j, o] = bias[o] + sum over a, b, c of weight[o, c, a, b] x[i s + a d - p, j s + b d - p, c]
+    with stride s, dilation d, padding p (LeCun et al. 1989; dilation: Yu and Koltun 2016, eq. 2).
     padding: zeros on both sides, an int or one for each axis, or "same" or "valid".
 
     >>> import lamina as lm
@@ -162,7 +164,12 @@ class ConvTranspose1d(_TransposedConvolution):
 
 
 class ConvTranspose2d(_TransposedConvolution):
-    """Transposed convolution over images; weight `[in, out / groups, kh, kw]`."""
+    """Transposed convolution over images; weight `[in, out / groups, kh, kw]`.
+
+    The gradient of `Conv2d` to its input as a layer (Dumoulin and Visin 2016, chapter 4):
+    `[batch, height, width, in]` to `[batch, (height - 1) stride - 2 padding + dilation (kernel - 1)
+    + output_padding + 1, ..., out]`.
+    """
 
     rank = 2
 

@@ -12,7 +12,7 @@ from lamina.tensor import Tensor, arange, normal, where
 
 
 class Embedding(Module):
-    """Row `input` of a table: integers `[...]` to `[..., embedding_dim]`.
+    """Row `input` of a table: integers `[...]` to `[..., embedding_dim]` (Bengio et al. 2003).
 
     weight: `[num_embeddings, embedding_dim]`, standard normal at the start.
     padding_idx: a row that is zero at the start and not trained.
@@ -52,6 +52,7 @@ class Embedding(Module):
 class EmbeddingBag(Module):
     """The sum, mean or maximum of rows over bags of numbers, to `[bags, embedding_dim]`.
 
+    Of words, it is the text's vector (Joulin et al. 2017, section 2).
     weight: `[num_embeddings, embedding_dim]`, standard normal at the start.
     mode: "mean", "sum" or "max". padding_idx: a row that counts for nothing in any bag.
     include_last_offset: the last offset is where the last bag ends.

@@ -256,7 +256,10 @@ class TripletMarginLoss(Loss):
 
 
 class TripletMarginWithDistanceLoss(Loss):
-    """`TripletMarginLoss` with a `distance_function` of one's own."""
+    """`TripletMarginLoss` with a `distance_function` of one's own (Balntas et al. 2016).
+
+    Anchor, positive and negative, `[..., features]` each.
+    """
 
     function = staticmethod(F.triplet_margin_with_distance_loss)
 

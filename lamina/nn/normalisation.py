@@ -17,8 +17,9 @@ from lamina.tensor import Tensor, ones, zeros
 
 
 class LayerNorm(Module):
-    """Normalises each example over its last axes (Ba et al. 2016).
+    """Normalises each example over its last axes (Ba et al. 2016, equation 4).
 
+    (x - mean) / sqrt(var + eps) weight + bias; weight and bias have the shape of those axes.
     normalized_shape: the sizes of those axes, an int for the last alone; without it the first call
     tells the last.
     """
@@ -59,6 +60,7 @@ class LayerNorm(Module):
 class RMSNorm(Module):
     """Divides each example by its root mean square (Zhang and Sennrich 2019, equation 4).
 
+    x / sqrt(mean(x^2) + eps) weight.
     normalized_shape: the sizes of the last axes, an int for the last alone. eps: the smallest
     number that changes 1 in the dtype of the input, unless given.
 
@@ -87,8 +89,9 @@ class RMSNorm(Module):
 
 
 class GroupNorm(Module):
-    """Normalises groups of channels of each example (Wu and He 2018).
+    """Normalises groups of channels of each example (Wu and He 2018, equations 1 to 7).
 
+    (x - mean) / sqrt(var + eps) weight + bias over `[batch, *space, channels]`.
     num_groups divides num_channels: 1 group is layer norm over all of an image, as many groups as
     channels are instance norm.
 
@@ -144,7 +147,11 @@ class GroupNorm(Module):
 
 
 class LocalResponseNorm(Module):
-    """Divides by a power of the mean square over `size` near channels (Krizhevsky et al. 2012)."""
+    """Divides by a power of the mean square over `size` near channels (Krizhevsky et al. 2012).
+
+    x / (k + alpha / size * sum of x^2 over these channels)^beta over `[batch, *space, channels]`;
+    alpha is divided by the size as in PyTorch.
+    """
 
     def __init__(
         self,

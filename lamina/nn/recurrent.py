@@ -245,8 +245,9 @@ class RNN(_Recurrent):
 
 
 class LSTM(_Recurrent):
-    """Long short-term memory: the equations of `LSTMCell` along time.
+    """Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate: Gers et al. 2000).
 
+    The equations of `LSTMCell` along time.
     Returns (output, (h_n, c_n)). proj_size: hidden states W_hr h of this size (Sak et al. 2014).
 
     >>> import lamina as lm
@@ -264,7 +265,7 @@ class LSTM(_Recurrent):
 
 
 class GRU(_Recurrent):
-    """Gated recurrent units: the equations of `GRUCell` along time.
+    """Gated recurrent units (Cho et al. 2014): the equations of `GRUCell` along time.
 
     >>> import lamina as lm
     >>> output, last = lm.nn.GRU(10, 20)(lm.zeros((3, 5, 10)), lengths=[5, 2, 3])

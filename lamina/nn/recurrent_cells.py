@@ -86,7 +86,7 @@ class RNNCell(_Cell):
 
 
 class LSTMCell(_Cell):
-    """Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of 2000).
+    """Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate: Gers et al. 2000).
 
     i, f, g, o = W_ih x + b_ih + W_hh h + b_hh
     c' = sigmoid(f) c + sigmoid(i) tanh(g);  h' = sigmoid(o) tanh(c')

@@ -20,8 +20,8 @@ from lamina.tensor import Tensor
 class Upsample(Module):
     """The image in another size: `size`, or its own times `scale_factor`.
 
-    mode: "nearest", "nearest-exact", "linear", "bilinear", "trilinear", "bicubic" or "area"; see
-    `functional.interpolate`.
+    mode: "nearest", "nearest-exact", "linear", "bilinear", "trilinear", "bicubic" (Keys 1981) or
+    "area"; see `functional.interpolate`.
 
     >>> import lamina as lm
     >>> lm.nn.Upsample(scale_factor=2, mode="bilinear")(lm.zeros((1, 7, 7, 3))).shape
@@ -83,7 +83,10 @@ class PixelShuffle(Module):
 
 
 class PixelUnshuffle(Module):
-    """`[batch, h r, w r, c]` as `[batch, h, w, c r^2]` for r = downscale_factor."""
+    """`[batch, h r, w r, c]` as `[batch, h, w, c r^2]` for r = downscale_factor.
+
+    Undoes `PixelShuffle` (Shi et al. 2016).
+    """
 
     def __init__(self, downscale_factor: int, data_format: str = CHANNELS_LAST) -> None:
         check_counts("PixelUnshuffle", 1, downscale_factor=downscale_factor)

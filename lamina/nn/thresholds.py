@@ -125,7 +125,7 @@ class Hardswish(Module):
 
 
 class Hardshrink(Module):
-    """x where it is farther than `lambd` from 0, else 0."""
+    """x where it is farther than `lambd` from 0, else 0 (Donoho and Johnstone 1994)."""
 
     def __init__(self, lambd: float = 0.5) -> None:
         self.lambd = lambd

@@ -1,4 +1,4 @@
-"""Adam (Kingma and Ba 2015, algorithm 1) and AdamW (Loshchilov and Hutter 2019, algorithm 2).
+"""Adam and AdamW.
 
 Formulas, and the order of their operations, as in PyTorch (torch.optim.Adam, AdamW).
 """
@@ -17,6 +17,7 @@ from lamina.tensor import Tensor, maximum, sqrt
 class Adam(Optimizer):
     """m and v are running means of g and g^2; p -= lr m' / (sqrt(v') + eps).
 
+    Kingma and Ba 2015, algorithm 1.
     m' = m / (1 - beta1^step) and v' = v / (1 - beta2^step). weight_decay: g += weight_decay p.
     amsgrad: the largest v so far in place of v (Reddi et al. 2018, algorithm 2).
     State: exp_avg (m), exp_avg_sq (v), max_exp_avg_sq.
@@ -71,7 +72,10 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with weight decay apart from the gradient: p -= lr weight_decay p."""
+    """Adam with weight decay apart from the gradient: p -= lr weight_decay p before the step.
+
+    Loshchilov and Hutter 2019, algorithm 2. State: exp_avg (m), exp_avg_sq (v), max_exp_avg_sq.
+    """
 
     decoupled = True
 

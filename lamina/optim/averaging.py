@@ -87,6 +87,7 @@ class _Average:
 class EMA(_Average):
     """a = decay a + (1 - decay) p at each `update()`; the first time a = p.
 
+    Tarvainen and Valpola 2017, section 2.
     params: `model.parameters()`, or `model.named_parameters()` for names in the state.
     warmup: decay is at most (1 + n) / (10 + n) at the n-th update, so that an average of few steps
     is near the weights (as in TensorFlow's ExponentialMovingAverage).

@@ -126,7 +126,8 @@ def inverse_sqrt(lr: float, warmup_steps: int = 1) -> Schedule:
 def warmup(schedule: Schedule | float, steps: int, start: float = 0.0) -> Schedule:
     """A line from `start` to the first value of `schedule` in `steps`, then `schedule`.
 
-    `schedule` begins when the warm-up is over: it is given the steps since then.
+    Goyal et al. 2017, section 2.2. `schedule` begins when the warm-up is over: it is given the
+    steps since then.
     """
     _check("steps", steps)
     after = _as_schedule(schedule)

@@ -17,6 +17,7 @@ from lamina.tensor import Tensor
 class SGD(Optimizer):
     """g += weight_decay p; v = momentum v + (1 - dampening) g; p -= lr v.
 
+    Robbins and Monro 1951; momentum: Polyak 1964.
     nesterov: p -= lr (g + momentum v) (Sutskever et al. 2013).
     The first velocity is g, whatever the dampening. State: momentum_buffer (v).
 

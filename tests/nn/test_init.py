@@ -94,6 +94,15 @@ def test_sparse():
     assert abs(value[value != 0].std() - 2) < 0.4
 
 
+def test_fans_and_the_bias_that_follows_them():
+    assert (init.fan_in((6, 4)), init.fan_out((6, 4))) == (4, 6)
+    assert (init.fan_in((6, 4, 3, 3)), init.fan_out((6, 4, 3, 3))) == (36, 54)
+    bias = init.bias_uniform(1000, (1000, 4, 3, 3)).numpy()
+    assert bias.shape == (1000,)
+    assert 0.95 / 6 < abs(bias).max() <= 1 / 6
+    assert abs(bias.mean()) < 0.02
+
+
 def test_gains():
     assert init.calculate_gain("tanh") == 5 / 3
     assert init.calculate_gain("relu") == math.sqrt(2)

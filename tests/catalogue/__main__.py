@@ -1,0 +1,6 @@
+"""`python -m tests.catalogue`: write docs/catalogue.md anew."""
+
+from tests.catalogue.page import PAGE, page
+
+PAGE.write_text(page(), encoding="utf-8")
+print(PAGE)
