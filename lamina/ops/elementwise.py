@@ -35,6 +35,12 @@ from lamina.ops.rules import boolean, last, named
 DISCRETE = BITS
 
 
+def _divide_vjp(g: Node, out: Node, x: Node, y: Node) -> tuple[Node, Node]:
+    """g / y serves both sides; by one reciprocal for all that a smaller y divides."""
+    share = divide(g, y) if y.shape == out.shape else multiply(g, reciprocal(y))
+    return share, negative(multiply(share, out))
+
+
 # ---- arithmetic ----------------------------------------------------------------------------------
 add: Op = binary("add", "x + y.", np.add, lambda b, x, y: x + y, lambda g, out, x, y: (g, g),
                  onnx="Add")
@@ -43,8 +49,7 @@ subtract: Op = binary("subtract", "x - y.", np.subtract, lambda b, x, y: x - y,
 multiply: Op = binary("multiply", "x * y.", np.multiply, lambda b, x, y: x * y,
                       lambda g, out, x, y: (multiply(g, y), multiply(g, x)), onnx="Mul")
 divide: Op = binary("divide", "x / y in floating point.", np.divide, lambda b, x, y: x / y,
-                    lambda g, out, x, y: (divide(g, y), negative(divide(multiply(g, out), y))),
-                    takes=dtypes.FLOATS, right=(0.5, 2.0), cost=4, onnx="Div")
+                    _divide_vjp, takes=dtypes.FLOATS, right=(0.5, 2.0), cost=4, onnx="Div")
 negative: Op = unary("negative", "-x.", np.negative, lambda b, x: -x,
                      lambda g, y, x: negative(g), takes=NUMBERS, onnx="Neg")
 positive: Op = unary("positive", "x.", np.positive, lambda b, x: x, lambda g, y, x: g,
