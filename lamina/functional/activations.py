@@ -6,7 +6,7 @@ Those that are straight lines by pieces are in `thresholds`.
 from __future__ import annotations
 
 from lamina.errors import ArgumentError, ShapeError
-from lamina.functional.arguments import check_positive
+from lamina.functional.arguments import check_numbers, check_positive
 from lamina.functional.operands import check_float, describe
 from lamina.tensor import (
     Tensor,
@@ -59,11 +59,17 @@ def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
 
     Its slope is continuous for every alpha. Raises ArgumentError for an alpha of 0.
     """
+    check_celu(alpha)
+    below = where(input > 0, 0.0, input)  # so that exp does not overflow where it is not used
+    return where(input > 0, input, alpha * expm1(below * (1 / alpha)))
+
+
+def check_celu(alpha: float) -> None:
+    """Raise ArgumentError for an alpha of 0: it is divided by."""
+    check_numbers("celu", alpha=alpha)
     if alpha == 0:
         raise ArgumentError("celu", operands=[("alpha", repr(alpha))], rule="alpha is not 0",
                             got=alpha)
-    below = where(input > 0, 0.0, input)  # so that exp does not overflow where it is not used
-    return where(input > 0, input, alpha * expm1(below * (1 / alpha)))
 
 
 def logsigmoid(input: Tensor) -> Tensor:

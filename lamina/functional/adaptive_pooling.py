@@ -14,7 +14,7 @@ import numpy as np
 
 from lamina.errors import ArgumentError, ShapeError
 from lamina.functional.operands import CHANNELS_LAST, check_float, checked_format, describe
-from lamina.functional.windows import from_channels_last, to_channels_last
+from lamina.functional.windows import from_channels_last, is_count, to_channels_last
 from lamina.tensor import (
     Tensor,
     avg_pool,
@@ -119,7 +119,7 @@ def _pooled(
     if 0 in space:
         raise ShapeError(op, operands=[("input", describe(input))],
                          rule="no axis of space is empty", got=input.shape)
-    sizes = _output_sizes(op, output_size, space)
+    sizes = output_sizes(op, output_size, space)
     if all(n % m == 0 for n, m in zip(space, sizes, strict=True)):
         window = [n // m for n, m in zip(space, sizes, strict=True)]
         pool = avg_pool if kind == "avg" else max_pool
@@ -131,11 +131,12 @@ def _pooled(
     return from_channels_last(image, data_format)
 
 
-def _output_sizes(op: str, output_size: OutputSize, space: Sequence[int]) -> tuple[int, ...]:
+def output_sizes(op: str, output_size: OutputSize, space: Sequence[int]) -> tuple[int, ...]:
+    """One size for each axis of space, its own for None; raises ArgumentError."""
     given: Any = output_size
     sizes = tuple(given) if isinstance(given, list | tuple) else (given,) * len(space)
     found = [n if size is None else size for size, n in zip(sizes, space, strict=False)]
-    if len(sizes) != len(space) or any(not isinstance(m, int) or m < 1 for m in found):
+    if len(sizes) != len(space) or not all(is_count(m) and m >= 1 for m in found):
         raise ArgumentError(
             op,
             operands=[("output_size", repr(output_size))],

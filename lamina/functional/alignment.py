@@ -216,7 +216,7 @@ def _check(
             expected=(batch,),
             got=inputs.shape,
         )
-    if not 0 <= blank < log_probs.shape[2]:
+    if not isinstance(blank, int) or not 0 <= blank < log_probs.shape[2]:
         raise ArgumentError(
             "ctc_loss",
             operands=[*operands, ("blank", repr(blank))],

@@ -34,9 +34,33 @@ def check_at_least(op: str, least: float, **numbers: object) -> None:
             )
 
 
+def check_numbers(op: str, **numbers: object) -> None:
+    """Every argument is a number."""
+    for name, value in numbers.items():
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise ArgumentError(
+                op,
+                operands=[(key, f"{number!r:.60}") for key, number in numbers.items()],
+                rule=f"{name} is a number",
+                got=value,
+            )
+
+
+def check_axes(op: str, **axes: object) -> None:
+    """Every argument is an int, the number of an axis; negative ones count from the end."""
+    for name, value in axes.items():
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ArgumentError(
+                op,
+                operands=[(key, f"{axis!r:.60}") for key, axis in axes.items()],
+                rule=f"{name} is the number of an axis",
+                got=value,
+            )
+
+
 def check_probability(op: str, p: object, name: str = "p") -> None:
     """`p` is a number from 0 to 1."""
-    if not isinstance(p, int | float) or not 0 <= p <= 1:
+    if not isinstance(p, int | float) or isinstance(p, bool) or not 0 <= p <= 1:
         raise ArgumentError(
             op,
             operands=[(name, f"{p!r:.60}")],
@@ -59,7 +83,7 @@ def check_positive(op: str, **numbers: object) -> None:
 
 def check_choice(op: str, name: str, value: object, choices: Collection[str]) -> None:
     """The argument is one of some words."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ArgumentError(
             op,
             operands=[(name, f"{value!r:.60}")],

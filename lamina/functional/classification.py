@@ -7,8 +7,8 @@ Out: 0-d for "mean" and "sum", `[...]` for "none".
 
 from __future__ import annotations
 
-from lamina.errors import ArgumentError, ShapeError
-from lamina.functional.arguments import check_at_least
+from lamina.errors import ShapeError
+from lamina.functional.arguments import check_at_least, check_probability
 from lamina.functional.labels import (
     check_class_weight,
     check_labels,
@@ -59,7 +59,7 @@ def cross_entropy(
     """
     check_tensors("cross_entropy", input=input, target=target)
     check_float("cross_entropy", input=input)
-    _check_smoothing(label_smoothing)
+    check_probability("cross_entropy", label_smoothing, "label_smoothing")
     if target.dtype.is_float and target.shape == input.shape:
         check_float("cross_entropy", input=input, target=target)
         return _of_probabilities(input, target, weight, reduction, label_smoothing)
@@ -253,13 +253,3 @@ def _of_probabilities(
     terms = log_softmax(input, -1) * target
     losses = -(terms if weight is None else terms * weight).sum(axis=-1)
     return reduce_loss("cross_entropy", losses, reduction)
-
-
-def _check_smoothing(label_smoothing: float) -> None:
-    if not 0 <= label_smoothing <= 1:
-        raise ArgumentError(
-            "cross_entropy",
-            operands=[("label_smoothing", repr(label_smoothing))],
-            rule="label_smoothing is between 0 and 1",
-            got=label_smoothing,
-        )

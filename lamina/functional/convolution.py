@@ -7,6 +7,8 @@ Weights: `[out, in / groups, *kernel]`, transposed `[in, out / groups, *kernel]`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lamina.errors import ArgumentError, ShapeError
 from lamina.functional.arguments import check_counts
 from lamina.functional.operands import (
@@ -162,20 +164,25 @@ def _conv_transpose(
     return from_channels_last(result if bias is None else result + bias, data_format)
 
 
-def _padded(
-    op: str, image: Tensor, padding: str, kernel: tuple[int, ...], strides: tuple[int, ...],
-    dilations: tuple[int, ...],
-) -> Tensor:
-    """`image` with the zeros that "same" asks for: as many as the kernel takes off."""
-    if padding == "valid":
-        return image
-    if padding != "same" or any(stride != 1 for stride in strides):
+def check_word(op: str, padding: str, strides: Sequence[int]) -> None:
+    """A padding that is a word is "valid", or with stride 1 "same"."""
+    if padding != "valid" and (padding != "same" or any(stride != 1 for stride in strides)):
         raise ArgumentError(
             op,
             operands=[("padding", repr(padding)), ("stride", str(list(strides)))],
             rule='padding is sizes, "valid", or with stride 1 "same"',
             got=padding,
         )
+
+
+def _padded(
+    op: str, image: Tensor, padding: str, kernel: tuple[int, ...], strides: tuple[int, ...],
+    dilations: tuple[int, ...],
+) -> Tensor:
+    """`image` with the zeros that "same" asks for: as many as the kernel takes off."""
+    check_word(op, padding, strides)
+    if padding == "valid":
+        return image
     taken = [dilation * (size - 1) for dilation, size in zip(dilations, kernel, strict=True)]
     widths = [(total // 2, total - total // 2) for total in taken]
     return pad(image, ((0, 0), *widths, (0, 0)))

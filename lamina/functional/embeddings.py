@@ -10,7 +10,7 @@ from collections.abc import Callable
 from math import inf
 
 from lamina.errors import ArgumentError, ShapeError
-from lamina.functional.arguments import check_positive
+from lamina.functional.arguments import check_at_least, check_numbers, check_positive
 from lamina.functional.classification import cross_entropy
 from lamina.functional.operands import check_equal_shapes, check_float, check_tensors, describe
 from lamina.functional.reductions import check_reduction, reduce_loss
@@ -56,6 +56,7 @@ def cosine_embedding_loss(
     """
     op = "cosine_embedding_loss"
     _check_pairs(op, input1, input2, target)
+    check_numbers(op, margin=margin)
     products = (input1 * input2).sum(axis=-1)
     squares = [(x * x).sum(axis=-1) + _LEAST_SQUARE for x in (input1, input2)]
     cosine = products * rsqrt(squares[0] * squares[1])
@@ -120,6 +121,7 @@ def triplet_margin_loss(
     d(positive, negative) counts (section 3.1). All `[..., features]`.
     """
     check_positive("triplet_margin_loss", p=p)
+    check_at_least("triplet_margin_loss", 0, eps=eps)
     return _triplets(
         "triplet_margin_loss",
         anchor, positive, negative,
@@ -138,6 +140,11 @@ def triplet_margin_with_distance_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """`triplet_margin_loss` with a distance of one's own, the Euclidean one by default."""
+    if distance_function is not None and not callable(distance_function):
+        raise ArgumentError("triplet_margin_with_distance_loss",
+                            operands=[("distance_function", f"{distance_function!r:.60}")],
+                            rule="distance_function is a function of two tensors",
+                            got=distance_function)
     return _triplets(
         "triplet_margin_with_distance_loss",
         anchor, positive, negative,

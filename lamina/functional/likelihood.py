@@ -10,7 +10,7 @@ from math import log as log_of
 from math import pi
 
 from lamina.errors import ShapeError
-from lamina.functional.arguments import check_positive
+from lamina.functional.arguments import check_at_least, check_positive
 from lamina.functional.operands import check_float, check_same_shape, check_tensors, describe
 from lamina.functional.reductions import REDUCTIONS, check_reduction, reduce_loss
 from lamina.tensor import Tensor, exp, log, where
@@ -61,6 +61,7 @@ def poisson_nll_loss(
     target log target - target + log(2 pi target) / 2.
     """
     op = "poisson_nll_loss"
+    check_at_least(op, 0, eps=eps)
     check_same_shape(op, input, target)
     check_float(op, input=input, target=target)
     if log_input:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from lamina.errors import ArgumentError, DTypeError, ShapeError
 from lamina.functional.activations import softplus
+from lamina.functional.arguments import check_numbers
 from lamina.functional.labels import check_class_weight, check_labels, labels_within
 from lamina.functional.operands import (
     check_equal_shapes,
@@ -33,6 +34,7 @@ def hinge_loss(
     [0.0, 1.5]
     """
     _check_pair("hinge_loss", input, target)
+    check_numbers("hinge_loss", margin=margin)
     return reduce_loss("hinge_loss", maximum(margin - target * input, 0.0), reduction)
 
 
@@ -42,6 +44,7 @@ def hinge_embedding_loss(
     """input where target is 1, max(0, margin - input) where it is -1; input is a distance."""
     op = "hinge_embedding_loss"
     _check_pair(op, input, target)
+    check_numbers(op, margin=margin)
     losses = where(target == 1, input, 0.0)
     losses = losses + where(target == -1, maximum(margin - input, 0.0), 0.0)
     return reduce_loss(op, losses, reduction)
@@ -64,6 +67,7 @@ def margin_ranking_loss(
     op = "margin_ranking_loss"
     check_equal_shapes(op, input1=input1, input2=input2, target=target)
     check_float(op, input1=input1, input2=input2, target=target)
+    check_numbers(op, margin=margin)
     losses = maximum(margin - target * (input1 - input2), 0.0)
     return reduce_loss(op, losses, reduction)
 
@@ -92,6 +96,7 @@ def multi_margin_loss(
     op = "multi_margin_loss"
     check_tensors(op, input=input, target=target)
     check_float(op, input=input)
+    check_numbers(op, margin=margin)
     if p not in (1, 2):
         raise ArgumentError(op, operands=[("p", repr(p))], rule="p is 1 or 2", got=p)
     check_labels(op, input, target)

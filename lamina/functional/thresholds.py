@@ -6,6 +6,7 @@ In and out: a float tensor of any shape.
 from __future__ import annotations
 
 from lamina.errors import ArgumentError, ShapeError
+from lamina.functional.arguments import check_numbers
 from lamina.functional.operands import (
     CHANNELS_LAST,
     check_float,
@@ -67,6 +68,16 @@ def rrelu(
     Not `training`: the slope is the middle, (lower + upper) / 2 (Xu et al. 2015, section 2.4).
     """
     check_float("rrelu", input=input)
+    check_bounds(lower, upper)
+    if not training or lower == upper:
+        return leaky_relu(input, (lower + upper) / 2)
+    slope = uniform(input.shape, lower, upper, dtype=input.dtype)
+    return where(input > 0, input, input * slope)
+
+
+def check_bounds(lower: float, upper: float) -> None:
+    """Raise ArgumentError unless both are numbers, in order."""
+    check_numbers("rrelu", lower=lower, upper=upper)
     if not lower <= upper:
         raise ArgumentError(
             "rrelu",
@@ -74,10 +85,6 @@ def rrelu(
             rule="lower is at most upper",
             hint=f"lower={upper!r}, upper={lower!r}",
         )
-    if not training or lower == upper:
-        return leaky_relu(input, (lower + upper) / 2)
-    slope = uniform(input.shape, lower, upper, dtype=input.dtype)
-    return where(input > 0, input, input * slope)
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:

@@ -28,7 +28,7 @@ def per_axis(name: str, value: Size, rank: int, least: int = 0) -> tuple[int, ..
     sizes: tuple[Any, ...] = (
         tuple(value) if isinstance(value, list | tuple) else (value,) * rank
     )
-    if len(sizes) != rank or any(not isinstance(size, int) or size < least for size in sizes):
+    if len(sizes) != rank or not all(is_count(size) and size >= least for size in sizes):
         raise ArgumentError(
             name,
             operands=[(name, repr(value))],
@@ -36,6 +36,21 @@ def per_axis(name: str, value: Size, rank: int, least: int = 0) -> tuple[int, ..
             got=value,
         )
     return sizes
+
+
+def is_count(value: Any) -> bool:
+    """An int that is no bool."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def check_windows(
+    rank: int, kernel_size: Size, stride: Size, padding: Size = 0, dilation: Size = 1
+) -> None:
+    """Raise ArgumentError unless each is an int that makes sense, or one for each of the axes."""
+    per_axis("kernel_size", kernel_size, rank, least=1)
+    per_axis("stride", stride, rank, least=1)
+    per_axis("padding", padding, rank)
+    per_axis("dilation", dilation, rank, least=1)
 
 
 def to_channels_last(

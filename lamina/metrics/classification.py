@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lamina.errors import ArgumentError
-from lamina.functional.arguments import check_at_least, check_choice, check_counts
-from lamina.metrics.inputs import check_labels, labels
+from lamina.functional.arguments import check_at_least, check_choice, check_counts, check_numbers
+from lamina.metrics.inputs import check_ignored, check_labels, labels
 from lamina.metrics.metric import Metric, State, ratio
 
 AVERAGES = ("binary", "micro", "macro", "weighted", "none")
@@ -36,6 +36,8 @@ class Counted(Metric):
     ) -> None:
         if num_classes is not None:
             check_counts(type(self).__name__, 1, num_classes=num_classes)
+        check_numbers(type(self).__name__, threshold=threshold)
+        check_ignored(type(self).__name__, ignore_index)
         self.num_classes = num_classes
         self.threshold = threshold
         self.ignore_index = ignore_index
@@ -210,6 +212,7 @@ class PerClass(Counted):
         zero_division: float = 0.0,
     ) -> None:
         check_choice(type(self).__name__, "average", average, AVERAGES)
+        check_numbers(type(self).__name__, zero_division=zero_division)
         self.average = average
         self.zero_division = zero_division
         self.scalar = average != "none"

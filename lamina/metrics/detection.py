@@ -48,10 +48,12 @@ class MeanAveragePrecision(Metric):
         iou_thresholds: Sequence[float] = COCO_THRESHOLDS,
         max_detections: int = 100,
     ) -> None:
-        if not iou_thresholds or not all(0 < t <= 1 for t in iou_thresholds):
+        given: Any = iou_thresholds
+        numbers = isinstance(given, list | tuple) and all(isinstance(t, int | float) for t in given)
+        if not numbers or not given or not all(0 < t <= 1 for t in given):
             raise ArgumentError(
                 "MeanAveragePrecision",
-                operands=[("iou_thresholds", repr(list(iou_thresholds)))],
+                operands=[("iou_thresholds", f"{given!r:.60}")],
                 rule="there is a threshold, and each is above 0 and at most 1",
             )
         check_counts("MeanAveragePrecision", 1, max_detections=max_detections)

@@ -140,3 +140,11 @@ def scores_and_labels(op: str, prediction: Any, target: Any) -> tuple[np.ndarray
     classes = scores.shape[-1] if many else 2
     check_labels(op, "target", found, classes)
     return scores.reshape((-1, classes) if many else -1), found
+
+
+def check_ignored(op: str, ignore_index: object) -> None:
+    """A label that counts for nothing, or None."""
+    if ignore_index is not None and (not isinstance(ignore_index, int)
+                                     or isinstance(ignore_index, bool)):
+        raise ArgumentError(op, operands=[("ignore_index", f"{ignore_index!r:.60}")],
+                            rule="ignore_index is a label, or None", got=ignore_index)

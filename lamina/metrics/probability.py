@@ -13,7 +13,7 @@ import numpy as np
 
 from lamina.errors import ArgumentError
 from lamina.metrics.exact import ExactSum
-from lamina.metrics.inputs import array_of, operands, scores_and_labels
+from lamina.metrics.inputs import array_of, check_ignored, operands, scores_and_labels
 from lamina.metrics.metric import Metric, State
 
 
@@ -28,6 +28,7 @@ class LogLoss(Metric):
     title = "log_loss"
 
     def __init__(self, from_logits: bool = False, ignore_index: int | None = None) -> None:
+        check_ignored(type(self).__name__, ignore_index)
         self.from_logits = from_logits
         self.ignore_index = ignore_index
         super().__init__()

@@ -6,7 +6,8 @@ In and out: a float tensor of any shape. Those that are straight by pieces are i
 from __future__ import annotations
 
 from lamina import functional as F
-from lamina.functional.arguments import check_choice, check_positive
+from lamina.functional.activations import check_celu
+from lamina.functional.arguments import check_axes, check_choice, check_numbers, check_positive
 from lamina.nn.module import Module
 from lamina.tensor import Tensor
 
@@ -56,6 +57,7 @@ class Softplus(Module):
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         check_positive("Softplus", beta=beta)
+        check_numbers("Softplus", threshold=threshold)
         self.beta = beta
         self.threshold = threshold
 
@@ -72,6 +74,7 @@ class ELU(Module):
     """x where positive, else alpha (exp(x) - 1) (Clevert et al. 2015, section 3)."""
 
     def __init__(self, alpha: float = 1.0) -> None:
+        check_numbers("ELU", alpha=alpha)
         self.alpha = alpha
 
     def forward(self, input: Tensor) -> Tensor:
@@ -95,6 +98,7 @@ class CELU(Module):
     """x where positive, else alpha (exp(x / alpha) - 1) (Barron 2017)."""
 
     def __init__(self, alpha: float = 1.0) -> None:
+        check_celu(alpha)
         self.alpha = alpha
 
     def forward(self, input: Tensor) -> Tensor:
@@ -146,6 +150,7 @@ class GLU(Module):
     """
 
     def __init__(self, dim: int = -1) -> None:
+        check_axes("GLU", dim=dim)
         self.dim = dim
 
     def forward(self, input: Tensor) -> Tensor:
@@ -157,6 +162,7 @@ class Softmax(Module):
     """exp(x) divided by its sum along `dim` (Bridle 1990)."""
 
     def __init__(self, dim: int = -1) -> None:
+        check_axes("Softmax", dim=dim)
         self.dim = dim
 
     def forward(self, input: Tensor) -> Tensor:
@@ -168,6 +174,7 @@ class LogSoftmax(Module):
     """The logarithm of softmax along `dim`."""
 
     def __init__(self, dim: int = -1) -> None:
+        check_axes("LogSoftmax", dim=dim)
         self.dim = dim
 
     def forward(self, input: Tensor) -> Tensor:
@@ -179,6 +186,7 @@ class Softmin(Module):
     """The softmax of -x along `dim`."""
 
     def __init__(self, dim: int = -1) -> None:
+        check_axes("Softmin", dim=dim)
         self.dim = dim
 
     def forward(self, input: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ ceil((i + 1) n / m) - 1; any m will do.
 from __future__ import annotations
 
 from lamina import functional as F
-from lamina.functional.adaptive_pooling import OutputSize
+from lamina.functional.adaptive_pooling import OutputSize, output_sizes
 from lamina.functional.operands import CHANNELS_LAST, checked_format
 from lamina.nn.module import Module
 from lamina.tensor import Tensor
@@ -17,7 +17,10 @@ from lamina.tensor import Tensor
 class _AdaptivePool(Module):
     """What all six layers share: arguments and text."""
 
+    rank: int
+
     def __init__(self, output_size: OutputSize, data_format: str = CHANNELS_LAST) -> None:
+        output_sizes(type(self).__name__, output_size, [1] * self.rank)
         self.output_size = output_size
         self.data_format = checked_format(data_format)
 
@@ -28,6 +31,8 @@ class _AdaptivePool(Module):
 
 class AdaptiveAvgPool1d(_AdaptivePool):
     """Means of `[batch, length, channels]` as `[batch, output_size, channels]`."""
+
+    rank = 1
 
     def forward(self, input: Tensor) -> Tensor:
         """input: `[batch, length, channels]`."""
@@ -42,6 +47,8 @@ class AdaptiveAvgPool2d(_AdaptivePool):
     (1, 3, 5, 8)
     """
 
+    rank = 2
+
     def forward(self, input: Tensor) -> Tensor:
         """input: `[batch, height, width, channels]`."""
         return F.adaptive_avg_pool2d(input, self.output_size, self.data_format)
@@ -49,6 +56,8 @@ class AdaptiveAvgPool2d(_AdaptivePool):
 
 class AdaptiveAvgPool3d(_AdaptivePool):
     """Means of `[batch, depth, height, width, channels]` as `[batch, *output_size, channels]`."""
+
+    rank = 3
 
     def forward(self, input: Tensor) -> Tensor:
         """input: `[batch, depth, height, width, channels]`."""
@@ -58,6 +67,8 @@ class AdaptiveAvgPool3d(_AdaptivePool):
 class AdaptiveMaxPool1d(_AdaptivePool):
     """Maxima of `[batch, length, channels]` as `[batch, output_size, channels]`."""
 
+    rank = 1
+
     def forward(self, input: Tensor) -> Tensor:
         """input: `[batch, length, channels]`."""
         return F.adaptive_max_pool1d(input, self.output_size, self.data_format)
@@ -66,6 +77,8 @@ class AdaptiveMaxPool1d(_AdaptivePool):
 class AdaptiveMaxPool2d(_AdaptivePool):
     """Maxima of `[batch, height, width, channels]` as `[batch, *output_size, channels]`."""
 
+    rank = 2
+
     def forward(self, input: Tensor) -> Tensor:
         """input: `[batch, height, width, channels]`."""
         return F.adaptive_max_pool2d(input, self.output_size, self.data_format)
@@ -73,6 +86,8 @@ class AdaptiveMaxPool2d(_AdaptivePool):
 
 class AdaptiveMaxPool3d(_AdaptivePool):
     """Maxima of `[batch, depth, height, width, channels]` as `[batch, *output_size, channels]`."""
+
+    rank = 3
 
     def forward(self, input: Tensor) -> Tensor:
         """input: `[batch, depth, height, width, channels]`."""

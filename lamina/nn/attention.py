@@ -14,7 +14,7 @@ from lamina.nn import init
 from lamina.nn.attention_masks import causal_mask, check_masks, combined_mask, seen_mask
 from lamina.nn.cache import KVCache
 from lamina.nn.linear import Linear
-from lamina.nn.module import Module
+from lamina.nn.module import Module, check_modules
 from lamina.nn.parameter import Parameter
 from lamina.tensor import (
     Tensor,
@@ -83,13 +83,14 @@ class MultiheadAttention(Module):
         self.out_proj = Linear(embed_dim, embed_dim, bias)
         if self.out_proj.bias is not None:
             self.out_proj.bias = Parameter(zeros((embed_dim,)))
+        check_modules("MultiheadAttention", optional=True, rotary=rotary)
         self.rotary = rotary
 
     def _check_arguments(self) -> None:
         name = "MultiheadAttention"
         check_counts(name, 1, embed_dim=self.embed_dim, num_heads=self.num_heads,
                      num_kv_heads=self.num_kv_heads, kdim=self.kdim, vdim=self.vdim)
-        check_probability(name, self.dropout)
+        check_probability(name, self.dropout, "dropout")
         for small, large in (("num_heads", "embed_dim"), ("num_kv_heads", "num_heads")):
             if getattr(self, large) % getattr(self, small):
                 raise ArgumentError(

@@ -11,7 +11,7 @@ from typing import Any
 from lamina import functional as F
 from lamina.dtypes import int64
 from lamina.errors import ShapeError
-from lamina.functional.arguments import check_counts
+from lamina.functional.arguments import check_at_least, check_counts, check_probability
 from lamina.functional.operands import CHANNELS_LAST, check_tensors, checked_format, describe
 from lamina.nn.lookup import known, last_size
 from lamina.nn.module import Module
@@ -33,6 +33,9 @@ class _ChannelNorm(Module):
         track_running_stats: bool,
         data_format: str,
     ) -> None:
+        check_at_least(type(self).__name__, 0, eps=eps)
+        if momentum is not None:
+            check_probability(type(self).__name__, momentum, "momentum")
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum
@@ -145,6 +148,7 @@ class _InstanceNorm(_ChannelNorm):
         track_running_stats: bool = False,
         data_format: str = CHANNELS_LAST,
     ) -> None:
+        check_probability(type(self).__name__, momentum, "momentum")
         super().__init__(num_features, eps, momentum, affine, track_running_stats, data_format)
 
     def forward(self, input: Tensor) -> Tensor:

@@ -30,6 +30,9 @@ class Residual(Module):
             if not isinstance(part, Module) and (part is not None or name == "module"):
                 raise ArgumentError("Residual", operands=[(name, f"{part!r:.60}")],
                                     rule=f"{name} is a Module", got=part)
+        if activation is not None and not callable(activation):
+            raise ArgumentError("Residual", operands=[("activation", f"{activation!r:.60}")],
+                                rule="activation is a function or a Module", got=activation)
         self.module = module
         self.projection = projection
         self.activation = activation

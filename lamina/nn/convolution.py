@@ -12,7 +12,7 @@ from typing import Any
 
 from lamina import functional as F
 from lamina.functional.arguments import check_counts
-from lamina.functional.convolution import check_groups
+from lamina.functional.convolution import check_groups, check_word
 from lamina.functional.operands import CHANNELS_LAST, checked_format
 from lamina.functional.windows import Size, per_axis
 from lamina.nn import init
@@ -46,6 +46,13 @@ class _Convolution(Module):
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.kernel_size = per_axis("kernel_size", kernel_size, self.rank, least=1)
+        strides = per_axis("stride", stride, self.rank, least=1)
+        if isinstance(padding, str) and not self.transposed:
+            check_word(type(self).__name__, padding, strides)
+        else:
+            per_axis("padding", padding, self.rank)  # type: ignore[arg-type]
+        per_axis("dilation", dilation, self.rank, least=1)
+        check_counts(type(self).__name__, 1, groups=groups)
         self.stride = stride
         self.padding = padding
         self.dilation = dilation
@@ -148,6 +155,7 @@ class _TransposedConvolution(_Convolution):
     ) -> None:
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups,
                          bias, data_format)
+        per_axis("output_padding", output_padding, self.rank)
         self.output_padding = output_padding
 
 

@@ -31,8 +31,9 @@ class Embedding(Module):
         max_norm: float | None = None,
         norm_type: float = 2.0,
     ) -> None:
+        check_positive("Embedding", norm_type=norm_type)
         if max_norm is not None:
-            check_positive("Embedding", max_norm=max_norm, norm_type=norm_type)
+            check_positive("Embedding", max_norm=max_norm)
         self.max_norm = max_norm
         self.norm_type = norm_type
         self.num_embeddings = num_embeddings

@@ -11,7 +11,8 @@ from typing import Any
 
 from lamina import functional as F
 from lamina.errors import ArgumentError
-from lamina.functional.arguments import check_counts
+from lamina.functional.arguments import check_axes, check_counts
+from lamina.functional.windows import is_count
 from lamina.nn import init
 from lamina.nn.lookup import known, last_size
 from lamina.nn.module import Module
@@ -136,6 +137,7 @@ class Flatten(Module):
     """Axes `start_dim` to `end_dim` as one: `[batch, 7, 7, 64]` to `[batch, 3136]` by default."""
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        check_axes("Flatten", start_dim=start_dim, end_dim=end_dim)
         self.start_dim = start_dim
         self.end_dim = end_dim
 
@@ -148,6 +150,11 @@ class Unflatten(Module):
     """Axis `dim` as several: `Unflatten(1, (7, 7, 64))` undoes `Flatten`; one size may be -1."""
 
     def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+        check_axes("Unflatten", dim=dim)
+        given: Any = unflattened_size
+        if not isinstance(given, list | tuple) or not all(map(is_count, given)):
+            raise ArgumentError("Unflatten", operands=[("unflattened_size", f"{given!r:.60}")],
+                                rule="unflattened_size is a list of sizes", got=given)
         self.dim = dim
         self.unflattened_size = tuple(unflattened_size)
 

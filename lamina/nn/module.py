@@ -340,6 +340,14 @@ class Module:
         return f"{type(self).__name__}(\n  {inner}\n)"
 
 
+def check_modules(op: str, optional: bool = False, **modules: object) -> None:
+    """Every argument is a Module, or None where they are optional."""
+    for name, value in modules.items():
+        if not isinstance(value, Module) and not (optional and value is None):
+            raise ArgumentError(op, operands=[(name, f"{value!r:.60}")],
+                                rule=f"{name} is a Module", got=value)
+
+
 def _check_parameter(name: str, old: Parameter, value: Any) -> None:
     """Raise unless `value` may take the place of a parameter: another one, a module, or None."""
     if value is None or isinstance(value, (Parameter, Module)):

@@ -7,7 +7,7 @@ from typing import Any
 
 from lamina import functional as F
 from lamina.errors import ArgumentError, ShapeError
-from lamina.functional.arguments import check_counts
+from lamina.functional.arguments import check_at_least, check_counts, check_numbers
 from lamina.functional.normalisation import sizes_of
 from lamina.functional.operands import CHANNELS_LAST, check_tensors, checked_format, describe
 from lamina.nn.lookup import last_size
@@ -31,6 +31,7 @@ class LayerNorm(Module):
         elementwise_affine: bool = True,
         bias: bool = True,
     ) -> None:
+        check_at_least("LayerNorm", 0, eps=eps)
         self.normalized_shape: tuple[int, ...] = ()
         self.eps = eps
         self.elementwise_affine = elementwise_affine
@@ -75,6 +76,7 @@ class RMSNorm(Module):
         eps: float | None = None,
         elementwise_affine: bool = True,
     ) -> None:
+        check_at_least("RMSNorm", 0, eps=0.0 if eps is None else eps)
         self.normalized_shape = sizes_of("RMSNorm", normalized_shape)
         self.eps = eps
         self.weight = Parameter(ones(self.normalized_shape)) if elementwise_affine else None
@@ -109,6 +111,7 @@ class GroupNorm(Module):
         data_format: str = CHANNELS_LAST,
     ) -> None:
         check_counts("GroupNorm", 1, num_groups=num_groups, num_channels=num_channels)
+        check_at_least("GroupNorm", 0, eps=eps)
         if num_channels % num_groups:
             raise ArgumentError(
                 "GroupNorm",
@@ -162,6 +165,7 @@ class LocalResponseNorm(Module):
         data_format: str = CHANNELS_LAST,
     ) -> None:
         check_counts("LocalResponseNorm", 1, size=size)
+        check_numbers("LocalResponseNorm", alpha=alpha, beta=beta, k=k)
         self.size = size
         self.alpha = alpha
         self.beta = beta

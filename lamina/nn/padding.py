@@ -12,8 +12,9 @@ from typing import Any
 
 from lamina import functional as F
 from lamina.errors import ArgumentError, ShapeError
+from lamina.functional.arguments import check_numbers
 from lamina.functional.operands import CHANNELS_LAST, check_tensors, checked_format, describe
-from lamina.functional.windows import axis_names
+from lamina.functional.windows import axis_names, is_count
 from lamina.nn.module import Module
 from lamina.tensor import Tensor
 
@@ -29,7 +30,7 @@ class _Pad(Module):
         count = 2 * self.rank
         given: Any = padding
         widths = tuple(given) if isinstance(given, list | tuple) else (given,) * count
-        if len(widths) != count or not all(isinstance(width, int) for width in widths):
+        if len(widths) != count or not all(map(is_count, widths)):
             raise ArgumentError(
                 type(self).__name__,
                 operands=[("padding", repr(padding))],
@@ -63,6 +64,7 @@ class _ConstantPad(_Pad):
         self, padding: int | Sequence[int], value: float, data_format: str = CHANNELS_LAST
     ) -> None:
         super().__init__(padding, data_format)
+        check_numbers(type(self).__name__, value=value)
         self.value = value
 
 

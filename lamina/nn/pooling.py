@@ -10,7 +10,7 @@ from lamina import functional as F
 from lamina.errors import ArgumentError
 from lamina.functional.arguments import check_counts, check_positive
 from lamina.functional.operands import CHANNELS_LAST, checked_format
-from lamina.functional.windows import Size
+from lamina.functional.windows import Size, check_windows
 from lamina.nn.module import Module
 from lamina.tensor import Tensor
 
@@ -18,15 +18,16 @@ from lamina.tensor import Tensor
 class _Pool(Module):
     """What all pooling layers share: the window and text."""
 
+    rank: int
     padding: Size = 0
 
     def __init__(
-        self, kernel_size: Size, stride: Size | None, ceil_mode: bool, data_format: str
+        self, kernel_size: Size, stride: Size | None, ceil_mode: bool, data_format: str,
+        padding: Size = 0, dilation: Size = 1,
     ) -> None:
-        for size in kernel_size if isinstance(kernel_size, list | tuple) else (kernel_size,):
-            check_counts(type(self).__name__, 1, kernel_size=size)
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
+        check_windows(self.rank, kernel_size, self.stride, padding, dilation)
         self.ceil_mode = ceil_mode
         self.data_format = checked_format(data_format)
 
@@ -47,7 +48,7 @@ class _MaxPool(_Pool):
         ceil_mode: bool = False,
         data_format: str = CHANNELS_LAST,
     ) -> None:
-        super().__init__(kernel_size, stride, ceil_mode, data_format)
+        super().__init__(kernel_size, stride, ceil_mode, data_format, padding, dilation)
         if return_indices:
             raise ArgumentError(type(self).__name__, operands=[("return_indices", "True")],
                                 rule="the places of the maxima are not returned")
@@ -57,6 +58,8 @@ class _MaxPool(_Pool):
 
 class MaxPool1d(_MaxPool):
     """The maximum of each window of `[batch, length, channels]`."""
+
+    rank = 1
 
     def forward(self, input: Tensor) -> Tensor:
         """input: `[batch, length, channels]`."""
@@ -72,6 +75,8 @@ class MaxPool2d(_MaxPool):
     (1, 14, 14, 3)
     """
 
+    rank = 2
+
     def forward(self, input: Tensor) -> Tensor:
         """input: `[batch, height, width, channels]`."""
         return F.max_pool2d(input, self.kernel_size, self.stride, self.padding, self.dilation,
@@ -80,6 +85,8 @@ class MaxPool2d(_MaxPool):
 
 class MaxPool3d(_MaxPool):
     """The maximum of each window of `[batch, depth, height, width, channels]`."""
+
+    rank = 3
 
     def forward(self, input: Tensor) -> Tensor:
         """input: `[batch, depth, height, width, channels]`."""
@@ -93,6 +100,8 @@ class AvgPool1d(_Pool):
     count_include_pad: zeros of the padding count as elements.
     """
 
+    rank = 1
+
     def __init__(
         self,
         kernel_size: Size,
@@ -102,7 +111,7 @@ class AvgPool1d(_Pool):
         count_include_pad: bool = True,
         data_format: str = CHANNELS_LAST,
     ) -> None:
-        super().__init__(kernel_size, stride, ceil_mode, data_format)
+        super().__init__(kernel_size, stride, ceil_mode, data_format, padding)
         self.padding = padding
         self.count_include_pad = count_include_pad
 
@@ -123,9 +132,11 @@ class _AvgPool(_Pool):
         divisor_override: int | None = None,
         data_format: str = CHANNELS_LAST,
     ) -> None:
-        super().__init__(kernel_size, stride, ceil_mode, data_format)
+        super().__init__(kernel_size, stride, ceil_mode, data_format, padding)
         self.padding = padding
         self.count_include_pad = count_include_pad
+        if divisor_override is not None:
+            check_counts(type(self).__name__, 1, divisor_override=divisor_override)
         self.divisor_override = divisor_override
 
 
@@ -136,6 +147,8 @@ class AvgPool2d(_AvgPool):
     divided by instead of the number of elements.
     """
 
+    rank = 2
+
     def forward(self, input: Tensor) -> Tensor:
         """input: `[batch, height, width, channels]`."""
         return F.avg_pool2d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode,
@@ -144,6 +157,8 @@ class AvgPool2d(_AvgPool):
 
 class AvgPool3d(_AvgPool):
     """The mean of each window of `[batch, depth, height, width, channels]`; see `AvgPool2d`."""
+
+    rank = 3
 
     def forward(self, input: Tensor) -> Tensor:
         """input: `[batch, depth, height, width, channels]`."""
@@ -172,6 +187,8 @@ class _LPPool(_Pool):
 class LPPool1d(_LPPool):
     """(sum x^p)^(1/p) of each window of `[batch, length, channels]`, for p = norm_type."""
 
+    rank = 1
+
     def forward(self, input: Tensor) -> Tensor:
         """input: `[batch, length, channels]`."""
         return F.lp_pool1d(input, self.norm_type, self.kernel_size, self.stride, self.ceil_mode,
@@ -180,6 +197,8 @@ class LPPool1d(_LPPool):
 
 class LPPool2d(_LPPool):
     """(sum x^p)^(1/p) of each window of `[batch, height, width, channels]`, for p = norm_type."""
+
+    rank = 2
 
     def forward(self, input: Tensor) -> Tensor:
         """input: `[batch, height, width, channels]`."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from lamina import functional as F
 from lamina.errors import ArgumentError, ShapeError
-from lamina.functional.arguments import check_counts, check_probability
+from lamina.functional.arguments import check_counts, check_positive, check_probability
 from lamina.functional.operands import check_float, describe
 from lamina.nn.module import Module
 from lamina.nn.parameter import Parameter
@@ -56,7 +56,8 @@ class SinusoidalPositions(Module):
                  base: float = 10000.0) -> None:
         _check_even("SinusoidalPositions", dim)
         check_counts("SinusoidalPositions", 1, max_len=max_len)
-        check_probability("SinusoidalPositions", dropout)
+        check_probability("SinusoidalPositions", dropout, "dropout")
+        check_positive("SinusoidalPositions", base=base)
         self.dim = dim
         self.max_len = max_len
         self.dropout = dropout
@@ -118,6 +119,7 @@ class RotaryPositions(Module):
                  interleaved: bool = True) -> None:
         _check_even("RotaryPositions", dim)
         check_counts("RotaryPositions", 1, max_len=max_len)
+        check_positive("RotaryPositions", base=base)
         self.dim = dim
         self.max_len = max_len
         self.interleaved = interleaved

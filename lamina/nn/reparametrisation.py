@@ -17,7 +17,8 @@ from typing import Any, TypeVar, cast
 from lamina.errors import ArgumentError
 from lamina.functional.arguments import check_counts, check_positive
 from lamina.functional.similarity import normalize
-from lamina.nn.module import Module
+from lamina.functional.windows import is_count
+from lamina.nn.module import Module, check_modules
 from lamina.nn.parameter import Buffer, Parameter
 from lamina.tensor import Tensor, matmul, no_grad, normal, permute_dims, reshape, sqrt
 
@@ -186,6 +187,7 @@ def _reader(name: str) -> Any:
 
 
 def _own_parameter(op: str, module: Module, name: str) -> Parameter:
+    check_modules(op, module=module)
     found = vars(module).get(name)
     if not isinstance(found, Parameter):
         names = [key for key, value in vars(module).items() if isinstance(value, Parameter)]
@@ -199,7 +201,7 @@ def _own_parameter(op: str, module: Module, name: str) -> Parameter:
 
 
 def _check_dim(op: str, weight: Tensor, dim: int | None) -> None:
-    if dim is not None and not -weight.ndim <= dim < weight.ndim:
+    if dim is not None and not (is_count(dim) and -weight.ndim <= dim < weight.ndim):
         raise ArgumentError(
             op,
             operands=[("parameter", str(list(weight.shape))), ("dim", repr(dim))],

@@ -7,10 +7,11 @@ In and out: `[batch, *space, channels]`, or `[batch, channels, *space]` with
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from lamina import functional as F
 from lamina.errors import ArgumentError
-from lamina.functional.arguments import check_counts
+from lamina.functional.arguments import check_counts, check_positive
 from lamina.functional.interpolation import Scale, check_mode
 from lamina.functional.operands import CHANNELS_LAST, checked_format
 from lamina.nn.module import Module
@@ -43,6 +44,11 @@ class Upsample(Module):
                 operands=[("size", repr(size)), ("scale_factor", repr(scale_factor))],
                 rule="size or scale_factor is given, not both",
             )
+        for n in () if size is None else size if isinstance(size, list | tuple) else (size,):
+            check_counts("Upsample", 1, size=n)
+        given: Any = scale_factor
+        for s in () if given is None else given if isinstance(given, list | tuple) else (given,):
+            check_positive("Upsample", scale_factor=s)
         self.size = size
         self.scale_factor = scale_factor
         self.mode = mode

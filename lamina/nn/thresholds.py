@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from lamina import functional as F
 from lamina.errors import ArgumentError
-from lamina.functional.arguments import check_counts
+from lamina.functional.arguments import check_at_least, check_counts, check_numbers
 from lamina.functional.operands import CHANNELS_LAST, checked_format
+from lamina.functional.thresholds import check_bounds
 from lamina.nn.module import Module
 from lamina.nn.parameter import Parameter
 from lamina.tensor import Tensor, full
@@ -34,6 +35,7 @@ class LeakyReLU(Module):
     """x where positive, else `negative_slope` x (Maas et al. 2013)."""
 
     def __init__(self, negative_slope: float = 0.01) -> None:
+        check_numbers("LeakyReLU", negative_slope=negative_slope)
         self.negative_slope = negative_slope
 
     def forward(self, input: Tensor) -> Tensor:
@@ -55,6 +57,7 @@ class PReLU(Module):
         self, num_parameters: int = 1, init: float = 0.25, data_format: str = CHANNELS_LAST
     ) -> None:
         check_counts("PReLU", 1, num_parameters=num_parameters)
+        check_numbers("PReLU", init=init)
         self.data_format = checked_format(data_format)
         self.weight = Parameter(full((num_parameters,), float(init)))
 
@@ -74,6 +77,7 @@ class RReLU(Module):
     """
 
     def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3) -> None:
+        check_bounds(lower, upper)
         self.lower = lower
         self.upper = upper
 
@@ -90,6 +94,7 @@ class Hardtanh(Module):
     """x kept between `min_val` and `max_val`."""
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0) -> None:
+        check_numbers("Hardtanh", min_val=min_val, max_val=max_val)
         if not min_val < max_val:
             raise ArgumentError(
                 "Hardtanh",
@@ -128,6 +133,7 @@ class Hardshrink(Module):
     """x where it is farther than `lambd` from 0, else 0 (Donoho and Johnstone 1994)."""
 
     def __init__(self, lambd: float = 0.5) -> None:
+        check_at_least("Hardshrink", 0, lambd=lambd)
         self.lambd = lambd
 
     def forward(self, input: Tensor) -> Tensor:
@@ -143,6 +149,7 @@ class Softshrink(Module):
     """x moved towards 0 by `lambd`, and 0 where it would pass it (Donoho 1995, equation 1.3)."""
 
     def __init__(self, lambd: float = 0.5) -> None:
+        check_at_least("Softshrink", 0, lambd=lambd)
         self.lambd = lambd
 
     def forward(self, input: Tensor) -> Tensor:
@@ -158,6 +165,7 @@ class Threshold(Module):
     """x where it is above `threshold`, else `value`."""
 
     def __init__(self, threshold: float, value: float) -> None:
+        check_numbers("Threshold", threshold=threshold, value=value)
         self.threshold = threshold
         self.value = value
 

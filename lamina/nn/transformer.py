@@ -13,7 +13,7 @@ from lamina.errors import ArgumentError
 from lamina.functional.arguments import check_counts
 from lamina.nn import init
 from lamina.nn.cache import KVCache
-from lamina.nn.module import Module
+from lamina.nn.module import Module, check_modules
 from lamina.nn.normalisation import LayerNorm
 from lamina.nn.transformer_layers import (
     Activation,
@@ -36,6 +36,8 @@ class TransformerEncoder(Module):
 
     def __init__(self, encoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
         check_counts("TransformerEncoder", 1, num_layers=num_layers)
+        check_modules("TransformerEncoder", encoder_layer=encoder_layer)
+        check_modules("TransformerEncoder", optional=True, norm=norm)
         self.layers = [copy.deepcopy(encoder_layer) for _ in range(num_layers)]
         self.num_layers = num_layers
         self.norm = norm
@@ -70,6 +72,8 @@ class TransformerDecoder(Module):
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
         check_counts("TransformerDecoder", 1, num_layers=num_layers)
+        check_modules("TransformerDecoder", decoder_layer=decoder_layer)
+        check_modules("TransformerDecoder", optional=True, norm=norm)
         self.layers = [copy.deepcopy(decoder_layer) for _ in range(num_layers)]
         self.num_layers = num_layers
         self.norm = norm
@@ -125,6 +129,8 @@ class Transformer(Module):
         norm_first: bool = False,
         bias: bool = True,
     ) -> None:
+        check_modules("Transformer", optional=True, custom_encoder=custom_encoder,
+                      custom_decoder=custom_decoder)
         options = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps,
                    batch_first, norm_first, bias)
         self.encoder = custom_encoder or TransformerEncoder(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from lamina.optim.groups import ParameterGroup, Rate, check_number
+from lamina.optim.groups import ParameterGroup, Rate
 from lamina.optim.moments import running_square
 from lamina.optim.optimizer import Moments, Optimizer, Scalars
 from lamina.tensor import Tensor, sqrt
@@ -27,9 +27,6 @@ class Adadelta(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        check_number("rho", rho, below=1)
-        check_number("eps", eps)
-        check_number("weight_decay", weight_decay)
         super().__init__(params, lr, {"rho": rho, "eps": eps, "weight_decay": weight_decay,
                                       "maximize": maximize})
 

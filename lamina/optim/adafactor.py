@@ -6,15 +6,15 @@ and lr is the most that the relative step may be (the paper: 0.01).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
-from lamina.errors import ArgumentError
-from lamina.optim.groups import ParameterGroup, Rate, check_number
+from lamina.optim.groups import ParameterGroup, Rate
 from lamina.optim.moments import running_mean
 from lamina.optim.optimizer import Moments, Optimizer, Scalars
+from lamina.optim.options import Rule, check_two_eps
 from lamina.tensor import Tensor, maximum, minimum, sqrt, zeros
 
 
@@ -28,6 +28,8 @@ class Adafactor(Optimizer):
     State: row_var (R) and col_var (C), or variance (V).
     """
 
+    rules: ClassVar[Mapping[str, Rule]] = {"eps": check_two_eps}
+
     def __init__(
         self,
         params: Iterable[Any],
@@ -39,14 +41,6 @@ class Adafactor(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        if isinstance(beta2_decay, bool) or not beta2_decay <= 0:
-            raise ArgumentError("Adafactor", operands=[("beta2_decay", repr(beta2_decay))],
-                                rule="beta2_decay, an exponent of the step, is at most 0",
-                                hint="beta2_decay=-0.8", got=beta2_decay)
-        check_number("eps[0]", 0.0 if eps[0] is None else eps[0])
-        check_number("eps[1]", eps[1])
-        check_number("d", d)
-        check_number("weight_decay", weight_decay)
         super().__init__(params, lr, {"beta2_decay": beta2_decay, "eps": eps, "d": d,
                                       "weight_decay": weight_decay, "maximize": maximize})
 

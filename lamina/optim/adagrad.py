@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from lamina.optim.groups import ParameterGroup, Rate, check_number
+from lamina.optim.groups import ParameterGroup, Rate
 from lamina.optim.optimizer import Moments, Optimizer, Scalars
 from lamina.tensor import Tensor, full, sqrt
 
@@ -27,10 +27,6 @@ class Adagrad(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        check_number("lr_decay", lr_decay)
-        check_number("weight_decay", weight_decay)
-        check_number("initial_accumulator_value", initial_accumulator_value)
-        check_number("eps", eps)
         super().__init__(params, lr, {
             "lr_decay": lr_decay, "weight_decay": weight_decay,
             "initial_accumulator_value": initial_accumulator_value, "eps": eps,

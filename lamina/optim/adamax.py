@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from lamina.optim.groups import ParameterGroup, Rate, check_betas, check_number
+from lamina.optim.groups import ParameterGroup, Rate
 from lamina.optim.moments import one_minus_power, running_mean
 from lamina.optim.optimizer import Moments, Optimizer, Scalars
 from lamina.tensor import Tensor, abs, maximum
@@ -27,9 +27,6 @@ class Adamax(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        check_betas(betas)
-        check_number("eps", eps)
-        check_number("weight_decay", weight_decay)
         super().__init__(params, lr, {"betas": betas, "eps": eps, "weight_decay": weight_decay,
                                       "maximize": maximize})
 

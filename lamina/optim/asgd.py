@@ -5,11 +5,12 @@ torch.optim.ASGD, which uses a changed learning rate one step later than Lamina 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
-from lamina.optim.groups import ParameterGroup, Rate, check_number
+from lamina.optim.groups import ParameterGroup, Rate
 from lamina.optim.optimizer import Moments, Optimizer, Scalars
+from lamina.optim.options import Rule, not_negative
 from lamina.tensor import Tensor, maximum, where
 
 
@@ -19,6 +20,8 @@ class ASGD(Optimizer):
     eta = lr / (1 + lambd lr (step - 1))^alpha. weight_decay: g += weight_decay p.
     State: ax (a), the weights to use in the end: `opt.state[group][i]["ax"]`.
     """
+
+    rules: ClassVar[Mapping[str, Rule]] = {"alpha": not_negative}
 
     def __init__(
         self,
@@ -31,10 +34,6 @@ class ASGD(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        check_number("lambd", lambd)
-        check_number("alpha", alpha)
-        check_number("t0", t0)
-        check_number("weight_decay", weight_decay)
         super().__init__(params, lr, {
             "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay,
             "maximize": maximize})

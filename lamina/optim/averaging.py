@@ -11,7 +11,7 @@ from typing import Any
 
 from lamina.dtypes import float32
 from lamina.errors import ArgumentError
-from lamina.optim.groups import check_number
+from lamina.optim.options import check_number
 from lamina.state import assign_all
 from lamina.tensor import Tensor, evaluate, minimum, no_grad, tensor, where
 
@@ -20,12 +20,17 @@ class _Average:
     """Keeps an average of each parameter; a subclass says what share the newest weights have."""
 
     def __init__(self, params: Iterable[Any]) -> None:
+        if isinstance(params, str) or not isinstance(params, Iterable):
+            raise _not_parameters(type(self).__name__, params)
         items = [item if isinstance(item, tuple) else (str(i), item)
                  for i, item in enumerate(params)]
         if not items:
             raise ArgumentError(type(self).__name__, operands=[("params", "empty")],
                                 rule="an average needs at least one parameter",
                                 hint="model.parameters(), or model.named_parameters()")
+        for _, p in items:
+            if not isinstance(p, Tensor) or not p.dtype.is_float:
+                raise _not_parameters(type(self).__name__, p)
         self._params: dict[str, Tensor] = dict(items)
         self.averages = {name: p.detach().astype(p.dtype.compute) + 0.0
                          for name, p in self._params.items()}
@@ -82,6 +87,12 @@ class _Average:
             for name, p in self._params.items():
                 p.assign(values[name].detach().astype(p.dtype))
         evaluate(*self._params.values())
+
+
+def _not_parameters(average: str, params: Any) -> ArgumentError:
+    return ArgumentError(average, operands=[("params", f"{params!r:.60}")],
+                         rule="params are float tensors, or pairs of a name and one",
+                         hint="model.parameters(), or model.named_parameters()", got=params)
 
 
 class EMA(_Average):

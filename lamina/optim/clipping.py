@@ -10,7 +10,7 @@ from math import inf
 
 from lamina.dtypes import float32
 from lamina.errors import ArgumentError, NumericError
-from lamina.optim.groups import check_number
+from lamina.optim.options import check_number
 from lamina.tensor import (
     Tensor,
     abs,
@@ -97,7 +97,7 @@ def clip_grad_adaptive_(
     >>> [[round(value, 4) for value in row] for row in p.grad.tolist()]
     [[0.5, 0.0], [0.001, 0.0]]
     """
-    check_number("clipping", clipping)
+    check_number("clipping", clipping, above=0)
     check_number("eps", eps, above=0)
     with no_grad():
         for p, grad in _with_gradients(parameters):
@@ -111,6 +111,9 @@ def _with_gradients(parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor,
     items = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     found = []
     for p in items:
+        if not isinstance(p, Tensor):
+            raise ArgumentError("clipping", operands=[("parameters", f"{p!r:.60}")],
+                                rule="parameters are tensors", hint="model.parameters()", got=p)
         grad = p.grad
         if grad is not None:
             found.append((p, grad.detach()))

@@ -7,11 +7,11 @@ the learning rate is a tensor, so that a compiled step reads its value and not a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from math import inf
 from typing import Any, TypeGuard
 
 from lamina.dtypes import float32
 from lamina.errors import ArgumentError
+from lamina.optim.options import RULES, Rule, check_number, check_options
 from lamina.tensor import Tensor, evaluate, no_grad, tensor
 
 Schedule = Callable[[Tensor], Tensor]
@@ -75,22 +75,25 @@ class ParameterGroup:
 
 
 def make_groups(
-    optimizer: str, params: Iterable[Any], lr: Rate, defaults: Mapping[str, Any]
+    optimizer: str, params: Iterable[Any], lr: Rate, defaults: Mapping[str, Any],
+    rules: Mapping[str, Rule] = RULES,
 ) -> list[ParameterGroup]:
     """Groups from parameters, `(name, parameter)` pairs, or dicts with `params` and options."""
+    check_options(defaults, rules)
     items: list[Any] = [params] if isinstance(params, (Tensor, dict)) else _listed(
         optimizer, params)
     if not items:
         raise _no_parameters(optimizer)
     if not isinstance(items[0], dict):
         items = [{"params": items}]
-    groups = [_make_group(optimizer, item, lr, defaults) for item in items]
+    groups = [_make_group(optimizer, item, lr, defaults, rules) for item in items]
     _check_distinct(optimizer, groups)
     return groups
 
 
 def _make_group(
-    optimizer: str, item: Mapping[str, Any], lr: Rate, defaults: Mapping[str, Any]
+    optimizer: str, item: Mapping[str, Any], lr: Rate, defaults: Mapping[str, Any],
+    rules: Mapping[str, Rule],
 ) -> ParameterGroup:
     unknown = [name for name in item if name not in ("params", "lr", *defaults)]
     if unknown:
@@ -119,6 +122,7 @@ def _make_group(
                 hint="model.parameters()",
             )
     options = {name: item.get(name, value) for name, value in defaults.items()}
+    check_options(options, rules)
     return ParameterGroup(params, item.get("lr", lr), options)
 
 
@@ -164,34 +168,6 @@ def decay_groups(
     groups = [{"params": decayed, "weight_decay": weight_decay},
               {"params": plain, "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]
-
-
-def check_number(name: str, value: Any, below: float = inf, above: float = -1.0) -> None:
-    """A Python number `value` is at least 0, below `below` and above `above`.
-
-    Tensors are not looked into.
-    """
-    if isinstance(value, Tensor):
-        return
-    number = not isinstance(value, bool) and isinstance(value, (int, float))
-    if not number or not 0 <= value < below or not value > above:
-        least = f"more than {above:g}" if above >= 0 else "at least 0"
-        limit = "" if below == inf else f" and less than {below:g}"
-        raise ArgumentError(
-            name,
-            operands=[(name, repr(value))],
-            rule=f"{name} is a finite number of {least}{limit}",
-            got=value,
-        )
-
-
-def check_betas(betas: Any) -> None:
-    """`betas` are two numbers from 0 to less than 1."""
-    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-        raise ArgumentError("betas", operands=[("betas", repr(betas))],
-                            rule="betas are two numbers", hint="(0.9, 0.999)", got=betas)
-    for i, beta in enumerate(betas):
-        check_number(f"betas[{i}]", beta, below=1)
 
 
 def _is_schedule(lr: Any) -> TypeGuard[Schedule]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from lamina.optim.groups import ParameterGroup, Rate, check_number
+from lamina.optim.groups import ParameterGroup, Rate
 from lamina.optim.optimizer import Moments, Optimizer, Scalars
 from lamina.optim.trust import norm, trust_ratio
 from lamina.tensor import Tensor
@@ -28,9 +28,6 @@ class LARS(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        check_number("momentum", momentum)
-        check_number("weight_decay", weight_decay)
-        check_number("trust_coefficient", trust_coefficient, above=0)
         super().__init__(params, lr, {
             "momentum": momentum, "weight_decay": weight_decay,
             "trust_coefficient": trust_coefficient, "maximize": maximize})

@@ -12,9 +12,10 @@ from typing import Any
 
 from lamina.dtypes import DType, float32, float64
 from lamina.errors import ArgumentError
-from lamina.optim.groups import ParameterGroup, Rate, check_number
+from lamina.optim.groups import ParameterGroup, Rate
 from lamina.optim.line_search import Point, strong_wolfe
 from lamina.optim.optimizer import Moments, Optimizer
+from lamina.optim.options import check_count
 from lamina.tensor import (
     Tensor,
     abs,
@@ -67,14 +68,7 @@ class LBFGS(Optimizer):
         history_size: int = 100,
         line_search_fn: str | None = None,
     ) -> None:
-        check_number("max_iter", max_iter, above=0)
-        check_number("tolerance_grad", tolerance_grad)
-        check_number("tolerance_change", tolerance_change)
-        check_number("history_size", history_size, above=0)
-        if line_search_fn not in (None, "strong_wolfe"):
-            raise ArgumentError("LBFGS", operands=[("line_search_fn", repr(line_search_fn))],
-                                rule='line_search_fn is None or "strong_wolfe"',
-                                got=line_search_fn)
+        check_count("max_iter", max_iter)
         super().__init__(params, lr, {
             "max_iter": max_iter, "max_eval": max_iter * 5 // 4 if max_eval is None else max_eval,
             "tolerance_grad": tolerance_grad, "tolerance_change": tolerance_change,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from lamina.optim.groups import ParameterGroup, Rate, check_betas, check_number
+from lamina.optim.groups import ParameterGroup, Rate
 from lamina.optim.moments import running_mean
 from lamina.optim.optimizer import Moments, Optimizer, Scalars
 from lamina.tensor import Tensor, sign
@@ -27,8 +27,6 @@ class Lion(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        check_betas(betas)
-        check_number("weight_decay", weight_decay)
         super().__init__(params, lr, {"betas": betas, "weight_decay": weight_decay,
                                       "maximize": maximize})
 

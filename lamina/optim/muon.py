@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from math import sqrt
 from typing import Any
 
-from lamina.errors import ArgumentError, ShapeError
-from lamina.optim.groups import ParameterGroup, Rate, check_number
+from lamina.errors import ShapeError
+from lamina.optim.groups import ParameterGroup, Rate
 from lamina.optim.moments import running_mean
 from lamina.optim.optimizer import Moments, Optimizer, Scalars
 from lamina.optim.trust import norm
@@ -42,14 +42,6 @@ class Muon(Optimizer):
         ns_steps: int = 5,
         adjust_lr_fn: str | None = None,
     ) -> None:
-        check_number("weight_decay", weight_decay)
-        check_number("momentum", momentum)
-        check_number("eps", eps)
-        check_number("ns_steps", ns_steps, below=100)
-        if adjust_lr_fn is not None and adjust_lr_fn not in _RATES:
-            raise ArgumentError("Muon", operands=[("adjust_lr_fn", repr(adjust_lr_fn))],
-                                rule="adjust_lr_fn is None, " + " or ".join(_RATES),
-                                got=adjust_lr_fn)
         super().__init__(params, lr, {
             "weight_decay": weight_decay, "momentum": momentum, "nesterov": nesterov,
             "ns_coefficients": ns_coefficients, "eps": eps, "ns_steps": ns_steps,

@@ -7,7 +7,7 @@ from math import log
 from typing import Any
 
 from lamina.dtypes import float64
-from lamina.optim.groups import ParameterGroup, Rate, check_betas, check_number
+from lamina.optim.groups import ParameterGroup, Rate
 from lamina.optim.moments import one_minus_power, running_mean, running_square
 from lamina.optim.optimizer import Moments, Optimizer, Scalars
 from lamina.tensor import Tensor, exp, sqrt, tensor
@@ -35,10 +35,6 @@ class NAdam(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        check_betas(betas)
-        check_number("eps", eps)
-        check_number("weight_decay", weight_decay)
-        check_number("momentum_decay", momentum_decay)
         super().__init__(params, lr, {
             "betas": betas, "eps": eps, "weight_decay": weight_decay,
             "momentum_decay": momentum_decay, "decoupled_weight_decay": decoupled_weight_decay,

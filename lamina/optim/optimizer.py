@@ -8,11 +8,12 @@ the optimizer, not for each parameter: one that had no gradient for a while is a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from lamina.dtypes import DType, float32, float64
 from lamina.errors import ArgumentError, GradientError
 from lamina.optim.groups import ParameterGroup, Rate, make_groups
+from lamina.optim.options import RULES, Rule
 from lamina.state import assign_all
 from lamina.tensor import Tensor, evaluate, no_grad, tensor, zeros
 
@@ -29,8 +30,11 @@ class Optimizer:
     tensors so that a compiled step does not depend on their values.
     """
 
+    rules: ClassVar[Mapping[str, Rule]] = {}  # of options that mean something else in a class
+
     def __init__(self, params: Iterable[Any], lr: Rate, defaults: Mapping[str, Any]) -> None:
-        self.param_groups = make_groups(type(self).__name__, params, lr, defaults)
+        self.param_groups = make_groups(type(self).__name__, params, lr, defaults,
+                                        {**RULES, **self.rules})
         self.step_count = tensor(0.0, dtype=float32)
         for group in self.param_groups:
             group.follow_schedule(self.step_count)

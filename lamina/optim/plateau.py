@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import ArgumentError
-from lamina.optim.groups import check_number
+from lamina.functional.arguments import check_choice, check_counts
 from lamina.optim.optimizer import Optimizer
+from lamina.optim.options import check_number
 from lamina.state import assign_all
 from lamina.tensor import Tensor, tensor
 
@@ -49,12 +50,15 @@ class ReduceLROnPlateau:
         min_lr: float = 0.0,
         eps: float = 1e-8,
     ) -> None:
+        if not isinstance(optimizer, Optimizer):
+            raise ArgumentError("ReduceLROnPlateau", operands=[("optimizer", f"{optimizer!r:.60}")],
+                                rule="an optimizer from lm.optim has the rate", got=optimizer)
         check_number("factor", factor, below=1)
-        for name, value in {"patience": patience, "threshold": threshold, "cooldown": cooldown,
-                            "min_lr": min_lr, "eps": eps}.items():
+        for name, value in {"threshold": threshold, "min_lr": min_lr, "eps": eps}.items():
             check_number(name, value)
-        _check_choice("mode", mode, ("min", "max"))
-        _check_choice("threshold_mode", threshold_mode, ("rel", "abs"))
+        check_counts("ReduceLROnPlateau", 0, patience=patience, cooldown=cooldown)
+        check_choice("ReduceLROnPlateau", "mode", mode, ("min", "max"))
+        check_choice("ReduceLROnPlateau", "threshold_mode", threshold_mode, ("rel", "abs"))
         if any(group.schedule is not None for group in optimizer.param_groups):
             raise ArgumentError("ReduceLROnPlateau", operands=[("lr", "a schedule")],
                                 rule="the rate is a number: a schedule would set it again",
@@ -104,9 +108,3 @@ class ReduceLROnPlateau:
         self.best = float(targets["best"].item())
         self.num_bad_epochs = int(targets["num_bad_epochs"].item())
         self.cooldown_counter = int(targets["cooldown_counter"].item())
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ArgumentError("ReduceLROnPlateau", operands=[(name, repr(value))],
-                            rule=f"{name} is " + " or ".join(map(repr, choices)), got=value)

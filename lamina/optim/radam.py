@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from math import log
 from typing import Any
 
-from lamina.optim.groups import ParameterGroup, Rate, check_betas, check_number
+from lamina.optim.groups import ParameterGroup, Rate
 from lamina.optim.moments import one_minus_power, running_mean, running_square
 from lamina.optim.optimizer import Moments, Optimizer, Scalars
 from lamina.tensor import Tensor, exp, maximum, sqrt, where
@@ -35,9 +35,6 @@ class RAdam(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        check_betas(betas)
-        check_number("eps", eps)
-        check_number("weight_decay", weight_decay)
         super().__init__(params, lr, {
             "betas": betas, "eps": eps, "weight_decay": weight_decay,
             "decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize})

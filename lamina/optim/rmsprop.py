@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from lamina.optim.groups import ParameterGroup, Rate, check_number
+from lamina.optim.groups import ParameterGroup, Rate
 from lamina.optim.moments import running_mean, running_square
 from lamina.optim.optimizer import Moments, Optimizer, Scalars
 from lamina.tensor import Tensor, maximum, sqrt
@@ -34,10 +34,6 @@ class RMSprop(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        check_number("alpha", alpha, below=1)
-        check_number("eps", eps)
-        check_number("weight_decay", weight_decay)
-        check_number("momentum", momentum)
         super().__init__(params, lr, {
             "alpha": alpha, "eps": eps, "weight_decay": weight_decay, "momentum": momentum,
             "centered": centered, "maximize": maximize})

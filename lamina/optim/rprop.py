@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from lamina.errors import ArgumentError
-from lamina.optim.groups import ParameterGroup, Rate, check_number
+from lamina.optim.groups import ParameterGroup, Rate
 from lamina.optim.optimizer import Moments, Optimizer, Scalars
 from lamina.tensor import Tensor, clip, ones_like, sign, where, zeros
 
@@ -31,13 +30,6 @@ class Rprop(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        check_number("etas[0]", etas[0], below=1, above=0)
-        check_number("etas[1]", etas[1], above=1)
-        check_number("step_sizes[0]", step_sizes[0])
-        if step_sizes[1] < step_sizes[0]:
-            raise ArgumentError("Rprop", operands=[("step_sizes", repr(step_sizes))],
-                                rule="step_sizes are the smallest and the largest step",
-                                hint=f"step_sizes={tuple(reversed(step_sizes))}", got=step_sizes)
         super().__init__(params, lr, {"etas": etas, "step_sizes": step_sizes,
                                       "maximize": maximize})
 

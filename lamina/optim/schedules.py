@@ -18,6 +18,8 @@ from math import log, log2, pi
 
 from lamina.dtypes import float64
 from lamina.errors import ArgumentError
+from lamina.functional.arguments import check_probability
+from lamina.optim.options import check_count, check_number
 from lamina.tensor import (
     Tensor,
     cos,
@@ -38,17 +40,21 @@ _MODES = ("triangular", "triangular2", "exp_range")
 
 def constant(lr: float) -> Schedule:
     """`lr` at every step."""
+    check_number("lr", lr)
     return lambda step: _number(step) * 0.0 + lr
 
 
 def step(lr: float, step_size: int, gamma: float = 0.1) -> Schedule:
     """`lr`, times `gamma` after every `step_size` steps (StepLR)."""
     _check("step_size", step_size)
+    _check_rates(lr=lr, gamma=gamma)
     return lambda step: lr * gamma ** floor(_number(step) / step_size)
 
 
 def multi_step(lr: float, milestones: Sequence[int], gamma: float = 0.1) -> Schedule:
     """`lr`, times `gamma` at each of `milestones` (MultiStepLR)."""
+    _check_rates(lr=lr, gamma=gamma)
+    _check_milestones(milestones)
 
     def rate(step: Tensor) -> Tensor:
         value = _number(step) * 0.0 + lr
@@ -62,6 +68,7 @@ def multi_step(lr: float, milestones: Sequence[int], gamma: float = 0.1) -> Sche
 def exponential(lr: float, gamma: float) -> Schedule:
     """lr gamma^step (ExponentialLR)."""
     _check("gamma", gamma)
+    check_number("lr", lr)
     return lambda step: lr * exp(_number(step) * log(gamma))
 
 
@@ -71,6 +78,7 @@ def cosine(lr: float, steps: int, final: float = 0.0) -> Schedule:
     Loshchilov and Hutter 2017, equation 5, without restarts. PyTorch's goes up again afterwards.
     """
     _check("steps", steps)
+    _check_rates(lr=lr, final=final)
     return lambda step: _cosine_between(lr, final, minimum(_number(step) / steps, 1.0))
 
 
@@ -81,7 +89,8 @@ def cosine_restarts(lr: float, steps: int, factor: int = 1, final: float = 0.0) 
     Hutter 2017).
     """
     _check("steps", steps)
-    _check("factor", factor)
+    check_count("factor", factor)
+    _check_rates(lr=lr, final=final)
 
     def rate(step: Tensor) -> Tensor:
         now = _number(step) / steps  # in lengths of the first
@@ -99,6 +108,7 @@ def cosine_restarts(lr: float, steps: int, factor: int = 1, final: float = 0.0) 
 def linear(lr: float, steps: int, final: float = 0.0) -> Schedule:
     """From `lr` to `final` in `steps` along a line, then `final` (LinearLR)."""
     _check("steps", steps)
+    _check_rates(lr=lr, final=final)
     return lambda step: lr + (final - lr) * minimum(_number(step) / steps, 1.0)
 
 
@@ -106,6 +116,7 @@ def polynomial(lr: float, steps: int, power: float = 1.0, final: float = 0.0) ->
     """final + (lr - final) (1 - step / steps)^power, then `final` (PolynomialLR)."""
     _check("steps", steps)
     _check("power", power)
+    _check_rates(lr=lr, final=final)
     return lambda step: final + (lr - final) * (1.0 - minimum(_number(step) / steps, 1.0)) ** power
 
 
@@ -115,6 +126,7 @@ def inverse_sqrt(lr: float, warmup_steps: int = 1) -> Schedule:
     Vaswani et al. 2017, equation 3, with lr = (features warmup_steps)^-0.5 there.
     """
     _check("warmup_steps", warmup_steps)
+    check_number("lr", lr)
 
     def rate(step: Tensor) -> Tensor:
         now = maximum(_number(step), 1.0)
@@ -130,6 +142,7 @@ def warmup(schedule: Schedule | float, steps: int, start: float = 0.0) -> Schedu
     steps since then.
     """
     _check("steps", steps)
+    check_number("start", start)
     after = _as_schedule(schedule)
 
     def rate(step: Tensor) -> Tensor:
@@ -145,11 +158,12 @@ def sequential(schedules: Sequence[Schedule | float], milestones: Sequence[int])
 
     Each is given the steps since its own beginning.
     """
-    if len(milestones) != len(schedules) - 1 or list(milestones) != sorted(milestones):
+    _check_milestones(milestones)
+    if not isinstance(schedules, (list, tuple)) or len(milestones) != len(schedules) - 1:
         raise ArgumentError(
             "schedule",
-            operands=[("schedules", str(len(schedules))), ("milestones", str(list(milestones)))],
-            rule="milestones rise, and there is one between every two schedules",
+            operands=[("schedules", f"{schedules!r:.60}"), ("milestones", str(list(milestones)))],
+            rule="schedules is a list, and there is a milestone between every two",
             got=list(milestones))
     parts = [_as_schedule(schedule) for schedule in schedules]
 
@@ -163,7 +177,7 @@ def sequential(schedules: Sequence[Schedule | float], milestones: Sequence[int])
     return rate
 
 
-def chained(lr: float, *schedules: Schedule) -> Schedule:
+def chained(lr: float, *schedules: Schedule | float) -> Schedule:
     """The product of schedules that are made with a rate of 1, times `lr` (ChainedScheduler).
 
     >>> import lamina as lm
@@ -171,11 +185,13 @@ def chained(lr: float, *schedules: Schedule) -> Schedule:
     >>> round(rate(lm.tensor(2.0)).item(), 6)
     0.0125
     """
+    check_number("lr", lr)
+    parts = [_as_schedule(schedule) for schedule in schedules]
 
     def rate(step: Tensor) -> Tensor:
         value = _number(step) * 0.0 + lr
-        for schedule in schedules:
-            value = value * schedule(_number(step))
+        for part in parts:
+            value = value * part(_number(step))
         return value
 
     return rate
@@ -194,9 +210,11 @@ def cyclic(
     mode: "triangular"; "triangular2", where each cycle is half as high as the last; "exp_range",
     where the height is times gamma^step.
     """
+    _check_rates(base_lr=base_lr, max_lr=max_lr, gamma=gamma)
+    _check("gamma", gamma if mode == "exp_range" else 1.0)
     _check("step_size_up", step_size_up)
     _check("step_size_down", 1 if step_size_down is None else step_size_down)
-    if mode not in _MODES:
+    if not isinstance(mode, str) or mode not in _MODES:
         raise ArgumentError("schedule", operands=[("mode", repr(mode))],
                             rule="mode is " + " or ".join(_MODES), got=mode)
     total = step_size_up + (step_size_up if step_size_down is None else step_size_down)
@@ -229,6 +247,10 @@ def one_cycle(
     max_lr / div_factor / final_div_factor.
     """
     _check("steps", steps)
+    _check("div_factor", div_factor)
+    _check("final_div_factor", final_div_factor)
+    check_number("max_lr", max_lr)
+    check_probability("one_cycle", pct_start, "pct_start")
     first = max_lr / div_factor
     last = first / final_div_factor
     top = max(pct_start * steps - 1, 1e-6)
@@ -255,14 +277,32 @@ def _number(step: Tensor | float) -> Tensor:
 
 
 def _as_schedule(schedule: Schedule | float) -> Schedule:
-    return constant(schedule) if isinstance(schedule, (int, float)) else schedule
+    if callable(schedule) and not isinstance(schedule, Tensor):
+        return schedule
+    return constant(schedule)
+
+
+def _check_rates(**rates: float) -> None:
+    for name, rate in rates.items():
+        check_number(name, rate)
+
+
+def _check_milestones(milestones: Sequence[int]) -> None:
+    steps = list(milestones) if isinstance(milestones, (list, tuple)) else [-1]
+    if any(not isinstance(s, (int, float)) or s < 0 for s in steps) or steps != sorted(steps):
+        raise ArgumentError(
+            "schedule",
+            operands=[("milestones", f"{milestones!r:.60}")],
+            rule="milestones is a list of steps that rises",
+            got=milestones,
+        )
 
 
 def _check(name: str, value: float) -> None:
-    if value <= 0:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not value > 0:
         raise ArgumentError(
             "schedule",
-            operands=[(name, repr(value))],
+            operands=[(name, f"{value!r:.60}")],
             rule=f"{name} is positive",
             got=value,
         )

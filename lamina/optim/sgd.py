@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lamina.errors import ArgumentError
-from lamina.optim.groups import ParameterGroup, Rate, check_number
+from lamina.optim.groups import ParameterGroup, Rate
 from lamina.optim.optimizer import Moments, Optimizer, Scalars
 from lamina.tensor import Tensor
 
@@ -41,9 +41,6 @@ class SGD(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        check_number("momentum", momentum)
-        check_number("dampening", dampening)
-        check_number("weight_decay", weight_decay)
         if nesterov and (momentum == 0 or dampening != 0):
             raise ArgumentError(
                 "SGD",

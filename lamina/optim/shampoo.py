@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
 from lamina.dtypes import float64
-from lamina.errors import ArgumentError
-from lamina.optim.groups import ParameterGroup, Rate, check_number
+from lamina.optim.groups import ParameterGroup, Rate
 from lamina.optim.optimizer import Moments, Optimizer, Scalars
+from lamina.optim.options import Rule, positive
 from lamina.optim.roots import inverse_root
 from lamina.tensor import Tensor, cond, eye, moveaxis, tensordot
 
@@ -22,6 +22,8 @@ class Shampoo(Optimizer):
     State: for each axis precond_<i> (H, from eps times the identity) and root_<i>; momentum_buffer.
     """
 
+    rules: ClassVar[Mapping[str, Rule]] = {"eps": positive}
+
     def __init__(
         self,
         params: Iterable[Any],
@@ -34,14 +36,6 @@ class Shampoo(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        check_number("momentum", momentum)
-        check_number("weight_decay", weight_decay)
-        check_number("eps", eps, above=0)
-        if isinstance(update_every, bool) or not isinstance(update_every, int) or update_every < 1:
-            raise ArgumentError("Shampoo", operands=[("update_every", repr(update_every))],
-                                rule="update_every is a number of steps, at least 1",
-                                hint="update_every=1", got=update_every)
-        check_number("max_size", max_size)
         super().__init__(params, lr, {
             "momentum": momentum, "weight_decay": weight_decay, "eps": eps,
             "update_every": update_every, "max_size": max_size, "maximize": maximize})

@@ -55,8 +55,8 @@ def test_state_continues():
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    ({"mode": "least"}, "mode is 'min' or 'max'"),
-    ({"threshold_mode": "relative"}, "threshold_mode is"),
+    ({"mode": "least"}, "mode is one of min, max"),
+    ({"threshold_mode": "relative"}, "threshold_mode is one of rel, abs"),
     ({"factor": 1.0}, "factor is a finite number of at least 0 and less than 1"),
     ({"patience": -1}, "patience"),
 ])

@@ -60,7 +60,7 @@ def test_lengths_are_positive(make):
 def test_wrong_arguments():
     with pytest.raises(ArgumentError, match="mode is triangular or triangular2 or exp_range"):
         schedules.cyclic(0.1, 0.2, mode="square")
-    with pytest.raises(ArgumentError, match=r"(?s)schedules +2.*one between every two schedules"):
+    with pytest.raises(ArgumentError, match=r"a milestone between every two"):
         schedules.sequential([0.1, 0.2], [3, 4])
     with pytest.raises(ArgumentError, match="milestones rise"):
         schedules.sequential([0.1, 0.2, 0.3], [4, 3])
