@@ -5,8 +5,10 @@ from __future__ import annotations
 from lamina.dtypes import int64
 from lamina.errors import ArgumentError, DTypeError, ShapeError
 from lamina.functional.arguments import check_choice, check_positive
+from lamina.functional.labels import check_within
 from lamina.functional.operands import check_float, check_tensors, describe
 from lamina.functional.similarity import vector_norm
+from lamina.ops import indexing
 from lamina.tensor import (
     Tensor,
     arange,
@@ -17,7 +19,6 @@ from lamina.tensor import (
     reshape,
     scatter,
     scatter_add,
-    take,
     where,
     zeros,
 )
@@ -35,7 +36,8 @@ def embedding(
 ) -> Tensor:
     """Rows of `weight` by number.
 
-    input: integers `[...]`; weight: `[entries, features]`; result: `[..., features]`.
+    input: integers `[...]`, 0 to entries - 1; weight: `[entries, features]`; result:
+    `[..., features]`. A number that is no row is an IndexingError; -1 is none.
     padding_idx: a row that gets no gradient; from the end where negative.
     max_norm: rows of the input whose `norm_type`-norm is larger are shortened to it in `weight`
     itself, before they are read; that goes through the whole table.
@@ -45,7 +47,7 @@ def embedding(
     if max_norm is not None:
         check_positive("embedding", max_norm=max_norm, norm_type=norm_type)
         _shorten(weight, input, max_norm, norm_type)
-    rows = take(weight, input, axis=0)
+    rows = _rows(weight, input)
     if padding_idx is None:
         return rows
     is_padding = reshape(input == padding_idx % weight.shape[0], (*input.shape, 1))
@@ -86,7 +88,7 @@ def embedding_bag(
     check_choice("embedding_bag", "mode", mode, MODES)
     _check_bags(input, offsets, include_last_offset)
     _check_factors(input, per_sample_weights, mode)
-    rows = take(weight, input, axis=0)
+    rows = _rows(weight, input)
     if per_sample_weights is not None:
         check_float("embedding_bag", weight=weight, per_sample_weights=per_sample_weights)
         rows = rows * per_sample_weights[..., None]
@@ -137,6 +139,11 @@ def _maximum_of(spread: Tensor, is_filled: Tensor) -> Tensor:
     return where(is_filled[:, None], spread.max(axis=1), 0.0)
 
 
+def _rows(weight: Tensor, input: Tensor) -> Tensor:
+    """`weight[input]`, where -1 is no row: it stands for padding more often than for the last."""
+    return Tensor(indexing.take(weight.node, input.node, 0, wrap=False))
+
+
 def _check_numbers(op: str, input: Tensor, weight: Tensor) -> None:
     operands = [("input", describe(input)), ("weight", describe(weight))]
     if not input.dtype.is_integer:
@@ -150,6 +157,9 @@ def _check_numbers(op: str, input: Tensor, weight: Tensor) -> None:
     if weight.ndim != 2:
         raise ShapeError(op, operands=operands, rule="weight is [entries, features]",
                          got=weight.shape)
+    entries = weight.shape[0]
+    rule = f"every number is that of a row, 0 .. {entries - 1}"
+    check_within(op, "input", input, entries, rule)
 
 
 def _check_bags(input: Tensor, offsets: Tensor | None, include_last_offset: bool) -> None:

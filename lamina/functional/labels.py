@@ -19,19 +19,25 @@ _KNOWN = 4096  # elements that are looked at before the program runs, if their v
 
 def labels_within(op: str, labels: Tensor, classes: int) -> Tensor:
     """The labels; one outside 0 .. classes - 1 is an IndexingError, now or when the kernel runs."""
-    node = labels.node
-    if node.value is not None and 0 < prod(labels.shape) <= _KNOWN:
-        values = node.value.array(labels.shape, labels.dtype.storage)
+    rule = f"every label lies in 0 .. {classes - 1}: there are {classes} classes"
+    check_within(op, "target", labels, classes, rule)
+    return Tensor(TABLE["check_range"](labels.node, size=classes))
+
+
+def check_within(op: str, name: str, numbers: Tensor, size: int, rule: str) -> None:
+    """Numbers that are there already, up to 4096 of them, lie in 0 .. size - 1."""
+    node = numbers.node
+    if node.value is not None and 0 < prod(numbers.shape) <= _KNOWN:
+        values = node.value.array(numbers.shape, numbers.dtype.storage)
         least, most = int(values.min()), int(values.max())
-        if least < 0 or most >= classes:
+        if least < 0 or most >= size:
             raise IndexingError(
                 op,
-                operands=[("target", f"{describe(labels)}, {least} .. {most}")],
-                rule=f"every label lies in 0 .. {classes - 1}: there are {classes} classes",
-                expected=(0, classes - 1),
+                operands=[(name, f"{describe(numbers)}, {least} .. {most}")],
+                rule=rule,
+                expected=(0, size - 1),
                 got=(least, most),
             )
-    return Tensor(TABLE["check_range"](node, size=classes))
 
 
 def check_probabilities(op: str, **operands: Tensor) -> None:

@@ -5,7 +5,7 @@ import pytest
 import lamina as lm
 from lamina import functional as F
 from lamina import nn
-from lamina.errors import ArgumentError, DTypeError, LaminaError, ShapeError
+from lamina.errors import ArgumentError, DTypeError, IndexingError, LaminaError, ShapeError
 
 MADE = [
     (lambda: nn.GroupNorm(3, 8), "num_groups divides num_channels"),
@@ -117,6 +117,13 @@ def test_shapes(call, says):
 @pytest.mark.parametrize(("call", "says"), TYPES)
 def test_dtypes(call, says):
     check(call, DTypeError, says)
+
+
+@pytest.mark.parametrize("number", [-1, 5])
+def test_numbers_that_are_no_row(number):
+    says = r"every number is that of a row, 0 \.\. 4"
+    check(lambda: nn.Embedding(5, 3)(lm.tensor([0, number])), IndexingError, says)
+    check(lambda: nn.EmbeddingBag(5, 3)(lm.tensor([[0, number]])), IndexingError, says)
 
 
 def check(call, kind: type[LaminaError], says: str) -> None:

@@ -62,7 +62,7 @@ def test_wrong_arguments():
         schedules.cyclic(0.1, 0.2, mode="square")
     with pytest.raises(ArgumentError, match=r"a milestone between every two"):
         schedules.sequential([0.1, 0.2], [3, 4])
-    with pytest.raises(ArgumentError, match="milestones rise"):
+    with pytest.raises(ArgumentError, match="a list of steps that rises"):
         schedules.sequential([0.1, 0.2, 0.3], [4, 3])
 
 

@@ -48,6 +48,7 @@ TOKENS, LABELS = np.array([0, 5, 2, 3]), np.array([0, 2, 1, 1])
 BAD = {
     "label too large": (TOKENS, np.array([0, 3, 1, 1]), "cross_entropy", 3),
     "label below 0": (TOKENS, np.array([0, -1, 1, 1]), "cross_entropy", -1),
+    "token below 0": (np.array([0, -1, 2, 3]), LABELS, "gather", -1),
     "token": (np.array([0, 6, 2, 3]), LABELS, "gather", 6),
 }
 
