@@ -6,6 +6,7 @@ In and out: `[batch, *space, channels]`, or `[batch, channels, *space]` with
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from lamina import functional as F
@@ -60,6 +61,12 @@ class _ChannelNorm(Module):
     def _learn(self, *inputs: Any) -> None:
         axis = -1 if self.data_format == CHANNELS_LAST else 1
         self._make(last_size(type(self).__name__, inputs[0], axis))
+
+    def _learn_from(self, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+        sizes = shapes.get("weight", shapes.get("running_mean", ()))
+        if len(sizes) == 1:
+            self._make(sizes[0])
+        return len(sizes) == 1
 
     def _check(self, input: Tensor) -> None:
         check_tensors(type(self).__name__, input=input)

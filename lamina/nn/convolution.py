@@ -7,6 +7,7 @@ in_channels the first call tells it: `Conv2d(out_channels=8, kernel_size=3)`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import sqrt
 from typing import Any
 
@@ -77,6 +78,13 @@ class _Convolution(Module):
     def _learn(self, *inputs: Any) -> None:
         axis = -1 if self.data_format == CHANNELS_LAST else 1
         self._make(last_size(type(self).__name__, inputs[0], axis))
+
+    def _learn_from(self, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+        weight = shapes.get("weight", ())
+        if len(weight) != self.rank + 2:
+            return False
+        self._make(weight[0] if self.transposed else weight[1] * self.groups)
+        return True
 
     def _weight_shape(self, in_channels: int) -> tuple[int, ...]:
         if self.transposed:

@@ -5,7 +5,7 @@ In and out: `[..., features]`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import sqrt
 from typing import Any
 
@@ -52,6 +52,12 @@ class Linear(Module):
 
     def _learn(self, *inputs: Any) -> None:
         self._make(last_size("Linear", inputs[0]))
+
+    def _learn_from(self, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+        weight = shapes.get("weight", ())
+        if len(weight) == 2:
+            self._make(weight[1])
+        return len(weight) == 2
 
     def forward(self, input: Tensor) -> Tensor:
         """input: `[..., in_features]`."""

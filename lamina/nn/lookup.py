@@ -5,9 +5,12 @@ In: a module and names. Out: what is there, or an error that says what is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
 
 from lamina.errors import ArgumentError, ShapeError
 from lamina.functional.operands import check_tensors, describe
@@ -56,6 +59,33 @@ def check_sizes_known(module: Module, asked: str) -> None:
         f"{asked} of {type(module).__name__}", operands=rows[:8],
         rule="sizes that are not given are known after the first call",
         hint=f"model(example) before {asked}", got=[path for path, _ in waiting])
+
+
+@contextmanager
+def sizes_from(module: Module, state: Any) -> Iterator[None]:
+    """Layers that wait have the sizes of the shapes in `state`; not if the block raises."""
+    waiting = [(path, layer) for path, layer in module.named_modules() if layer._unknown]
+    before = [dict(vars(layer)) for _, layer in waiting]
+    named = state.items() if isinstance(state, Mapping) else ()
+    shapes = {name: _shape_of(value) for name, value in named} if waiting else {}
+    try:
+        for path, layer in waiting:
+            start = f"{path}." if path else ""
+            own = {name.removeprefix(start): shape for name, shape in shapes.items()
+                   if name.startswith(start)}
+            if layer._learn_from(own):
+                object.__setattr__(layer, "_unknown", "")
+                object.__setattr__(layer, "_place", None)
+        yield
+    except BaseException:
+        for (_, layer), kept in zip(waiting, before, strict=True):
+            vars(layer).clear()
+            vars(layer).update(kept)
+        raise
+
+
+def _shape_of(value: Any) -> tuple[int, ...]:
+    return tuple(value.shape if hasattr(value, "shape") else np.shape(value))
 
 
 def known(size: int | None) -> str:

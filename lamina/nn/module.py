@@ -67,6 +67,10 @@ class Module:
         """Make the parameters whose sizes the first input tells; for layers with such sizes."""
         raise NotImplementedError(f"{type(self).__name__} has no sizes to learn")
 
+    def _learn_from(self, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+        """The same, from the shapes of its parameters by name; whether they tell the sizes."""
+        return False
+
     def __setattr__(self, name: str, value: Any) -> None:
         old = self.__dict__.get(name)
         if isinstance(old, Parameter):
@@ -215,12 +219,14 @@ class Module:
 
         strict: every name must be on both sides; otherwise only shared ones are loaded and the
         others are returned as `(missing, unexpected)`.
+        Layers that wait for their first input take their sizes from the shapes in `state`.
         Raises ArgumentError, FormatError, ShapeError or DTypeError, and then changes nothing.
         """
         place = f"load_state_dict of {type(self).__name__}"
-        lookup.check_sizes_known(self, "load_state_dict")
         hint = "strict=False, to load only the names that both have"
-        return assign_all(place, dict(self._named_state()), state, strict, hint)
+        with lookup.sizes_from(self, state):
+            lookup.check_sizes_known(self, "load_state_dict")
+            return assign_all(place, dict(self._named_state()), state, strict, hint)
 
     def train(self, mode: bool = True) -> Self:
         """Switch dropout, batch norm and the like to training, or with False to evaluation."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lamina import functional as F
@@ -48,6 +48,12 @@ class LayerNorm(Module):
 
     def _learn(self, *inputs: Any) -> None:
         self._make(last_size("LayerNorm", inputs[0]))
+
+    def _learn_from(self, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+        weight = shapes.get("weight", ())
+        if weight:
+            self._make(weight)
+        return bool(weight)
 
     def forward(self, input: Tensor) -> Tensor:
         """input: `[..., *normalized_shape]`."""

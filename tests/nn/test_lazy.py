@@ -116,3 +116,43 @@ def test_one_layer_in_two_places():
     model = nn.Sequential(shared, nn.ReLU(), shared)
     model(lm.ones((2, 3)))
     assert len(list(model.parameters())) == 2 and len(model.state_dict()) == 4
+
+
+# ---- loading before the first call ---------------------------------------------------------------
+def waiting():
+    return nn.Sequential(
+        nn.Conv2d(out_channels=4, kernel_size=3, groups=2), nn.BatchNorm2d(),
+        nn.ConvTranspose2d(out_channels=6, kernel_size=2), nn.BatchNorm2d(affine=False),
+        nn.Flatten(), nn.Linear(out_features=5), nn.LayerNorm())
+
+
+def test_the_shapes_of_a_state_tell_the_sizes():
+    x = lm.normal((2, 5, 5, 2))
+    one, other = waiting(), waiting()
+    expected = one.eval()(x).numpy()
+    other.load_state_dict(one.state_dict())
+    assert [m._unknown for m in other] == [""] * 7
+    np.testing.assert_array_equal(other.eval()(x).numpy(), expected)
+    arrays = {name: value.numpy() for name, value in one.state_dict().items()}
+    third = waiting()
+    third.load_state_dict(arrays)
+    np.testing.assert_array_equal(third.eval()(x).numpy(), expected)
+
+
+def test_a_state_that_does_not_fit_leaves_the_layers_waiting():
+    model = waiting()
+    first = waiting()
+    first(lm.normal((2, 5, 5, 2)))
+    state = first.state_dict()
+    with pytest.raises(ShapeError, match="the shape of the tensor"):
+        model.load_state_dict({**state, "5.weight": lm.ones((4, 96))})
+    assert model[5]._unknown == "in_features" and "weight" not in vars(model[5])
+    with pytest.raises(ArgumentError, match="sizes that are not given"):
+        model.load_state_dict({k: v for k, v in state.items() if k != "5.weight"})
+    model(lm.normal((2, 5, 5, 4)))
+    assert model[0].weight.shape == (4, 2, 3, 3)
+
+
+def test_a_norm_without_state_still_waits_for_its_input():
+    with pytest.raises(ArgumentError, match="sizes that are not given"):
+        nn.LayerNorm(elementwise_affine=False).load_state_dict({})
