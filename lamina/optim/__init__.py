@@ -20,6 +20,7 @@ from lamina.optim.lbfgs import LBFGS
 from lamina.optim.lion import Lion
 from lamina.optim.muon import Muon
 from lamina.optim.nadam import NAdam
+from lamina.optim.noise import add_grad_noise_
 from lamina.optim.optimizer import Optimizer
 from lamina.optim.plateau import ReduceLROnPlateau
 from lamina.optim.radam import RAdam
@@ -31,6 +32,6 @@ from lamina.optim.shampoo import Shampoo
 __all__ = [
     "ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "EMA", "LAMB", "LARS",
     "LBFGS", "Lion", "Muon", "NAdam", "Optimizer", "RAdam", "RMSprop", "ReduceLROnPlateau", "Rprop",
-    "SGD", "SWA", "Shampoo", "accumulate", "clip_grad_adaptive_", "clip_grad_norm_",
-    "clip_grad_value_", "decay_groups", "schedules",
+    "SGD", "SWA", "Shampoo", "accumulate", "add_grad_noise_", "clip_grad_adaptive_",
+    "clip_grad_norm_", "clip_grad_value_", "decay_groups", "schedules",
 ]

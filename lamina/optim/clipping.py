@@ -53,7 +53,7 @@ def clip_grad_norm_(
     check_number("max_norm", max_norm)
     _check_norm_type(norm_type)
     with no_grad():
-        found = _with_gradients(parameters)
+        found = with_gradients(parameters)
         total = _total_norm([grad for _, grad in found], float(norm_type))
         if error_if_nonfinite:
             _check_finite(total)
@@ -77,7 +77,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     """
     check_number("clip_value", clip_value)
     with no_grad():
-        for p, grad in _with_gradients(parameters):
+        for p, grad in with_gradients(parameters):
             p.grad = clip(grad, -clip_value, clip_value)
 
 
@@ -100,14 +100,15 @@ def clip_grad_adaptive_(
     check_number("clipping", clipping, above=0)
     check_number("eps", eps, above=0)
     with no_grad():
-        for p, grad in _with_gradients(parameters):
+        for p, grad in with_gradients(parameters):
             most = clipping * maximum(_unit_norm(p.detach()), eps)
             size = _unit_norm(grad)
             scale = where(size > most, most / where(size > most, size, 1.0), 1.0)
             p.grad = (grad * scale).astype(grad.dtype)
 
 
-def _with_gradients(parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, Tensor]]:
+def with_gradients(parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    """Those that have a gradient, with it."""
     items = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     found = []
     for p in items:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from lamina.data import Dataset
 from lamina.errors import ArgumentError, NumericError, ShapeError
+from lamina.functional.arguments import check_counts, check_positive
 from lamina.functional.operands import describe
 from lamina.metrics import Metric as Accumulated
-from lamina.nn import Module
-from lamina.optim import Optimizer
+from lamina.nn import Module, Parameter
+from lamina.optim import Optimizer, accumulate, clip_grad_norm_
 from lamina.tensor import Tensor, isfinite, no_grad
 from lamina.tensor import compile as compiled
 from lamina.train.batches import (
@@ -46,6 +48,10 @@ class Trainer:
     metrics: functions `(prediction, target) -> [batch]`, metrics of `lm.metrics`, or names such as
     "accuracy" and "roc_auc". Those of `lm.metrics` are in the logs from the end of an epoch on.
     log_every: steps between two reads of the means; a read waits for the device.
+    clip: the most that the norm of all gradients may be (`optim.clip_grad_norm_`), or a function of
+    the parameters that changes their gradients before each step.
+    accumulate: the number of parts that a batch goes through the model in (`optim.accumulate`), for
+    batches that are too large at once; more where it does not divide the size of a batch.
     `epoch` and `step` count those begun, from 1, over all fits; `steps_per_epoch` is None if the
     data does not know its length; `epochs` is the last that `fit` goes to; `logs` are the latest
     means. An optimizer with `lr="search"` gets the rate of `train.find_lr` before the first step;
@@ -70,8 +76,13 @@ class Trainer:
         metrics: Sequence[str | Metric | Accumulated] = (),
         callbacks: Sequence[Any] = (),
         log_every: int = 10,
+        clip: float | Callable[[list[Parameter]], object] | None = None,
+        accumulate: int = 1,
     ) -> None:
         _check_model(model)
+        check_counts("Trainer", 1, log_every=log_every, accumulate=accumulate)
+        self.clip = _as_clipping(clip)
+        self.accumulate = accumulate
         self.model = model
         self.loss = named_loss(loss)
         self.optimizer = optimizer
@@ -165,7 +176,7 @@ class Trainer:
         for batch in batches:
             number += 1
             self.step += 1
-            self._accumulate(update(*with_weight(batch)), batch)
+            self._measure(update(*with_weight(batch)), batch)
             if number == 1 or number % self.log_every == 0:
                 self._read_means(batches)
             self._call("on_step_end", self.logs)
@@ -177,16 +188,30 @@ class Trainer:
 
     def _train_step(self, weight: Tensor, *batch: Tensor) -> tuple[Tensor, ...]:
         """Forward, backward, update and totals of one batch: traced once, then one program."""
-        *inputs, target = batch
         guard = Guard(self._changing())
-        prediction = self.model(*inputs)
-        loss = _scalar(self.loss(prediction, target))
-        loss.backward()
+        loss, prediction = self._gradients(*batch)
+        self.clip(list(self.model.parameters()))
         self.optimizer.step()
         self.optimizer.zero_grad()
         guard.undo_unless(isfinite(loss))
-        self._add(self._trained, loss, prediction, target, weight)
+        self._add(self._trained, loss, prediction, batch[-1], weight)
         return self._results(loss, prediction)
+
+    def _gradients(self, *batch: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss and prediction, after their gradients were left in the parameters."""
+        parts = _parts(batch[-1], self.accumulate)
+        if parts == 1:
+            loss, prediction = self._loss_of(*batch)
+            loss.backward()
+            return loss, prediction
+        found: tuple[Tensor, Tensor] = accumulate(
+            self._loss_of, self.model.parameters(), parts, *batch, has_aux=True)
+        return found
+
+    def _loss_of(self, *batch: Tensor) -> tuple[Tensor, Tensor]:
+        *inputs, target = batch
+        prediction = self.model(*inputs)
+        return _scalar(self.loss(prediction, target)), prediction
 
     def _changing(self) -> list[Tensor]:
         """What a step may change."""
@@ -213,17 +238,15 @@ class Trainer:
             measure = self._program("evaluate", self._evaluation_step)
             for batch in batches:
                 number += 1
-                self._accumulate(measure(*with_weight(batch)), batch)
+                self._measure(measure(*with_weight(batch)), batch)
                 interrupt.check()
         if number == 0:
             raise no_batches("evaluate")
         return self._evaluated.means() | self._computed()
 
     def _evaluation_step(self, weight: Tensor, *batch: Tensor) -> tuple[Tensor, ...]:
-        *inputs, target = batch
-        prediction = self.model(*inputs)
-        loss = _scalar(self.loss(prediction, target))
-        self._add(self._evaluated, loss, prediction, target, weight)
+        loss, prediction = self._loss_of(*batch)
+        self._add(self._evaluated, loss, prediction, batch[-1], weight)
         return self._results(loss, prediction)
 
     def predict(self, data: Any, batch_size: int = 256) -> np.ndarray:
@@ -260,7 +283,7 @@ class Trainer:
         """What a step gives back: the loss, and the prediction if a metric outside wants it."""
         return (loss.detach(), prediction.detach())[: 2 if self.accumulated else 1]
 
-    def _accumulate(self, results: tuple[Tensor, ...], batch: Any) -> None:
+    def _measure(self, results: tuple[Tensor, ...], batch: Any) -> None:
         """Show a batch to the metrics that are not part of the step, if it made a step."""
         if self.accumulated and math.isfinite(results[0].item()):
             prediction, target = results[1].numpy(), as_tensors(batch)[-1].numpy()
@@ -314,6 +337,22 @@ def _evaluating(model: Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+def _as_clipping(clip: Any) -> Callable[[list[Parameter]], object]:
+    """What is called with the parameters between backward and step."""
+    if clip is None:
+        return lambda parameters: None
+    if callable(clip):
+        return clip
+    check_positive("Trainer", clip=clip)
+    return partial(clip_grad_norm_, max_norm=clip)
+
+
+def _parts(batch: Tensor, least: int) -> int:
+    """The smallest number of equal parts of a batch that is at least `least`."""
+    size = batch.shape[0] if batch.ndim else 1
+    return next((n for n in range(least, size) if size % n == 0), size) if least > 1 else 1
 
 
 def _check_model(model: Any) -> None:

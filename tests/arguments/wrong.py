@@ -201,8 +201,7 @@ OPTIMIZER_WRONG: Mapping[str, Sequence[Any]] = {
     "max_norm": (-1.0, "x"),
     "norm_type": (0.0, -1.0, "x"),
     "clip_value": (-1.0, "x"),
-    **dict.fromkeys(["precondition_frequency", "max_precond_dim"], (0, -1, 1.5, "x")),
-    "noise": (-0.1, "x"),
+    **dict.fromkeys(["step", "eta", "gamma"], (-0.1, "x")),
 }
 OPTIMIZER_WRONG_IN: Mapping[tuple[str, str], Sequence[Any]] = {
     ("ASGD", "alpha"): (-0.1, "x"),
@@ -211,7 +210,7 @@ OPTIMIZER_WRONG_IN: Mapping[tuple[str, str], Sequence[Any]] = {
 }
 OPTIMIZER_FREE = {"maximize", "amsgrad", "nesterov", "centered", "decoupled_weight_decay", "warmup",
                   "error_if_nonfinite", "exclude", "model", "parameters", "defaults", "loss_of",
-                  "parts", "batch", "normalize_grads", "correct_bias"}
+                  "parts", "batch"}
 OPTIMIZER_SKIPPED = {"Optimizer": "its subclasses are tested", "accumulate": "test_accumulation.py"}
 
 SCHEDULE_WRONG: Mapping[str, Sequence[Any]] = {

@@ -130,3 +130,32 @@ def test_norms_that_are_not_numbers():
 def test_wrong_arguments(call, message):
     with pytest.raises(ArgumentError, match=message):
         call(with_gradients())
+
+
+# ---- noise ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize("wrap", [lambda f: f, lm.compile], ids=["plain", "compiled"])
+def test_noise_has_the_variance_of_the_paper(wrap):
+    lm.seed(1)
+    p = lm.nn.Parameter(np.zeros((300, 300), np.float32))
+    step = lm.tensor(7.0)
+
+    @wrap
+    def noisy(step):
+        (p * 2.0).sum().backward()
+        optim.add_grad_noise_([p], step, eta=0.3)
+        found = p.grad
+        p.grad = None
+        return found
+
+    first, second = noisy(step).numpy(), noisy(step).numpy()
+    assert abs(first.mean() - 2.0) < 0.01
+    np.testing.assert_allclose(first.var(), 0.3 / 8**0.55, rtol=0.03)
+    assert (first != second).mean() > 0.99
+
+
+def test_no_noise_changes_nothing():
+    params = with_gradients()
+    before = [p.grad.numpy() for p in params]
+    optim.add_grad_noise_(params, 0, eta=0.0)
+    for p, grad in zip(params, before):
+        np.testing.assert_array_equal(p.grad.numpy(), grad)

@@ -334,3 +334,61 @@ def test_wrong_epochs_and_losses():
             Trainer(model, loss=F.mse_loss, optimizer=optimizer).fit(data, epochs=epochs)
     with pytest.raises(ArgumentError, match="returns a tensor"):
         Trainer(model, loss=lambda y, t: 1.0, optimizer=optimizer).fit(data)
+
+
+# ---- clipping and accumulation -------------------------------------------------------------------
+def trained(data, **options):
+    lm.seed(0)
+    model = lm.nn.Sequential(lm.nn.Linear(3, 8), lm.nn.Tanh(), lm.nn.Linear(8, 2))
+    trainer = Trainer(model, loss=lm.functional.mse_loss,
+                      optimizer=lm.optim.SGD(model.parameters(), lr=0.1), metrics=[squares],
+                      **options)
+    history = trainer.fit(data, epochs=2)
+    return [p.numpy() for p in model.parameters()], history[-1]
+
+
+def batches():
+    draws = np.random.default_rng(0)
+    return [(draws.normal(size=(n, 3)).astype(np.float32), draws.normal(size=(n, 2)).astype(
+        np.float32)) for n in (8, 8, 7)]
+
+
+@pytest.mark.parametrize("parts", [2, 3, 8, 100])
+def test_a_batch_in_parts_is_the_batch(parts):
+    weights, logs = trained(batches())
+    in_parts, logs_in_parts = trained(batches(), accumulate=parts)
+    for a, b in zip(weights, in_parts):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    assert logs == pytest.approx(logs_in_parts, rel=1e-5)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_gradients_are_clipped_before_the_step(accumulate):
+    lm.seed(0)
+    model = lm.nn.Linear(3, 2)
+    before = [p.numpy() for p in model.parameters()]
+    Trainer(model, loss=lm.functional.mse_loss, clip=0.5, accumulate=accumulate,
+            optimizer=lm.optim.SGD(model.parameters(), lr=1.0)).fit([
+                tuple(100 * x for x in batches()[0])])
+    moved = np.concatenate([(p.numpy() - b).ravel() for p, b in zip(model.parameters(), before)])
+    np.testing.assert_allclose(np.linalg.norm(moved), 0.5, rtol=1e-4)
+
+
+def test_clipping_may_be_a_function_of_the_parameters():
+    lm.seed(0)
+    model = lm.nn.Linear(3, 2)
+    before = model.weight.numpy()
+    Trainer(model, loss=lm.functional.mse_loss,
+            clip=lambda params: lm.optim.clip_grad_value_(params, 0.25),
+            optimizer=lm.optim.SGD(model.parameters(), lr=1.0)).fit([
+                tuple(100 * x for x in batches()[0])])
+    np.testing.assert_allclose(abs(model.weight.numpy() - before), 0.25, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"clip": -1.0}, "clip is a number above 0"), ({"clip": "norm"}, "clip is a number above 0"),
+    ({"accumulate": 0}, "accumulate is an int of at least 1"),
+    ({"log_every": 0}, "log_every is an int of at least 1")])
+def test_wrong_clipping_and_accumulation(options, message):
+    with pytest.raises(ArgumentError, match=message):
+        make_trainer(**options)
