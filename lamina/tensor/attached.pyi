@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from lamina.tensor.array import Tensor
+from lamina.tensor.functions.indexing import Located
 from lamina.tensor.functions.plumbing import Axis
 
 class Attached:
@@ -185,12 +186,12 @@ class Attached:
         self, axis: Axis = None, keepdims: builtins.bool = False, *, dim: Axis = None, keepdim:
         builtins.bool = False
     ) -> Tensor:
-        """The largest element over some axes, or all."""
+        """The largest element over some axes, or all; with `dim=`, and its index."""
     def min(
         self, axis: Axis = None, keepdims: builtins.bool = False, *, dim: Axis = None, keepdim:
         builtins.bool = False
     ) -> Tensor:
-        """The smallest element over some axes, or all."""
+        """The smallest element over some axes, or all; with `dim=`, and its index."""
     def any(
         self, axis: Axis = None, keepdims: builtins.bool = False, *, dim: Axis = None, keepdim:
         builtins.bool = False
@@ -280,7 +281,7 @@ class Attached:
         self, axis: builtins.int = -1, descending: builtins.bool = False, stable: builtins.bool =
         True, *, dim: builtins.int = -1
     ) -> Tensor:
-        """x in order along an axis."""
+        """x in order along an axis; with `dim=`, and where each stood: (values, indices)."""
     def argsort(
         self, axis: builtins.int = -1, descending: builtins.bool = False, stable: builtins.bool =
         True, *, dim: builtins.int = -1
@@ -289,8 +290,8 @@ class Attached:
     def topk(
         self, k: builtins.int, axis: builtins.int = -1, largest: builtins.bool = True, *, dim:
         builtins.int = -1
-    ) -> tuple[Tensor, Tensor]:
-        """The k largest elements in order, and their indices."""
+    ) -> Located:
+        """The k largest elements in order, and their indices: (values, indices)."""
     def take(
         self, indices: Any, axis: builtins.int | None = None, *, dim: builtins.int | None = None
     ) -> Tensor:

@@ -47,6 +47,7 @@ def attached_stub() -> str:
              "from collections.abc import Sequence\n"
              "from typing import Any, Self\n\n"
              "from lamina.tensor.array import Tensor\n"
+             "from lamina.tensor.functions.indexing import Located\n"
              "from lamina.tensor.functions.plumbing import Axis\n\n"
              "class Attached:\n"]
     with qualified(BUILTINS & methods().keys()):

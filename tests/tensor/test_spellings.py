@@ -36,6 +36,13 @@ METHODS = {
     "index_select": lambda x, t: x.index_select(1, t(np.array([2, 0]))),
     "masked_fill": lambda x, t: x.masked_fill(t(MASK), float("-inf")),
     "masked_fill int": lambda x, t: x.long().masked_fill(t(MASK), 7),
+    "max": lambda x, t: x.max(dim=1).values, "max at": lambda x, t: x.max(dim=-1)[1],
+    "max kept": lambda x, t: x.max(dim=0, keepdim=True).indices,
+    "min": lambda x, t: x.min(dim=2)[0], "min at": lambda x, t: x.min(dim=0).indices,
+    "sort": lambda x, t: x.sort(dim=1)[0], "sort at": lambda x, t: x.sort(dim=-1).indices,
+    "sort down": lambda x, t: x.sort(dim=1, descending=True)[1],
+    "topk values": lambda x, t: x.topk(2, dim=1).values,
+    "topk at": lambda x, t: x.topk(2, dim=1).indices, "max of all": lambda x, t: x.max(),
     "bmm": lambda x, t: x.bmm(x.transpose(1, 2)), "mm": lambda x, t: x[0].mm(x[1].t()),
 }
 FUNCTIONS = {
@@ -129,3 +136,30 @@ def test_a_function_without_an_axis_takes_no_dim():
     assert set(keywords.WORDS) == {"axis", "axes", "keepdims"}
 
 
+
+
+def test_with_dim_the_gradient_goes_to_the_index_with_axis_to_all_that_are_equal():
+    x = lm.nn.Parameter([[1.0, 3.0, 3.0], [2.0, 0.0, 1.0]])
+    x.max(dim=1).values.sum().backward()
+    assert x.grad.tolist() == [[0, 1, 0], [1, 0, 0]]
+    x.grad = None
+    x.max(axis=1).sum().backward()
+    assert x.grad.tolist() == [[0, 0.5, 0.5], [1, 0, 0]]
+    x.grad = None
+    values, places = x.sort(dim=1)
+    (values * lm.tensor([1.0, 2.0, 3.0])).sum().backward()
+    assert places.tolist() == [[0, 1, 2], [1, 2, 0]]
+    assert x.grad.tolist() == [[1, 2, 3], [3, 1, 2]]
+
+
+def test_axis_gives_the_values_alone():
+    x = lm.tensor(X)
+    for result in (x.max(axis=1), lm.min(x, axis=1), lm.sort(x, axis=1), lm.max(x, 1)):
+        assert isinstance(result, lm.Tensor)
+    values, indices = lm.max(x, dim=1)
+    np.testing.assert_array_equal(values.numpy(), X.max(1))
+    np.testing.assert_array_equal(indices.numpy(), X.argmax(1))
+    with pytest.raises(ShapeError, match="axes run from -3 to 2"):
+        x.max(dim=3)
+    with pytest.raises(ArgumentError, match="dim is another word for axis"):
+        x.max(axis=0, dim=1)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -222,14 +222,21 @@ def argsort(x: Any, axis: int = -1, descending: bool = False, stable: bool = Tru
 
 
 def sort(x: Any, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
-    """x in order along an axis."""
+    """x in order along an axis; with `dim=`, and where each stood: (values, indices)."""
     node = node_of(x)
     return Tensor(TABLE["sort"](node, axis=one_axis(node.ndim, axis, "sort", node),
                                 descending=bool(descending)))
 
 
-def topk(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Tensor, Tensor]:
-    """The k largest elements in order, and their indices."""
+class Located(NamedTuple):
+    """Values, and their indices along an axis."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def topk(x: Any, k: int, axis: int = -1, largest: bool = True) -> Located:
+    """The k largest elements in order, and their indices: (values, indices)."""
     node = node_of(x)
     at = one_axis(node.ndim, axis, "topk", node)
     k = whole("topk", "k", k, 0)
@@ -237,4 +244,4 @@ def topk(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Tensor, 
         raise ArgumentError("topk", operands=[("x", short(Tensor(node))), ("k", str(k))], got=k,
                             rule=f"k is at most {sizes(node)[at]}, the size of axis {at}")
     values, places = ordering.topk(node, k, at, bool(largest))
-    return Tensor(values), Tensor(places)
+    return Located(Tensor(values), Tensor(places))

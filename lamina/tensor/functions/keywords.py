@@ -12,11 +12,13 @@ from types import ModuleType
 from typing import Any
 
 from lamina.errors import ArgumentError
+from lamina.tensor.functions.located import with_indices
 from lamina.tensor.functions.plumbing import short
 
 WORDS: dict[str, tuple[str, ...]] = {  # a parameter: what it is called elsewhere
     "axis": ("dim",), "axes": ("dim", "dims"), "keepdims": ("keepdim",),
 }
+LOCATED = {"max": "argmax", "min": "argmin", "sort": "argsort"}  # with dim=, PyTorch's give both
 OWN: dict[str, dict[str, str]] = {  # words of single functions
     "flip": {"dims": "axis"}, "roll": {"dims": "axis", "shifts": "shift"},
 }
@@ -34,6 +36,9 @@ def accept_words(module: ModuleType) -> None:
             if words:
                 originals[name] = function
                 setattr(module, name, _translating(function, words))
+    for name in LOCATED.keys() & originals.keys():
+        translated, find = vars(module)[name], vars(module)[LOCATED[name]]
+        setattr(module, name, with_indices(translated, find))
     vars(module)["__test__"] = originals  # where doctest finds their examples
 
 

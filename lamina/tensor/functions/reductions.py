@@ -51,12 +51,12 @@ def prod(x: Any, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -
 
 
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The largest element over some axes, or all."""
+    """The largest element over some axes, or all; with `dim=`, and its index."""
     return _reduced("max", x, axis, keepdims)
 
 
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The smallest element over some axes, or all."""
+    """The smallest element over some axes, or all; with `dim=`, and its index."""
     return _reduced("min", x, axis, keepdims)
 
 
