@@ -72,6 +72,8 @@ def embedding_bag(
     per_sample_weights: Tensor | None = None,
     include_last_offset: bool = False,
     padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
 ) -> Tensor:
     """The sum, mean or maximum of the rows of each bag; zeros for a bag without rows.
 
@@ -80,6 +82,7 @@ def embedding_bag(
     per_sample_weights: a factor for each number, in the shape of `input`, for the sum alone.
     include_last_offset: the last offset is where the last bag ends.
     padding_idx: a row that counts for nothing; from the end where negative.
+    max_norm, norm_type: as in `embedding`.
     Raises ArgumentError, ShapeError, DTypeError. The maximum over bags of `offsets` compares every
     number with every bag.
     """
@@ -88,6 +91,9 @@ def embedding_bag(
     check_choice("embedding_bag", "mode", mode, MODES)
     _check_bags(input, offsets, include_last_offset)
     _check_factors(input, per_sample_weights, mode)
+    if max_norm is not None:
+        check_positive("embedding_bag", max_norm=max_norm, norm_type=norm_type)
+        _shorten(weight, input, max_norm, norm_type)
     rows = _rows(weight, input)
     if per_sample_weights is not None:
         check_float("embedding_bag", weight=weight, per_sample_weights=per_sample_weights)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -23,36 +24,44 @@ from lamina.functional.windows import (
     per_axis,
     to_channels_last,
 )
+from lamina.ops import pooling
 from lamina.tensor import Tensor, avg_pool, max_pool, tensor, where
 
 
 def max_pool1d(
     input: Tensor, kernel_size: Size, stride: Size | None = None, padding: Size = 0,
-    dilation: Size = 1, ceil_mode: bool = False, data_format: str = CHANNELS_LAST,
-) -> Tensor:
+    dilation: Size = 1, ceil_mode: bool = False, return_indices: bool = False,
+    data_format: str = CHANNELS_LAST,
+) -> Any:
     """The maximum of each window of `[batch, length, channels]`; see `max_pool2d`."""
-    return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, data_format)
+    return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode,
+                     return_indices, data_format)
 
 
 def max_pool2d(
     input: Tensor, kernel_size: Size, stride: Size | None = None, padding: Size = 0,
-    dilation: Size = 1, ceil_mode: bool = False, data_format: str = CHANNELS_LAST,
-) -> Tensor:
+    dilation: Size = 1, ceil_mode: bool = False, return_indices: bool = False,
+    data_format: str = CHANNELS_LAST,
+) -> Any:
     """The maximum of each window of `[batch, height, width, channels]`.
 
     stride: `kernel_size` unless given. padding: with minus infinity. dilation: the distance between
-    the elements of a window. The gradient goes to the first maximum.
+    the elements of a window. The gradient goes to the first maximum. return_indices: also where
+    that is, int64: its place in the height and width of the image, counted row by row.
     Result: `[batch, (height + 2 padding - dilation (kernel - 1) - 1) // stride + 1, ..., c]`.
     """
-    return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, data_format)
+    return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode,
+                     return_indices, data_format)
 
 
 def max_pool3d(
     input: Tensor, kernel_size: Size, stride: Size | None = None, padding: Size = 0,
-    dilation: Size = 1, ceil_mode: bool = False, data_format: str = CHANNELS_LAST,
-) -> Tensor:
+    dilation: Size = 1, ceil_mode: bool = False, return_indices: bool = False,
+    data_format: str = CHANNELS_LAST,
+) -> Any:
     """The maximum of each window of `[batch, depth, height, width, channels]`."""
-    return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, data_format)
+    return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode,
+                     return_indices, data_format)
 
 
 def avg_pool1d(
@@ -111,8 +120,8 @@ def lp_pool2d(
 
 def _max_pool(
     rank: int, input: Tensor, kernel_size: Size, stride: Size | None, padding: Size,
-    dilation: Size, ceil_mode: bool, data_format: str,
-) -> Tensor:
+    dilation: Size, ceil_mode: bool, return_indices: bool, data_format: str,
+) -> Any:
     op = f"max_pool{rank}d"
     image = to_channels_last(op, input, rank, data_format)
     kernel, strides, margins = _sizes(rank, kernel_size, stride, padding)
@@ -120,7 +129,11 @@ def _max_pool(
     reach = [gap * (k - 1) + 1 for gap, k in zip(gaps, kernel, strict=True)]
     _check_windows(op, input, image.shape[1:-1], kernel, reach, margins, data_format)
     pairs = _margins(image.shape[1:-1], reach, strides, margins, ceil_mode)
-    return from_channels_last(max_pool(image, kernel, strides, pairs, gaps), data_format)
+    values = from_channels_last(max_pool(image, kernel, strides, pairs, gaps), data_format)
+    if not return_indices:
+        return values
+    places = Tensor(pooling.max_places(image.node, kernel, strides, tuple(pairs), gaps))
+    return values, from_channels_last(places, data_format)
 
 
 def _avg_pool(

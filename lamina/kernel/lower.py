@@ -281,7 +281,7 @@ class ColumnWriter(Writer):
             self.bind(inner, lo + k * lanes, 1 if lanes > 1 else 0)
             for node in reductions:
                 n = reducers.width(node)
-                self.inline.known[node] = values[n - 1]
+                self.inline.known[node] = self.b.cast(values[n - 1], node.dtype.compute)
                 values = values[n:]
             self.store_each(self.spec.nodes, index, mask)
             self.inline.known.clear()

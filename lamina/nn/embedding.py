@@ -56,7 +56,7 @@ class EmbeddingBag(Module):
     Of words, it is the text's vector (Joulin et al. 2017, section 2).
     weight: `[num_embeddings, embedding_dim]`, standard normal at the start.
     mode: "mean", "sum" or "max". padding_idx: a row that counts for nothing in any bag.
-    include_last_offset: the last offset is where the last bag ends.
+    include_last_offset: the last offset is where the last bag ends. max_norm: as in `Embedding`.
 
     >>> import lamina as lm
     >>> bags = lm.nn.EmbeddingBag(10, 4, mode="sum")
@@ -71,7 +71,14 @@ class EmbeddingBag(Module):
         mode: str = "mean",
         include_last_offset: bool = False,
         padding_idx: int | None = None,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
     ) -> None:
+        check_positive("EmbeddingBag", norm_type=norm_type)
+        if max_norm is not None:
+            check_positive("EmbeddingBag", max_norm=max_norm)
+        self.max_norm = max_norm
+        self.norm_type = norm_type
         check_choice("EmbeddingBag", "mode", mode, MODES)
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
@@ -86,7 +93,8 @@ class EmbeddingBag(Module):
     ) -> Tensor:
         """input: integers `[bags, numbers]`, or `[numbers]` with `offsets` `[bags]`."""
         return F.embedding_bag(input, self.weight, offsets, self.mode, per_sample_weights,
-                               self.include_last_offset, self.padding_idx)
+                               self.include_last_offset, self.padding_idx, self.max_norm,
+                               self.norm_type)
 
     def extra_repr(self) -> str:
         """`1000 x 64, mean`."""

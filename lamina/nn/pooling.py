@@ -6,8 +6,10 @@ In and out: `[batch, *space, channels]`, or `[batch, channels, *space]` with
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from lamina import functional as F
-from lamina.errors import ArgumentError
 from lamina.functional.arguments import check_counts, check_positive
 from lamina.functional.operands import CHANNELS_LAST, checked_format
 from lamina.functional.windows import Size, check_windows
@@ -49,9 +51,7 @@ class _MaxPool(_Pool):
         data_format: str = CHANNELS_LAST,
     ) -> None:
         super().__init__(kernel_size, stride, ceil_mode, data_format, padding, dilation)
-        if return_indices:
-            raise ArgumentError(type(self).__name__, operands=[("return_indices", "True")],
-                                rule="the places of the maxima are not returned")
+        self.return_indices = return_indices
         self.padding = padding
         self.dilation = dilation
 
@@ -61,14 +61,16 @@ class MaxPool1d(_MaxPool):
 
     rank = 1
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Any:
         """input: `[batch, length, channels]`."""
         return F.max_pool1d(input, self.kernel_size, self.stride, self.padding, self.dilation,
-                            self.ceil_mode, self.data_format)
+                            self.ceil_mode, self.return_indices, self.data_format)
 
 
 class MaxPool2d(_MaxPool):
     """The maximum of each window of `[batch, height, width, channels]`.
+
+    return_indices: also where it is, for `MaxUnpool2d`; see `functional.max_pool2d`.
 
     >>> import lamina as lm
     >>> lm.nn.MaxPool2d(2)(lm.zeros((1, 28, 28, 3))).shape
@@ -77,10 +79,10 @@ class MaxPool2d(_MaxPool):
 
     rank = 2
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Any:
         """input: `[batch, height, width, channels]`."""
         return F.max_pool2d(input, self.kernel_size, self.stride, self.padding, self.dilation,
-                            self.ceil_mode, self.data_format)
+                            self.ceil_mode, self.return_indices, self.data_format)
 
 
 class MaxPool3d(_MaxPool):
@@ -88,10 +90,64 @@ class MaxPool3d(_MaxPool):
 
     rank = 3
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Any:
         """input: `[batch, depth, height, width, channels]`."""
         return F.max_pool3d(input, self.kernel_size, self.stride, self.padding, self.dilation,
-                            self.ceil_mode, self.data_format)
+                            self.ceil_mode, self.return_indices, self.data_format)
+
+
+class _MaxUnpool(_Pool):
+    def __init__(
+        self, kernel_size: Size, stride: Size | None = None, padding: Size = 0,
+        data_format: str = CHANNELS_LAST,
+    ) -> None:
+        super().__init__(kernel_size, stride, False, data_format, padding)
+        self.padding = padding
+
+
+class MaxUnpool1d(_MaxUnpool):
+    """The inverse of `MaxPool1d`: values of `[batch, length, channels]` at their indices."""
+
+    rank = 1
+
+    def forward(self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None
+                ) -> Tensor:
+        """input, indices: `[batch, length, channels]`."""
+        return F.max_unpool1d(input, indices, self.kernel_size, self.stride, self.padding,
+                              output_size, self.data_format)
+
+
+class MaxUnpool2d(_MaxUnpool):
+    """The inverse of `MaxPool2d`: values of `[batch, height, width, channels]` at their indices.
+
+    Zeros elsewhere (Zeiler and Fergus 2014, section 2.1). output_size, of the call: the height and
+    width that were pooled, where several would give the same.
+
+    >>> import lamina as lm
+    >>> pool, back = lm.nn.MaxPool2d(2, return_indices=True), lm.nn.MaxUnpool2d(2)
+    >>> back(*pool(lm.zeros((1, 4, 4, 3)))).shape
+    (1, 4, 4, 3)
+    """
+
+    rank = 2
+
+    def forward(self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None
+                ) -> Tensor:
+        """input, indices: `[batch, height, width, channels]`."""
+        return F.max_unpool2d(input, indices, self.kernel_size, self.stride, self.padding,
+                              output_size, self.data_format)
+
+
+class MaxUnpool3d(_MaxUnpool):
+    """The inverse of `MaxPool3d`, over `[batch, depth, height, width, channels]`."""
+
+    rank = 3
+
+    def forward(self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None
+                ) -> Tensor:
+        """input, indices: `[batch, depth, height, width, channels]`."""
+        return F.max_unpool3d(input, indices, self.kernel_size, self.stride, self.padding,
+                              output_size, self.data_format)
 
 
 class AvgPool1d(_Pool):

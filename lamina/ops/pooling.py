@@ -16,7 +16,18 @@ from lamina import dtypes
 from lamina.dtypes import DType
 from lamina.graph.node import Node, Op, Sample, constant
 from lamina.ops.convolution import Ints, Pairs, margins
-from lamina.ops.elementwise import add, divide, equal, where
+from lamina.ops.elementwise import (
+    add,
+    divide,
+    equal,
+    floor_divide,
+    maximum,
+    minimum,
+    multiply,
+    remainder,
+    where,
+)
+from lamina.ops.elementwise import cast as cast_to
 from lamina.ops.kinds import COMPOSITE
 from lamina.ops.movement import expand, fold, iota, pad, permute, reshape, windows
 from lamina.ops.reduction import argmax, max_, sum_
@@ -116,6 +127,24 @@ def _max_pool_vjp(g: Node, y: Node, x: Node, window: Ints, stride: Ints, padding
     spread = where(taken, reshape(g, shape=(*g.shape, *(1,) * rank)), constant(0.0, g.dtype))
     spread = permute(spread, axes=tuple(order.index(i) for i in range(len(order))))
     return (_back(spread, x, wide, window, stride, padding, dilation),)
+
+
+def max_places(x: Node, window: Ints, stride: Ints, padding: Pairs, dilation: Ints) -> Node:
+    """Where the first maximum of each window is: its place in space, counted row by row."""
+    _check(max_pool, x, window, stride, padding, dilation)
+    view, inside = _window_axes(_padded(x, padding, lowest(x.dtype)), window, stride, dilation)
+    rest = _without(argmax(view, axes=inside), inside)
+    total, ahead = constant(0, rest.dtype), constant(1, rest.dtype)
+    for axis in range(len(window), 0, -1):
+        size, k = x.shape[axis], constant(window[axis - 1], rest.dtype)
+        begin = multiply(iota(shape=rest.shape, axis=axis, dtype=rest.dtype),
+                         constant(stride[axis - 1], rest.dtype))
+        step = multiply(remainder(rest, k), constant(dilation[axis - 1], rest.dtype))
+        at = add(add(begin, step), constant(-padding[axis - 1][0], rest.dtype))
+        at = minimum(maximum(at, constant(0, rest.dtype)), constant(size - 1, rest.dtype))
+        total = add(total, multiply(at, ahead))
+        rest, ahead = floor_divide(rest, k), multiply(ahead, constant(size, rest.dtype))
+    return cast_to(total, dtype=dtypes.int64)
 
 
 def _few(window: Ints, stride: Ints, dilation: Ints) -> bool:

@@ -8,7 +8,7 @@ import pytest
 import lamina as lm
 from lamina import functional as F
 from lamina.config import override
-from lamina.errors import ArgumentError, DTypeError, ShapeError
+from lamina.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 
 CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 CONV_TRANSPOSE = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
@@ -153,3 +153,41 @@ def test_errors_of_pooling():
         F.max_pool2d(lm.zeros((1, 4, 4, 1)), 2, padding=2)
     with pytest.raises(ShapeError, match="the window fits"):
         F.avg_pool1d(lm.zeros((1, 4, 1)), 5)
+
+
+# ---- indices of maxima ---------------------------------------------------------------------------
+def test_unpooling_puts_maxima_back_and_its_gradient_reads_them():
+    x = np.random.default_rng(0).normal(size=(2, 5, 7, 3)).astype(np.float32)
+    values, places = F.max_pool2d(lm.tensor(x), 2, return_indices=True)
+    back = F.max_unpool2d(values, places, 2, output_size=(5, 7)).numpy()
+    assert back.shape == x.shape and places.dtype is lm.int64
+    kept = back != 0
+    np.testing.assert_array_equal(back[kept], x[kept])
+    assert kept.sum() == values.numpy().size
+    assert F.max_unpool2d(values, places, 2).shape == (2, 4, 6, 3)
+    lm.testing.check_gradients(lambda v: F.max_unpool2d(v, places, 2, output_size=(5, 7)) ** 2,
+                               values)
+
+
+def test_overlapping_windows_name_one_place_and_each_value_gets_its_gradient():
+    x = lm.nn.Parameter(np.array([[[0.0], [3.0], [1.0]]], np.float32))
+    values, places = F.max_pool1d(x, 2, 1, return_indices=True)
+    assert places.tolist() == [[[1], [1]]]
+    back = F.max_unpool1d(values, places, 2, 1)
+    assert back.tolist() == [[[0.0], [3.0], [0.0]]]
+    back.sum().backward()
+    assert x.grad.tolist() == [[[0.0], [2.0], [0.0]]]
+
+
+def test_padding_is_never_the_place_of_a_maximum():
+    x = lm.full((1, 3, 3, 1), -np.inf)
+    _, places = F.max_pool2d(x, 3, 2, 1, return_indices=True)
+    assert places.numpy().min() >= 0 and places.numpy().max() <= 8
+
+
+def test_wrong_indices():
+    values, places = F.max_pool1d(lm.zeros((1, 4, 1)), 2, return_indices=True)
+    with pytest.raises(ShapeError, match="one for each element"):
+        F.max_unpool1d(values, places[:, :1], 2)
+    with pytest.raises(IndexingError):
+        F.max_unpool1d(values, places + 9, 2).numpy()

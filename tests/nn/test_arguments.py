@@ -15,7 +15,6 @@ MADE = [
     (lambda: nn.LocalResponseNorm(0), "size is an int of at least 1"),
     (lambda: nn.MaxPool2d(0), "kernel_size is an int of at least 1"),
     (lambda: nn.AvgPool1d(-2), "kernel_size is an int of at least 1"),
-    (lambda: nn.MaxPool2d(2, return_indices=True), "the places of the maxima are not returned"),
     (lambda: nn.LPPool2d(0, 2), "norm_type is a number above 0"),
     (lambda: nn.MaxPool2d(2, data_format="NHWC"), 'data_format="channels_last"'),
     (lambda: nn.ZeroPad2d((1, 2)), "padding is an int, or 4 of them"),

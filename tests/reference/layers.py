@@ -151,6 +151,7 @@ LAYERS: dict[str, Case] = {
        for mode in ("sum", "mean", "max")},
     "EmbeddingBag weighted": same("EmbeddingBag", [whole(7, 9), np.array([0, 2, 5]), draw(9)],
                                   7, 3, mode="sum"),
+    "EmbeddingBag of at most 1": same("EmbeddingBag", [whole(4, 2, 5)], 6, 3, max_norm=1.0),
     # similarity
     "CosineSimilarity": same("CosineSimilarity", [draw(4, 5), draw(4, 5, seed=1)]),
     "CosineSimilarity along the last": same("CosineSimilarity", [draw(2, 1, 5), draw(3, 5)], -1),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from lamina import nn
 from tests.reference.case import Case, draw
 from tests.reference.layers import FIRST, same, torch_nn
@@ -21,6 +23,13 @@ def _overall(kind: str, keepdims: bool) -> Case:
     return Case(lambda: getattr(nn, f"Global{kind}Pool")(keepdims, **FIRST), theirs, [IMAGE])
 
 
+def _places(space: tuple[int, ...], window: int) -> np.ndarray:
+    """[2, 3, *space]: a place in each of the windows that lie side by side, row by row."""
+    inside = np.random.default_rng(1).integers(0, window, (len(space), 2, 3, *space))
+    at = [window * place + inside[i] for i, place in enumerate(np.indices(space))]
+    return np.ravel_multi_index(tuple(at), tuple(window * n for n in space))
+
+
 POOLING: dict[str, Case] = {
     "MaxPool1d": same("MaxPool1d", [LINE], 3, 2, 1, first=True),
     "MaxPool1d dilated": same("MaxPool1d", [LINE], 3, 1, 1, 2, first=True),
@@ -29,6 +38,17 @@ POOLING: dict[str, Case] = {
     "MaxPool2d dilated": same("MaxPool2d", [IMAGE], (2, 3), (1, 2), (1, 0), (2, 1), first=True),
     "MaxPool2d ceil": same("MaxPool2d", [IMAGE], 3, 2, 0, ceil_mode=True, first=True),
     "MaxPool2d ceil, padded": same("MaxPool2d", [IMAGE], 3, 3, 1, ceil_mode=True, first=True),
+    "MaxPool1d with indices": same("MaxPool1d", [LINE], 3, 2, 1, 2, True, first=True),
+    "MaxPool2d with indices": same("MaxPool2d", [IMAGE], (3, 2), (2, 3), (1, 0), (1, 2), True,
+                                   first=True),
+    "MaxPool2d ceil, with indices": same("MaxPool2d", [IMAGE], 3, 2, 1, return_indices=True,
+                                         ceil_mode=True, first=True),
+    "MaxPool3d with indices": same("MaxPool3d", [VOLUME], 2, 2, 1, return_indices=True, first=True),
+    "MaxUnpool1d": same("MaxUnpool1d", [draw(2, 3, 5), _places((5,), 2)], 2, first=True),
+    "MaxUnpool2d": same("MaxUnpool2d", [draw(2, 3, 4, 5), _places((4, 5), 3)], 3, first=True),
+    "MaxUnpool2d padded": same("MaxUnpool2d", [draw(2, 3, 4, 5), _places((4, 5), 2) // 2], (2, 3),
+                               (2, 1), (1, 0), first=True),
+    "MaxUnpool3d": same("MaxUnpool3d", [draw(2, 3, 2, 3, 2), _places((2, 3, 2), 2)], 2, first=True),
     "MaxPool3d": same("MaxPool3d", [VOLUME], 2, 1, first=True),
     "MaxPool3d ceil": same("MaxPool3d", [VOLUME], 2, 3, 1, 2, ceil_mode=True, first=True),
     "AvgPool1d": same("AvgPool1d", [LINE], 2, first=True),

@@ -5,6 +5,8 @@ import pytest
 
 import lamina as lm
 from lamina.errors import CapacityError, DTypeError
+from lamina.graph.node import constant
+from lamina.ops.table import TABLE
 
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float16", "bfloat16", "float32"])
@@ -54,3 +56,11 @@ def test_arrays_that_numpy_cannot_read():
 
     with pytest.raises(DTypeError, match="lives elsewhere"):
         lm.tensor(Foreign())
+
+
+def test_the_place_of_a_maximum_over_columns_is_int32_in_its_own_kernel():
+    x = np.random.default_rng(0).normal(size=(3, 7, 20)).astype(np.float32)
+    node = TABLE["argmax"](lm.tensor(x).node, axes=(1,))
+    found = lm.Tensor(TABLE["floor_divide"](node, constant(2, node.dtype))).numpy()
+    np.testing.assert_array_equal(found, x.argmax(1)[:, None] // 2)
+    assert found.dtype == np.int32
