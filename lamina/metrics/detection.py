@@ -83,6 +83,8 @@ class MeanAveragePrecision(Metric):
             self._add_image(given, truth)
 
     def _add_image(self, given: Image, truth: Image) -> None:
+        _check_keys("prediction", given, ("boxes", "scores", "labels"))
+        _check_keys("target", truth, ("boxes", "labels"))
         boxes, labels = _boxes("prediction", given)
         true_boxes, true_labels = _boxes("target", truth)
         scores = _column("prediction", "scores", given["scores"], len(boxes)).astype(np.float64)
@@ -149,6 +151,13 @@ class MeanAveragePrecision(Metric):
         ignored = np.concatenate([entry[3] for entry in found], axis=1)[:, order]
         wanted = int(self.state["truths"][label])
         return [_area(h[~i], wanted) for h, i in zip(hits, ignored, strict=True)]
+
+
+def _check_keys(side: str, image: Any, keys: tuple[str, ...]) -> None:
+    if not isinstance(image, Mapping) or any(key not in image for key in keys):
+        raise ArgumentError("MeanAveragePrecision", operands=[(side, f"{image!r:.60}")],
+                            rule=f"each image of the {side} is a dict with " + ", ".join(keys),
+                            got=image)
 
 
 def _best(

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lamina.optim.groups import ParameterGroup, Rate
-from lamina.optim.moments import one_minus_power, running_mean, running_square
+from lamina.optim.moments import decayed, one_minus_power, running_mean, running_square
 from lamina.optim.optimizer import Moments, Optimizer, Scalars
 from lamina.tensor import Tensor, maximum, sqrt
 
@@ -55,11 +55,7 @@ class Adam(Optimizer):
     ) -> Tensor:
         """See the class."""
         beta1, beta2 = group["betas"]
-        decay = group["weight_decay"]
-        if decay and self.decoupled:
-            p = p * (1.0 - now["lr"] * decay)
-        elif decay:
-            grad = grad + decay * p
+        p, grad = decayed(p, grad, group["weight_decay"], self.decoupled, now["lr"])
         first = running_mean(state["exp_avg"], grad, 1.0 - beta1)
         second = running_square(state["exp_avg_sq"], grad, beta2)
         if group["amsgrad"]:

@@ -10,6 +10,15 @@ from math import log
 from lamina.tensor import Tensor, expm1, zeros_like
 
 
+def decayed(
+    p: Tensor, grad: Tensor, decay: float, decoupled: bool, lr: Tensor
+) -> tuple[Tensor, Tensor]:
+    """p and grad with weight decay: in the gradient, or apart from it in p."""
+    if not decay:
+        return p, grad
+    return (p * (1.0 - lr * decay), grad) if decoupled else (p, grad + decay * p)
+
+
 def running_mean(state: Tensor, value: Tensor, share: float | Tensor) -> Tensor:
     """state += share (value - state); returns the new value."""
     state.assign(state + share * (value - state))

@@ -7,7 +7,7 @@ from math import log
 from typing import Any
 
 from lamina.optim.groups import ParameterGroup, Rate
-from lamina.optim.moments import one_minus_power, running_mean, running_square
+from lamina.optim.moments import decayed, one_minus_power, running_mean, running_square
 from lamina.optim.optimizer import Moments, Optimizer, Scalars
 from lamina.tensor import Tensor, exp, maximum, sqrt, where
 
@@ -63,11 +63,8 @@ class RAdam(Optimizer):
     ) -> Tensor:
         """See the class."""
         beta1, beta2 = group["betas"]
-        decay = group["weight_decay"]
-        if decay and group["decoupled_weight_decay"]:
-            p = p * (1.0 - now["lr"] * decay)
-        elif decay:
-            grad = grad + decay * p
+        p, grad = decayed(p, grad, group["weight_decay"], group["decoupled_weight_decay"],
+                          now["lr"])
         first = running_mean(state["exp_avg"], grad, 1.0 - beta1)
         second = running_square(state["exp_avg_sq"], grad, beta2)
         scale = now["adapted"] / (sqrt(second) + group["eps"]) + now["plain"]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import inf
 
 from lamina.errors import ArgumentError
+from lamina.functional.arguments import check_at_least, check_counts
 
 _REPEATS = 3  # timed runs of each size, after one that may compile
 
@@ -49,6 +50,8 @@ def find_batch_size(
     >>> find_batch_size(step, gain=0).batch_size
     64
     """
+    check_counts("find_batch_size", 1, smallest=smallest, largest=largest)
+    check_at_least("find_batch_size", 0, gain=gain)
     if not 1 <= smallest <= largest or not 0 <= gain < 1:
         raise ArgumentError(
             "find_batch_size",

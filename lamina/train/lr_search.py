@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lamina.errors import ArgumentError, NumericError
+from lamina.functional.arguments import check_counts, check_positive
 from lamina.nn import Module
 from lamina.optim import Optimizer
 from lamina.tensor import Tensor
@@ -68,7 +69,9 @@ def find_lr(
     >>> 0.01 < found.lr < 2
     True
     """
-    if not 0 < low < high or steps < 2 * _FIRST or trial_steps < 0:
+    check_positive("find_lr", low=low, high=high)
+    check_counts("find_lr", 0, steps=steps, trial_steps=trial_steps)
+    if not low < high or steps < 2 * _FIRST or trial_steps < 0:
         raise ArgumentError(
             "find_lr",
             operands=[("low, high", f"{low}, {high}"), ("steps", str(steps)),

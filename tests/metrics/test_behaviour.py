@@ -215,3 +215,10 @@ def test_a_metric_shows_its_options():
 
 def test_names_are_those_of_the_metrics():
     assert all(make().name == name for name, make in m.NAMES.items())
+
+
+@pytest.mark.parametrize("images", [[{"boxes": [], "labels": []}], [3], [{}]])
+def test_images_without_what_detections_need(images):
+    truth = [{"boxes": np.zeros((0, 4)), "labels": []}]
+    with pytest.raises(ArgumentError, match="prediction is a dict with boxes, scores, labels"):
+        m.MeanAveragePrecision().update(images, truth)

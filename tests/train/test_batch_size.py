@@ -59,7 +59,10 @@ def test_a_real_step_with_little_memory(monkeypatch):
     assert (found.batch_size, found.too_large) == (64, 128)
 
 
-@pytest.mark.parametrize("options", [{"smallest": 0}, {"smallest": 8, "largest": 4}, {"gain": 1.0}])
-def test_wrong_arguments(options):
-    with pytest.raises(ArgumentError, match="(?s)in find_batch_size.*rule: 1 <= smallest.*try: "):
+@pytest.mark.parametrize(("options", "rule"), [
+    ({"smallest": 0}, "smallest is an int of at least 1"), ({"largest": "x"}, "largest is an int"),
+    ({"smallest": 8, "largest": 4}, "1 <= smallest.*try: "), ({"gain": 1.0}, "1 <= smallest.*try: "),
+    ({"gain": -0.1}, "gain is a number of at least 0")])
+def test_wrong_arguments(options, rule):
+    with pytest.raises(ArgumentError, match=f"(?s)in find_batch_size.*rule: {rule}"):
         find_batch_size(lambda size: None, **options)
