@@ -57,7 +57,7 @@ WRONG: Mapping[str, Sequence[Any]] = {
     "max_norm": (0.0, -1.0, "x"),
     # words
     **dict.fromkeys(["data_format", "mode", "nonlinearity", "activation", "approximate",
-                     "reduction", "average"], WORD),
+                     "reduction", "average", "order"], WORD),
     # parts
     **dict.fromkeys(["module", "encoder_layer", "decoder_layer", "function"], MODULE),
     **dict.fromkeys(["projection", "norm", "custom_encoder", "custom_decoder", "rotary"],

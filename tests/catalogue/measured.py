@@ -5,6 +5,7 @@ In: the name of a part. Out: a line for the catalogue, or "" where no case shows
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -122,9 +123,10 @@ def model(name: str, part: Any) -> str:
             f"{row.parameters:,} parameters")
 
 
-def nothing(name: str, part: Any) -> str:
-    """For parts whose docstring says it all."""
-    return ""
+def of_file(name: str, part: Any) -> str:
+    """What the head of its file says comes in and goes out."""
+    paragraphs = (inspect.getmodule(part).__doc__ or "").split("\n\n")
+    return next((" ".join(p.split()) for p in paragraphs if p.startswith("In")), "")
 
 
 def _shapes(values: Any) -> str:

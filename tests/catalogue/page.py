@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lamina import functional
 from tests.catalogue.part import Part, prose, signature
-from tests.catalogue.sections import SECTIONS, UNSOURCED, Section
+from tests.catalogue.sections import SECTIONS, UNCOMPARED, UNSOURCED, Section
 
 PAGE = Path(__file__).parents[2] / "docs" / "catalogue.md"
 HEAD = """# The catalogue
@@ -47,7 +47,7 @@ def facts(section: Section, part: Part) -> Iterator[tuple[str, str]]:
     name = part.described
     yield "source", section.cite(part) or UNSOURCED.get(name, "")
     yield "shapes", section.shapes(name, part.object)
-    yield "compared with", section.oracle(name, part.object)
+    yield "compared with", section.oracle(name, part.object) or UNCOMPARED.get(name, "")
     for function in part.functions[:1]:
         yield "function", f"`functional.{signature(function, getattr(functional, function))}`"
 

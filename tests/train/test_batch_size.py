@@ -61,7 +61,8 @@ def test_a_real_step_with_little_memory(monkeypatch):
 
 @pytest.mark.parametrize(("options", "rule"), [
     ({"smallest": 0}, "smallest is an int of at least 1"), ({"largest": "x"}, "largest is an int"),
-    ({"smallest": 8, "largest": 4}, "1 <= smallest.*try: "), ({"gain": 1.0}, "1 <= smallest.*try: "),
+    ({"smallest": 8, "largest": 4}, "1 <= smallest.*try: "),
+    ({"gain": 1.0}, "1 <= smallest.*try: "),
     ({"gain": -0.1}, "gain is a number of at least 0")])
 def test_wrong_arguments(options, rule):
     with pytest.raises(ArgumentError, match=f"(?s)in find_batch_size.*rule: {rule}"):
