@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.errors import CapacityError
 from lamina.runtime.capacity import LARGE, check_fits
 
 ALIGNMENT = 64
@@ -56,7 +57,7 @@ class Buffer:
         """A NumPy view of the memory, which it keeps alive."""
         count = prod(shape)
         if count == 0:
-            return np.empty(shape, dtype)
+            return _empty(shape, dtype)
         view = _View(self, count * dtype.itemsize)
         return np.asarray(view).view(dtype).reshape(shape)
 
@@ -73,47 +74,10 @@ class Buffer:
     def __reduce__(self) -> str:
         raise TypeError("a buffer is memory of this process; pickle the tensor")
 
-    def __del__(self) -> None:
-        global _kept
-        block = self._block
-        if block is not None and _kept + self._size <= KEPT_BYTES:
-            try:
-                with _lock:
-                    _free.setdefault(self._size, []).append((block, self.address))
-                    _kept += self._size
-            except TypeError:  # the interpreter is going down
-                pass
 
-
-class _View:
-    """What NumPy reads a buffer's memory through."""
-
-    def __init__(self, buffer: Buffer, nbytes: int) -> None:
-        self.buffer = buffer
-        self.__array_interface__ = {"version": 3, "typestr": "|u1", "shape": (nbytes,),
-                                    "data": (buffer.address, False)}
-
-
-def _rounded(nbytes: int) -> int:
-    """Sizes in classes an eighth apart, so that blocks fit again."""
-    if nbytes <= 512:
-        return 64 if nbytes <= 64 else 512
-    step = 1 << max(6, nbytes.bit_length() - 4)
-    return (nbytes + step - 1) & -step
-
-
-def from_array(array: np.ndarray) -> Buffer:
-    """A buffer with a copy of an array's elements."""
-    array = np.asarray(array, order="C")
-    buffer = Buffer(max(1, array.nbytes))
-    if array.nbytes:
-        ctypes.memmove(buffer.address, array.ctypes.data, array.nbytes)
-    return buffer
-
-
-def release_all() -> None:
-    """Give the memory on the free lists back to the system."""
-    global _kept
-    with _lock:
-        _free.clear()
-        _kept = 0
+def _empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An array of no elements; NumPy wants its other sizes to be ones that memory could have."""
+    if prod(size or 1 for size in shape) * dtype.itemsize >= 1 << 63:
+        raise CapacityError("memory", operands=[("shape", str(list(shape)))],
+                            rule="sizes that are not 0 multiply to less than 2**63 bytes")
+    return np.empty(shape, dtype)

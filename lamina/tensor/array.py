@@ -395,6 +395,9 @@ def _stored(array: np.ndarray, dtype: DType) -> np.ndarray:
 def _as_array(data: Any) -> np.ndarray:
     if isinstance(data, (list, tuple)) and any(isinstance(x, Tensor) for x in data):
         data = [x.numpy() if isinstance(x, Tensor) else x for x in data]
+    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
+        raise DTypeError("tensor", operands=[("data", f"{np.ma.count_masked(data)} masked values")],
+                         rule="every element has a value", hint=".filled(0)")
     try:
         array = np.asarray(data)
     except ValueError:
