@@ -81,3 +81,48 @@ def _empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         raise CapacityError("memory", operands=[("shape", str(list(shape)))],
                             rule="sizes that are not 0 multiply to less than 2**63 bytes")
     return np.empty(shape, dtype)
+
+    def __del__(self) -> None:
+        global _kept
+        block = self._block
+        if block is not None and _kept + self._size <= KEPT_BYTES:
+            try:
+                with _lock:
+                    _free.setdefault(self._size, []).append((block, self.address))
+                    _kept += self._size
+            except TypeError:  # the interpreter is going down
+                pass
+
+
+class _View:
+    """What NumPy reads a buffer's memory through."""
+
+    def __init__(self, buffer: Buffer, nbytes: int) -> None:
+        self.buffer = buffer
+        self.__array_interface__ = {"version": 3, "typestr": "|u1", "shape": (nbytes,),
+                                    "data": (buffer.address, False)}
+
+
+def _rounded(nbytes: int) -> int:
+    """Sizes in classes an eighth apart, so that blocks fit again."""
+    if nbytes <= 512:
+        return 64 if nbytes <= 64 else 512
+    step = 1 << max(6, nbytes.bit_length() - 4)
+    return (nbytes + step - 1) & -step
+
+
+def from_array(array: np.ndarray) -> Buffer:
+    """A buffer with a copy of an array's elements."""
+    array = np.asarray(array, order="C")
+    buffer = Buffer(max(1, array.nbytes))
+    if array.nbytes:
+        ctypes.memmove(buffer.address, array.ctypes.data, array.nbytes)
+    return buffer
+
+
+def release_all() -> None:
+    """Give the memory on the free lists back to the system."""
+    global _kept
+    with _lock:
+        _free.clear()
+        _kept = 0
