@@ -74,14 +74,6 @@ class Buffer:
     def __reduce__(self) -> str:
         raise TypeError("a buffer is memory of this process; pickle the tensor")
 
-
-def _empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """An array of no elements; NumPy wants its other sizes to be ones that memory could have."""
-    if prod(size or 1 for size in shape) * dtype.itemsize >= 1 << 63:
-        raise CapacityError("memory", operands=[("shape", str(list(shape)))],
-                            rule="sizes that are not 0 multiply to less than 2**63 bytes")
-    return np.empty(shape, dtype)
-
     def __del__(self) -> None:
         global _kept
         block = self._block
@@ -92,6 +84,14 @@ def _empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
                     _kept += self._size
             except TypeError:  # the interpreter is going down
                 pass
+
+
+def _empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An array of no elements; NumPy wants its other sizes to be ones that memory could have."""
+    if prod(size or 1 for size in shape) * dtype.itemsize >= 1 << 63:
+        raise CapacityError("memory", operands=[("shape", str(list(shape)))],
+                            rule="sizes that are not 0 multiply to less than 2**63 bytes")
+    return np.empty(shape, dtype)
 
 
 class _View:
