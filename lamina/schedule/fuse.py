@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 
 from lamina.graph.node import CONST, Node, is_leaf, topological
 from lamina.ops.control import stored
-from lamina.shapes import Shape
+from lamina.shapes import Shape, product
 
 DEAR = 6  # instructions that are worth a trip through memory when a value is used twice
 DEEP = 48  # operations in a row that are computed where they are used, at most
+FEW = 4096  # elements that may be gathered one by one: less than it takes to start a kernel
 WIDE = 4  # instructions that are not worth repeating for each place of a window
 
 ANCHORS = {"reduction", "tiled", "cumulative", "sort", "scatter", "update", "control", "host"}
@@ -213,7 +214,8 @@ class _Fusion:
         for group in reversed(self.groups):
             if id(group) in barred or not (id(group) in mine or id(group) in beside):
                 continue
-            if self._fits(node, group, id(group) in mine) and self._acyclic(group, same + other):
+            if (self._fits(node, group, id(group) in mine) and not _far(group, same + other)
+                    and self._acyclic(group, same + other)):
                 return group
         return None
 
@@ -297,6 +299,22 @@ class _Fusion:
 def _by_age(groups: Iterable[Group], fusion: _Fusion) -> list[Group]:
     age = {id(g): i for i, g in enumerate(fusion.groups)}
     return sorted(groups, key=lambda g: age[id(g)])
+
+
+def _far(group: Group, reads: Sequence[Node]) -> bool:
+    """Whether work on a contraction's results would gather what else it reads element by element.
+
+    Lanes that run along another axis than memory put each result in a place of its own. That costs
+    more than to write the results and to read them once more, as soon as there is more to read.
+    """
+    tiled = group.nodes[0]
+    if tiled.op.kind.name != "tiled":
+        return False
+    tile, (*_, last) = tiled.attrs["tile"], tiled.attrs["contraction"].out_vars
+    size = product(group.domain)
+    return (tile.lanes > 1 and not tile.horizontal and tile.vector != last[0] and last[1] != 1
+            and not (isinstance(size, int) and size < FEW)
+            and any(x.shape == group.domain for x in reads if x is not tiled))
 
 
 def _repeats(node: Node) -> bool:
