@@ -1,0 +1,127 @@
+"""Denoising diffusion: data drown in noise step by step, and a network learns the way back.
+
+In: a denoiser, any module of (x `[batch, ...]`, t `[batch]`) that gives the shape of x. Out: the
+loss to train it, and samples by all steps (DDPM) or by a few (DDIM).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lamina.errors import ArgumentError, ShapeError
+from lamina.functional import mse_loss
+from lamina.functional.arguments import check_counts, check_probability
+from lamina.functional.operands import check_equal_shapes, describe
+from lamina.generative.arguments import check_batch
+from lamina.generative.noise_schedules import signal_left
+from lamina.nn import Module
+from lamina.tensor import (
+    Tensor,
+    broadcast_to,
+    clip,
+    no_grad,
+    normal,
+    randint,
+    reshape,
+    scan,
+    sqrt,
+    take,
+    tensor,
+)
+
+
+class Diffusion(Module):
+    """A denoiser and the noise that it is trained against (Ho et al. 2020).
+
+    steps: T, from data (t = 0) to noise (t = T). schedule: "linear" or "cosine". clip_range: where
+    data lie, to which the estimate of the data is cut in every step of sampling (None: nowhere).
+
+    >>> import lamina as lm
+    >>> diffusion = lm.generative.Diffusion(lm.generative.MLPDenoiser(2), steps=50)
+    >>> diffusion.loss(lm.zeros((8, 2))).shape, diffusion.sample((4, 2)).shape
+    ((), (4, 2))
+    """
+
+    def __init__(self, denoiser: Module, steps: int = 1000, schedule: str = "linear",
+                 clip_range: tuple[float, float] | None = None) -> None:
+        if not isinstance(denoiser, Module):
+            raise ArgumentError("Diffusion", operands=[("denoiser", f"{denoiser!r:.60}")],
+                                rule="denoiser is a lm.nn.Module of (x, t)", got=denoiser)
+        self.denoiser = denoiser
+        self.steps = steps
+        self.clip_range = clip_range
+        self.alpha_bar = signal_left(schedule, steps)
+        self._signal = tensor(np.sqrt(self.alpha_bar).astype(np.float32))
+        self._noise = tensor(np.sqrt(1 - self.alpha_bar).astype(np.float32))
+
+    def noised(self, x: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+        """sqrt(alpha_bar_t) x + sqrt(1 - alpha_bar_t) noise (Ho et al. 2020, equation 4).
+
+        x, noise: `[batch, ...]`; t: integers `[batch]` from 0 to T.
+        """
+        check_batch("Diffusion.noised", x, "x")
+        check_equal_shapes("Diffusion.noised", x=x, noise=noise)
+        if t.shape != x.shape[:1]:
+            raise ShapeError("Diffusion.noised", rule="t has a time for each example of x",
+                             operands=[("x", describe(x)), ("t", describe(t))],
+                             expected=x.shape[:1], got=t.shape)
+        each = (x.shape[0], *[1] * (x.ndim - 1))
+        signal = reshape(take(self._signal, t, axis=0), each).astype(x.dtype)
+        return signal * x + reshape(take(self._noise, t, axis=0), each).astype(x.dtype) * noise
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """The noise in x at the times t, as the denoiser sees it."""
+        return self.denoiser(x, t)
+
+    def loss(self, x: Tensor) -> Tensor:
+        """Mean squared error of the noise at random times (equation 14, "L simple"); 0-d."""
+        check_batch("Diffusion.loss", x, "x")
+        t = randint(1, self.steps + 1, (x.shape[0],))
+        noise = normal(x.shape, dtype=x.dtype)
+        return mse_loss(self(self.noised(x, t, noise), t), noise)
+
+    def sample(self, shape: Sequence[int]) -> Tensor:
+        """New data of this shape, `[count, ...]`, by all T steps (Ho et al. 2020, algorithm 2).
+
+        The variance of a step is that of the forward process given the data, beta tilde
+        (equation 7).
+        """
+        return self._sample(shape, np.arange(self.steps, -1, -1), 1.0)
+
+    def sample_ddim(self, shape: Sequence[int], steps: int = 50, eta: float = 0.0) -> Tensor:
+        """New data by `steps` of the T times, evenly chosen (Song et al. 2021, equation 12).
+
+        eta: the share of a step's noise that is drawn anew; with 0 the first noise decides all.
+        """
+        check_counts("Diffusion.sample_ddim", 1, steps=steps)
+        check_probability("Diffusion.sample_ddim", eta, "eta")
+        times = np.linspace(self.steps, 0, min(steps, self.steps) + 1).round().astype(int)
+        return self._sample(shape, times, eta)
+
+    def _sample(self, shape: Sequence[int], times: np.ndarray, eta: float) -> Tensor:
+        sizes = tuple(shape)
+        check_counts("Diffusion.sample", 1, **{f"shape[{i}]": n for i, n in enumerate(sizes)})
+        now, after = self.alpha_bar[times[:-1]], self.alpha_bar[times[1:]]
+        fresh = eta * np.sqrt((1 - after) / (1 - now) * (1 - now / after))
+        rows = np.stack([now, after, fresh], 1).astype(np.float32)
+
+        def step(x: Tensor, turn: tuple[Tensor, Tensor]) -> tuple[Tensor, None]:
+            t, row = turn
+            return self._step(x, broadcast_to(t, sizes[:1]), row), None
+
+        with no_grad():
+            turns = tensor(times[:-1].copy()), tensor(rows)
+            return scan(step, normal(sizes), turns)[0].detach()
+
+    def _step(self, x: Tensor, t: Tensor, row: Tensor) -> Tensor:
+        """One step back: the data as they seem now, with the noise of the time that is next."""
+        now, after, fresh = row[0], row[1], row[2]
+        noise = self(x, t)
+        data = (x - sqrt(1.0 - now) * noise) / sqrt(now)
+        if self.clip_range is not None:
+            data = clip(data, *self.clip_range)
+            noise = (x - sqrt(now) * data) / sqrt(1.0 - now)
+        kept = sqrt(clip(1.0 - after - fresh * fresh, 0.0, 1.0))
+        return sqrt(after) * data + kept * noise + fresh * normal(x.shape, dtype=x.dtype)
