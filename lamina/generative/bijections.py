@@ -5,6 +5,7 @@ In: `[batch, features]`. Out: the same shape, and log |det| of the Jacobian, `[b
 
 from __future__ import annotations
 
+from lamina.errors import ArgumentError
 from lamina.functional.arguments import check_counts
 from lamina.generative.arguments import check_rows
 from lamina.nn import Linear, Module, Parameter, ReLU, Sequential
@@ -89,6 +90,9 @@ class Logit(Bijection):
     """
 
     def __init__(self, alpha: float = 0.05) -> None:
+        if not isinstance(alpha, float) or not 0 < alpha < 0.5:
+            raise ArgumentError("Logit", operands=[("alpha", f"{alpha!r:.60}")],
+                                rule="alpha is a number between 0 and 0.5", got=alpha)
         self.alpha = alpha
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

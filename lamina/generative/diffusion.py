@@ -14,7 +14,7 @@ from lamina.errors import ArgumentError, ShapeError
 from lamina.functional import mse_loss
 from lamina.functional.arguments import check_counts, check_probability
 from lamina.functional.operands import check_equal_shapes, describe
-from lamina.generative.arguments import check_batch
+from lamina.generative.arguments import check_batch, check_range, check_shape
 from lamina.generative.noise_schedules import signal_left
 from lamina.nn import Module
 from lamina.tensor import (
@@ -30,7 +30,6 @@ from lamina.tensor import (
     take,
     tensor,
 )
-
 
 # Where less of the signal's power is left, the data as they seem have 30 times the network's error.
 _LEAST_SIGNAL = 1e-3
@@ -53,6 +52,8 @@ class Diffusion(Module):
         if not isinstance(denoiser, Module):
             raise ArgumentError("Diffusion", operands=[("denoiser", f"{denoiser!r:.60}")],
                                 rule="denoiser is a lm.nn.Module of (x, t)", got=denoiser)
+        if clip_range is not None:
+            check_range("Diffusion", "clip_range", clip_range)
         self.denoiser = denoiser
         self.steps = steps
         self.clip_range = clip_range
@@ -108,8 +109,7 @@ class Diffusion(Module):
         return self._sample(shape, times, eta)
 
     def _sample(self, shape: Sequence[int], times: np.ndarray, eta: float) -> Tensor:
-        sizes = tuple(shape)
-        check_counts("Diffusion.sample", 1, **{f"shape[{i}]": n for i, n in enumerate(sizes)})
+        sizes = check_shape("Diffusion.sample", shape)
         now, after = self.alpha_bar[times[:-1]], self.alpha_bar[times[1:]]
         fresh = eta * np.sqrt((1 - after) / (1 - now) * (1 - now / after))
         rows = np.stack([now, after, fresh], 1).astype(np.float32)

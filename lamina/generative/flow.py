@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import log, pi
 
 from lamina.errors import ArgumentError
-from lamina.functional.arguments import check_counts
+from lamina.functional.arguments import check_at_least, check_counts
 from lamina.generative.arguments import check_rows
 from lamina.generative.bijections import AffineCoupling, Bijection
 from lamina.nn import Module
@@ -63,6 +63,7 @@ class Flow(Module):
     def sample(self, count: int, temperature: float = 1.0) -> Tensor:
         """`[count, features]`; temperature: the deviation of the noise, below 1 for likelier x."""
         check_counts("Flow.sample", 1, count=count)
+        check_at_least("Flow.sample", 0, temperature=temperature)
         with no_grad():
             return self.inverse(temperature * normal((count, self.features)))
 
