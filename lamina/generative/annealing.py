@@ -31,7 +31,7 @@ class LogZ(NamedTuple):
 
 def annealed_log_z(machine: BoltzmannMachine, chains: int = 100,
                    betas: int | Sequence[float] = 1000, base: Tensor | None = None) -> LogZ:
-    """log Z of the machine by AIS (Salakhutdinov and Murray 2008, algorithm 1).
+    """log Z of the machine by AIS (Salakhutdinov and Murray 2008, section 3).
 
     betas: the share of the weights at each step, rising from 0 to 1; a number means so many equal
     steps. base: `[sites]`, the biases at share 0, those of the machine unless given;

@@ -81,7 +81,9 @@ class AffineCoupling(Bijection):
 
 
 class Logit(Bijection):
-    """logit(alpha + (1 - 2 alpha) x): data in [0, 1] to all real numbers (Dinh et al. 2017, 4.1).
+    """logit(alpha + (1 - 2 alpha) x): data in [0, 1] to all real numbers.
+
+    As in Dinh et al. 2017, section 4.1, but that both ends are treated alike.
 
     >>> import lamina as lm
     >>> logit = lm.generative.Logit()

@@ -50,7 +50,7 @@ class Bipartite(NamedTuple):
     def free_energy(self, s: Tensor) -> Tensor:
         """-log of the sum of exp(-energy) over all t: -a s - sum log(1 + exp(W s + b)); `[batch]`.
 
-        Hinton 2012, "A practical guide to training RBMs", equation 25.
+        Hinton 2012, "A practical guide to training RBMs", section 16.1.
         """
         return self.site_energy(s) - softplus(self._field(s)).sum(axis=-1)
 
@@ -87,7 +87,7 @@ class Bipartite(NamedTuple):
 class GaussianBipartite(Bipartite):
     """Real sites with standard deviation 1: p(s, t) ~ exp(t W s - |s - a|^2 / 2 + b t).
 
-    Hinton 2012, equation 17, with every sigma 1: data come with mean 0 and deviation 1.
+    Hinton 2012, section 13.2, with every sigma 1: data come with mean 0 and deviation 1.
 
     >>> import lamina as lm
     >>> layers = GaussianBipartite(lm.zeros((1, 2)), lm.tensor([3.0, 0.0]), lm.zeros(1))

@@ -19,7 +19,7 @@ from lamina.tensor import Tensor, concat, log, no_grad, normal, scan, where, zer
 class DBM(BoltzmannMachine):
     """p(v, h1, h2) in proportion to exp(h1 W1 v + h2 W2 h1 + a v + b1 h1 + b2 h2), units 0 or 1.
 
-    Salakhutdinov and Hinton 2009, equation 9. weight1 W1: `[hidden1, visible]`; weight2 W2:
+    Salakhutdinov and Hinton 2009, section 3. weight1 W1: `[hidden1, visible]`; weight2 W2:
     `[hidden2, hidden1]`; visible_bias a; bias1; bias2. mean_field_steps: how often the two layers
     of the approximate posterior are computed from each other.
 
@@ -52,8 +52,9 @@ class DBM(BoltzmannMachine):
     def mean_field(self, v: Tensor) -> tuple[Tensor, Tensor]:
         """mu1 `[batch, hidden1]` and mu2 `[batch, hidden2]`: q(h1) q(h2) nearest to p(h1, h2 | v).
 
-        The fixed point of equations 15 and 16 of the paper, from the start that its section 3.2
-        takes: the weights of the first layer twice, as if it stood for the second.
+        A fixed point of mu1 = sigmoid(W1 v + W2^T mu2 + b1), mu2 = sigmoid(W2 mu1 + b2). It starts
+        from twice the input of the first layer, in place of what the second would add
+        (Salakhutdinov and Larochelle 2010).
         """
         check_rows("DBM.mean_field", v, self.visible, "v")
         with no_grad():
@@ -83,7 +84,7 @@ class DBM(BoltzmannMachine):
         return draw(self.mean_field(v)[0])
 
     def log_unnormalised(self, v: Tensor) -> Tensor:
-        """-E_q[energy] + entropy of q, at most log p(v) + log Z (equation 12): `[batch]`.
+        """-E_q[energy] + entropy of q, at most log p(v) + log Z: `[batch]`.
 
         Its gradient takes q as fixed, as training does.
         """

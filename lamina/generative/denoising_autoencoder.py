@@ -18,7 +18,7 @@ from lamina.tensor import Tensor, no_grad, scan
 
 
 class DenoisingAutoencoder(Module):
-    """decoder(encoder(x)), trained to undo `corruption` (Vincent et al. 2008, equation 5).
+    """decoder(encoder(x)), trained to undo `corruption` (Vincent et al. 2008, section 2.3).
 
     corruption: `masking`, `gaussian_noise`, `salt_and_pepper`, or any function of a batch.
     reconstruction: the loss of output and data; mean squared error, or for data in [0, 1]

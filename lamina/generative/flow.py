@@ -18,7 +18,7 @@ from lamina.tensor import Tensor, no_grad, normal, uniform, zeros
 class Flow(Module):
     """log p(x) = log N(f(x); 0, 1) + log |det df/dx|, f all bijections one after the other.
 
-    Dinh et al. 2017, equation 2.
+    Dinh et al. 2017, equation 3.
 
     >>> import lamina as lm
     >>> flow = lm.generative.Flow(2, [lm.generative.AffineCoupling(2)])

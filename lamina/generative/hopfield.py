@@ -50,8 +50,8 @@ class Hopfield(Module):
 
         rule: "hebbian", the sum of x x^T / units (Hopfield 1982, equation 2), which recalls some
         0.14 units patterns that are unlike each other; "pseudo_inverse", the projection on the
-        patterns (Personnaz et al. 1986, equation 12), which recalls any that are linearly
-        independent. A network has one rule for all of its patterns.
+        patterns (Personnaz et al. 1986), which recalls any that are linearly independent. A network
+        has one rule for all of its patterns.
         """
         check_choice("Hopfield.store", "rule", rule, RULES)
         self._check("Hopfield.store", patterns)

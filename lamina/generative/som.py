@@ -61,7 +61,7 @@ class SOM(Module):
             ) -> None:
         """The batch map: all units become means of the data near them on the grid, epoch by epoch.
 
-        Kohonen 1995, "Self-Organizing Maps", equation 3.28. radius: of the Gaussian neighbourhood
+        Kohonen 1995, "Self-Organizing Maps", "batch map". radius: of the Gaussian neighbourhood
         in units of the grid, from the first to the last epoch, falling exponentially; from half of
         the longer side to 0.5 unless given.
         """

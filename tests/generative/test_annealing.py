@@ -21,6 +21,17 @@ def test_log_z_of_ten_units_is_within_a_tenth_of_a_nat(machine, joint, seed):
     assert found.low < found.value < found.high
 
 
+def test_the_way_leads_from_the_base_to_the_machine():
+    layers = random_weights(generative.RBM(6, 4)).layers()
+    base = lm.tensor(np.linspace(-1, 1, 6))
+    first, last = (layers.tempered(lm.tensor(beta, dtype=lm.float64), base) for beta in (0., 1.))
+    none = lm.zeros((1, 4), dtype=lm.float64)
+    np.testing.assert_allclose(first.sites_mean(none)[0].numpy(), base.sigmoid().numpy())
+    assert (first.weight == 0).all().item()
+    for one, other in zip(last, layers):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
 def test_a_base_and_uneven_shares_give_the_same_log_z():
     lm.seed(0)
     rbm = random_weights(generative.RBM(6, 4)).float()

@@ -47,6 +47,12 @@ def test_it_undoes_noise_that_it_has_not_seen(corruption):
     assert mse_loss(dae(noisy), test).item() < 0.8 * mse_loss(mean, test).item()
 
 
+def test_the_loss_is_of_the_data_from_what_is_left_of_them():
+    nothing = generative.DenoisingAutoencoder(
+        nn.Identity(), nn.Identity(), lambda x: generative.masking(x, 1.0))
+    assert nothing.loss(lm.full((3, 4), 2.0)).item() == 4.0
+
+
 def test_the_chain_goes_to_the_data():
     """Data on a line, a projection as the exact denoiser: the chain stays on the line."""
     def on_the_line(x):
