@@ -15,6 +15,7 @@ from lamina.tensor import Tensor, arange, exp, log, softplus, zeros
 class Bijection(Module):
     """z = f(x) with `inverse`; calling it gives z and log |det df/dx|. A subclass writes both.
 
+    >>> import lamina as lm
     >>> class Double(Bijection):
     ...     def forward(self, x):
     ...         return 2.0 * x, lm.full(x.shape[0], x.shape[1] * lm.log(2.0).item())

@@ -45,12 +45,15 @@ class MLPDenoiser(Module):
 
     def __init__(self, features: int, hidden: int = 128, blocks: int = 3) -> None:
         check_counts("MLPDenoiser", 1, features=features, hidden=hidden, blocks=blocks)
+        if hidden % 2:
+            raise ArgumentError("MLPDenoiser", operands=[("hidden", str(hidden))], got=hidden,
+                                rule="hidden is even: the time has a sine and a cosine each")
         self.features = features
-        self.hidden = hidden + hidden % 2
-        self.time = Linear(self.hidden, self.hidden)
-        self.first = Linear(features, self.hidden)
-        self.blocks = [_Block(self.hidden) for _ in range(blocks)]
-        self.last = Linear(self.hidden, features)
+        self.hidden = hidden
+        self.time = Linear(hidden, hidden)
+        self.first = Linear(features, hidden)
+        self.blocks = [_Block(hidden) for _ in range(blocks)]
+        self.last = Linear(hidden, features)
         self.last.weight.assign(init.zeros(self.last.weight.shape))
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:

@@ -91,8 +91,8 @@ class SOM(Module):
             h = take(self._neighbours(r), _nearest(x[None], weight)[0], axis=0)
             return weight + a * h[:, None] * (x - weight), None
 
-        order = stack([permutation(data.shape[0]) for _ in range(epochs)]).reshape(turns)
-        falling = (order, _falling("rate", rate, turns), self._radii(radius, turns))
+        shuffled = scan(lambda _, __: (None, permutation(data.shape[0])), None, length=epochs)[1]
+        falling = (shuffled.reshape(turns), _falling("rate", rate, turns), self._radii(radius, turns))
         with no_grad():
             self.weight.assign(scan(turn, self.weight.detach(), falling)[0])
 

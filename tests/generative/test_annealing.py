@@ -6,7 +6,7 @@ import pytest
 import lamina as lm
 from lamina import generative
 from lamina.errors import ArgumentError, ShapeError
-from tests.generative.enumeration import dbm_joint, log_sum, random_weights, rbm_joint
+from tests.generative.enumeration import all_states, dbm_joint, log_sum, random_weights, rbm_joint
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -71,6 +71,20 @@ def test_the_likelihood_of_digits_rises_while_training(make, base):
         assert log_z.high - log_z.low < 1
         found.append(machine.log_likelihood(test, log_z.value).mean().item())
     assert found[1] > found[0] + 1 and found[2] > found[1] + 1
+
+
+def test_log_z_of_a_trained_machine_is_that_of_the_sum_over_its_hidden_states():
+    lm.seed(0)
+    train = binary_digits("train")
+    rbm = generative.RBM(64, 12)
+    optimizer = lm.optim.Adam(rbm.parameters(), lr=1e-2)
+    generative.fit(generative.PersistentCD(rbm, chains=100), optimizer, train, epochs=60)
+    w, a, b = (p.numpy().astype(float) for p in (rbm.weight, rbm.visible_bias, rbm.hidden_bias))
+    h = all_states(12)
+    exact = log_sum(h @ b + np.logaddexp(0, h @ w + a).sum(1))
+    found = generative.annealed_log_z(rbm, chains=200, base=generative.log_odds(train))
+    assert abs(found.value - exact) < 0.1
+    assert found.low - 0.05 < exact < found.high + 0.05
 
 
 def test_cd_in_a_loop_by_hand_learns_too():

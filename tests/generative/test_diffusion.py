@@ -152,6 +152,7 @@ def test_the_time_embedding_tells_times_apart():
     (lambda d: d.sample_ddim((2, 2), eta=1.5), ArgumentError, "eta is a probability"),
     (lambda d: generative.time_embedding(lm.zeros(2), 3), ArgumentError, "dim is even"),
     (lambda d: generative.time_embedding(lm.zeros((2, 1)), 4), ShapeError, r"t is \[batch\]"),
+    (lambda d: generative.MLPDenoiser(2, hidden=7), ArgumentError, "hidden is even"),
     (lambda d: generative.MLPDenoiser(2, blocks=0), ArgumentError, "blocks is an int"),
 ])
 def test_bad_arguments(call, kind, rule):
