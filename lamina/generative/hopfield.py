@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from lamina.errors import ArgumentError
 from lamina.functional.arguments import check_choice, check_counts
+from lamina.functional.operands import describe
 from lamina.generative.arguments import check_rows
 from lamina.nn import Buffer, Module
 from lamina.tensor import (
@@ -55,10 +56,7 @@ class Hopfield(Module):
         """
         check_choice("Hopfield.store", "rule", rule, RULES)
         self._check("Hopfield.store", patterns)
-        if not (abs(patterns) == 1.0).all():
-            raise ArgumentError("Hopfield.store", operands=[("patterns", "other values too")],
-                                rule="patterns are of +1 and -1",
-                                hint="2.0 * patterns - 1.0, where they are 0 and 1")
+        _check_signs("Hopfield.store", patterns)
         with no_grad():
             if rule == "hebbian":
                 self.weight.assign(self.weight + patterns.mT @ patterns / self.units)
@@ -115,6 +113,14 @@ class Hopfield(Module):
 
     def _check(self, op: str, s: Tensor) -> None:
         check_rows(op, s, self.units, "patterns" if op.endswith("store") else "s")
+
+
+def _check_signs(op: str, patterns: Tensor) -> None:
+    if not (abs(patterns) == 1.0).all():
+        are_bits = ((patterns == 0.0) | (patterns == 1.0)).all()
+        raise ArgumentError(op, operands=[("patterns", describe(patterns, ("patterns", "units")))],
+                            rule="every value of a pattern is +1 or -1",
+                            hint="2.0 * patterns - 1.0, since all are 0 or 1" if are_bits else "")
 
 
 def _sign(field: Tensor, now: Tensor) -> Tensor:

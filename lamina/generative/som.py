@@ -92,7 +92,8 @@ class SOM(Module):
             return weight + a * h[:, None] * (x - weight), None
 
         shuffled = scan(lambda _, __: (None, permutation(data.shape[0])), None, length=epochs)[1]
-        falling = (shuffled.reshape(turns), _falling("rate", rate, turns), self._radii(radius, turns))
+        falling = (shuffled.reshape(turns), _falling("rate", rate, turns),
+                   self._radii(radius, turns))
         with no_grad():
             self.weight.assign(scan(turn, self.weight.detach(), falling)[0])
 

@@ -60,6 +60,7 @@ def _checked(images: Any) -> np.ndarray:
     if array.ndim != 4 or array.size == 0 or array.shape[3] not in (1, 3):
         raise ShapeError("image_grid", operands=[("images", f"{array.dtype} {list(array.shape)}")],
                          rule="images is [count, height, width], or that with 1 or 3 channels",
+                         hint="images[None]" if array.ndim == 2 and array.size else "",
                          got=array.shape)
     return array
 
