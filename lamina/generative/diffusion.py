@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lamina.dtypes import float32
 from lamina.errors import ArgumentError, ShapeError
 from lamina.functional import mse_loss
 from lamina.functional.arguments import check_counts, check_probability
@@ -26,7 +27,6 @@ from lamina.tensor import (
     randint,
     reshape,
     scan,
-    sqrt,
     take,
     tensor,
 )
@@ -90,8 +90,8 @@ class Diffusion(Module):
     def sample(self, shape: Sequence[int]) -> Tensor:
         """New data of this shape, `[count, ...]`, by all T steps (Ho et al. 2020, algorithm 2).
 
-        The variance of a step is that of the forward process given the data, beta tilde
-        (equation 7).
+        They have the dtype of the denoiser's parameters. The variance of a step is that of the
+        forward process given the data, beta tilde (equation 7).
         """
         return self._sample(shape, np.arange(self.steps, -1, -1), 1.0)
 
@@ -110,25 +110,34 @@ class Diffusion(Module):
 
     def _sample(self, shape: Sequence[int], times: np.ndarray, eta: float) -> Tensor:
         sizes = check_shape("Diffusion.sample", shape)
-        now, after = self.alpha_bar[times[:-1]], self.alpha_bar[times[1:]]
-        fresh = eta * np.sqrt((1 - after) / (1 - now) * (1 - now / after))
-        rows = np.stack([now, after, fresh], 1).astype(np.float32)
+        dtype = next((p.dtype for p in self.parameters()), float32)
+        rows = tensor(_shares(self.alpha_bar[times], eta)).astype(dtype)
 
         def step(x: Tensor, turn: tuple[Tensor, Tensor]) -> tuple[Tensor, None]:
             t, row = turn
             return self._step(x, broadcast_to(t, sizes[:1]), row), None
 
         with no_grad():
-            turns = tensor(times[:-1].copy()), tensor(rows)
-            return scan(step, normal(sizes), turns)[0].detach()
+            turns = tensor(times[:-1].copy()), rows
+            return scan(step, normal(sizes, dtype=dtype), turns)[0].detach()
 
     def _step(self, x: Tensor, t: Tensor, row: Tensor) -> Tensor:
         """One step back: the data as they seem now, with the noise of the time that is next."""
-        now, after, fresh = row[0], row[1], row[2]
+        signal, drowned, next_signal, kept, fresh = (row[i] for i in range(5))
         noise = self(x, t)
-        data = (x - sqrt(1.0 - now) * noise) / sqrt(now)
+        data = (x - drowned * noise) / signal
         if self.clip_range is not None:
             data = clip(data, *self.clip_range)
-            noise = (x - sqrt(now) * data) / sqrt(1.0 - now)
-        kept = sqrt(clip(1.0 - after - fresh * fresh, 0.0, 1.0))
-        return sqrt(after) * data + kept * noise + fresh * normal(x.shape, dtype=x.dtype)
+            noise = (x - signal * data) / drowned
+        return next_signal * data + kept * noise + fresh * normal(x.shape, dtype=x.dtype)
+
+
+def _shares(alpha_bar: np.ndarray, eta: float) -> np.ndarray:
+    """For each step, what it multiplies: signal and noise now; signal, old and new noise after it.
+
+    alpha_bar: of all times, the noisiest first. Song et al. 2021, equations 12 and 16.
+    """
+    now, after = alpha_bar[:-1], alpha_bar[1:]
+    fresh = eta * np.sqrt((1 - after) / (1 - now) * (1 - now / after))
+    kept = np.sqrt(np.maximum(1 - after - fresh**2, 0))
+    return np.stack([np.sqrt(now), np.sqrt(1 - now), np.sqrt(after), kept, fresh], 1)

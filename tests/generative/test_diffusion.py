@@ -126,6 +126,13 @@ def test_images_and_clipping():
     assert diffusion.loss(lm.zeros((3, 4, 4, 1))).shape == ()
 
 
+def test_samples_have_the_dtype_of_the_parameters():
+    diffusion = generative.Diffusion(generative.MLPDenoiser(2, hidden=8), steps=5).double()
+    assert diffusion.sample((3, 2)).dtype is lm.float64
+    assert diffusion.sample_ddim((3, 2), steps=2).dtype is lm.float64
+    assert diffusion.loss(lm.zeros((3, 2), dtype=lm.float64)).dtype is lm.float64
+
+
 def test_the_time_embedding_tells_times_apart():
     e = generative.time_embedding(lm.arange(1000), 32).numpy()
     assert e.shape == (1000, 32)
