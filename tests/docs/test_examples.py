@@ -29,7 +29,7 @@ def test_docstrings(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert failed == 0
 
 
-@pytest.mark.parametrize("page", ["README.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/generative.md"])
 def test_pages(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     blocks = PYTHON_BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
     assert blocks
