@@ -24,8 +24,8 @@ def torchvision() -> Any:
     return found
 
 
-def _vision(name: str, **options: Any) -> Callable[[], Any]:
-    return lambda: getattr(torchvision().models, name)(weights=None, **options)
+def _vision(name: str, **usual: Any) -> Callable[..., Any]:
+    return lambda **options: getattr(torchvision().models, name)(weights=None, **{**usual, **options})
 
 
 def _mlp() -> Any:
@@ -35,7 +35,8 @@ def _mlp() -> Any:
                          nn.Linear(512, 512), nn.ReLU(), nn.Dropout(0.0), nn.Linear(512, 10))
 
 
-TWINS: dict[str, Callable[[], Any]] = {
+# The builders take options, torchvision's and those of the functions above.
+TWINS: dict[str, Callable[..., Any]] = {
     "mlp": _mlp,
     "resnet18": _vision("resnet18"),
     "resnet34": _vision("resnet34"),
