@@ -7,17 +7,14 @@ load by name.
 
 from lamina.models.autoencoder import autoencoder, conv_autoencoder
 from lamina.models.bert import BERT, bert_base, bert_large
-from lamina.models.dcgan import discriminator as dcgan_discriminator
-from lamina.models.dcgan import generator as dcgan_generator
+from lamina.models.dcgan import dcgan_discriminator, dcgan_generator
 from lamina.models.generation import generate
 from lamina.models.gpt2 import GPT2, gpt2, gpt2_large, gpt2_medium, gpt2_xl
 from lamina.models.mixer import MlpMixer, mixer_b_16, mixer_l_16, mixer_s_16
 from lamina.models.mlp import mlp
 from lamina.models.resnet import resnet, resnet18, resnet34, resnet50, resnet101, resnet152
-from lamina.models.unet import UNet
-from lamina.models.unet import UNet as unet
-from lamina.models.vae import VAE, elbo_loss
-from lamina.models.vae import VAE as vae
+from lamina.models.unet import UNet, unet
+from lamina.models.vae import VAE, elbo_loss, vae
 from lamina.models.vit import (
     VisionTransformer,
     vit_b_16,

@@ -15,27 +15,26 @@ from lamina.tensor import Tensor, arange, tanh, zeros_like
 
 
 class BERT(nn.Module):
-    """Features of each token, `[batch, time, width]`, and of the whole text, `[batch, width]`.
-
-    The latter are read from the first token, `[CLS]`.
+    """Features of each token, `[batch, time, width]`, and of the text, `[batch, width]`.
 
     >>> import lamina as lm
-    >>> model = BERT(vocab_size=100, hidden_size=16, num_layers=2, num_heads=2)
+    >>> model = BERT(vocab_size=100, hidden_size=16, num_hidden_layers=1, num_attention_heads=2)
     >>> features, text = model(lm.tensor([[1, 2, 3]]))
     >>> features.shape, text.shape
     ((1, 3, 16), (1, 16))
     """
 
-    def __init__(self, vocab_size: int, hidden_size: int, num_layers: int, num_heads: int,
-                 max_positions: int = 512, token_types: int = 2, dropout: float = 0.1) -> None:
-        width = hidden_size
+    def __init__(self, vocab_size: int = 30522, hidden_size: int = 768,
+                 num_hidden_layers: int = 12, num_attention_heads: int = 12,
+                 max_position_embeddings: int = 512, type_vocab_size: int = 2, dropout: float = 0.1
+                 ) -> None:
+        width, heads, depth = hidden_size, num_attention_heads, num_hidden_layers
         self.embeddings: dict[str, Any] = {
             "word_embeddings": Embedding(vocab_size, width, padding_idx=0),
-            "position_embeddings": Embedding(max_positions, width),
-            "token_type_embeddings": Embedding(token_types, width),
+            "position_embeddings": Embedding(max_position_embeddings, width),
+            "token_type_embeddings": Embedding(type_vocab_size, width),
             "LayerNorm": nn.LayerNorm(width, 1e-12), "dropout": nn.Dropout(dropout)}
-        self.encoder = {"layer": [Block(width, num_heads, 4 * width, dropout)
-                                  for _ in range(num_layers)]}
+        self.encoder = {"layer": [Block(width, heads, dropout) for _ in range(depth)]}
         self.pooler = {"dense": Linear(width, width)}
         normal_start(self)
 
@@ -49,12 +48,13 @@ class BERT(nn.Module):
         parts = self.embeddings
         types = zeros_like(tokens) if token_types is None else token_types
         x = parts["word_embeddings"](tokens) + parts["token_type_embeddings"](types)
-        x = x + parts["position_embeddings"](arange(tokens.shape[1]))
-        x = parts["dropout"](parts["LayerNorm"](x))
+        x = parts["LayerNorm"](x + parts["position_embeddings"](arange(tokens.shape[1])))
+        x = parts["dropout"](x)
         mask = None if attention_mask is None else attention_mask[:, None, None, :] != 0
         for block in self.encoder["layer"]:
             x = block(x, mask)
         return x, tanh(self.pooler["dense"](x[:, 0]))
 
 
-bert_base, bert_large = (partial(BERT, 30522, *sizes) for sizes in ((768, 12, 12), (1024, 24, 16)))
+bert_base = partial(BERT, hidden_size=768, num_hidden_layers=12, num_attention_heads=12)
+bert_large = partial(BERT, hidden_size=1024, num_hidden_layers=24, num_attention_heads=16)

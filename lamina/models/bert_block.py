@@ -23,13 +23,13 @@ class Output(nn.Module):
 class Block(nn.Module):
     """Attention of all to all, then two linear layers."""
 
-    def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
         self.heads, self.dropout = heads, dropout
         self.attention: dict[str, Any] = {
             "self": {name: Linear(width, width) for name in ("query", "key", "value")},
             "output": Output(width, width, dropout)}
-        self.intermediate = {"dense": Linear(width, hidden)}
-        self.output = Output(hidden, width, dropout)
+        self.intermediate = {"dense": Linear(width, 4 * width)}
+        self.output = Output(4 * width, width, dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """x: `[batch, time, width]`; mask: `[batch, 1, 1, time]`, True for what is seen."""

@@ -7,8 +7,16 @@ catalogue page prints it.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lamina.models.autoencoder import autoencoder, conv_autoencoder
+from lamina.models.bert import bert_base, bert_large
+from lamina.models.dcgan import dcgan_discriminator, dcgan_generator
+from lamina.models.gpt2 import gpt2, gpt2_medium
+from lamina.models.mixer import mixer_b_16, mixer_l_16, mixer_s_16
 from lamina.models.mlp import mlp
 from lamina.models.resnet import resnet18, resnet34, resnet50, resnet101, resnet152
+from lamina.models.unet import unet
+from lamina.models.vae import vae
+from lamina.models.vit import vit_b_16, vit_b_32, vit_l_16, vit_s_16, vit_ti_16
 from lamina.nn import Module
 
 IMAGE = (224, 224, 3)
@@ -18,8 +26,9 @@ IMAGE = (224, 224, 3)
 class Row:
     """A model with its usual arguments.
 
-    parameters: the number that is published. input: the shape of one example; `vocabulary`: where
-    examples are token numbers below that. names: whose names its `state_dict` has.
+    parameters: the number that is published, or follows from the sizes that are. input: the shape
+    of one example; `vocabulary`: where examples are token numbers below that. names: whose names
+    its `state_dict` has.
     """
 
     name: str
@@ -31,13 +40,44 @@ class Row:
     vocabulary: int = 0
 
 
+DCGAN = "Radford, Metz & Chintala 2016, Unsupervised representation learning with DCGAN"
+DEVLIN = "Devlin et al. 2019, BERT: Pre-training of deep bidirectional transformers"
+DIGIT = (784,)
+DOSOVITSKIY = "Dosovitskiy et al. 2021, An image is worth 16x16 words"
 HE = "He et al. 2016, Deep residual learning for image recognition"
+HINTON = "Hinton & Salakhutdinov 2006, Reducing the dimensionality of data with neural networks"
+KINGMA = "Kingma & Welling 2014, Auto-encoding variational Bayes"
+MASCI = "Masci et al. 2011, Stacked convolutional auto-encoders"
+RADFORD = "Radford et al. 2019, Language models are unsupervised multitask learners"
+RONNEBERGER = "Ronneberger, Fischer & Brox 2015, U-Net"
+TEXT = (128,)
+TOLSTIKHIN = "Tolstikhin et al. 2021, MLP-Mixer"
+TOUVRON = "Touvron et al. 2021, Training data-efficient image transformers"
 
 MODELS: tuple[Row, ...] = (
-    Row("mlp", mlp, 669_706, (784,), "Rumelhart, Hinton & Williams 1986"),
+    Row("mlp", mlp, 669_706, DIGIT, "Rumelhart, Hinton & Williams 1986"),
     Row("resnet18", resnet18, 11_689_512, IMAGE, HE, "torchvision"),
     Row("resnet34", resnet34, 21_797_672, IMAGE, HE, "torchvision"),
     Row("resnet50", resnet50, 25_557_032, IMAGE, HE, "torchvision"),
     Row("resnet101", resnet101, 44_549_160, IMAGE, HE, "torchvision"),
     Row("resnet152", resnet152, 60_192_808, IMAGE, HE, "torchvision"),
+    Row("unet", unet, 31_030_658, (512, 512, 1), RONNEBERGER),
+    Row("vit_ti_16", vit_ti_16, 5_717_416, IMAGE, TOUVRON, "torchvision"),
+    Row("vit_s_16", vit_s_16, 22_050_664, IMAGE, TOUVRON, "torchvision"),
+    Row("vit_b_16", vit_b_16, 86_567_656, IMAGE, DOSOVITSKIY, "torchvision"),
+    Row("vit_b_32", vit_b_32, 88_224_232, IMAGE, DOSOVITSKIY, "torchvision"),
+    Row("vit_l_16", vit_l_16, 304_326_632, IMAGE, DOSOVITSKIY, "torchvision"),
+    Row("mixer_s_16", mixer_s_16, 18_528_264, IMAGE, TOLSTIKHIN, "timm"),
+    Row("mixer_b_16", mixer_b_16, 59_880_472, IMAGE, TOLSTIKHIN, "timm"),
+    Row("mixer_l_16", mixer_l_16, 208_196_168, IMAGE, TOLSTIKHIN, "timm"),
+    Row("gpt2", gpt2, 124_439_808, TEXT, RADFORD, "transformers", 50_257),
+    Row("gpt2_medium", gpt2_medium, 354_823_168, TEXT, RADFORD, "transformers", 50_257),
+    Row("bert_base", bert_base, 109_482_240, TEXT, DEVLIN, "transformers", 30_522),
+    Row("bert_large", bert_large, 335_141_888, TEXT, DEVLIN, "transformers", 30_522),
+    Row("autoencoder", autoencoder, 2_837_314, DIGIT, HINTON),
+    Row("conv_autoencoder", conv_autoencoder, 33_649, (32, 32, 1), MASCI),
+    Row("vae", vae, 815_824, DIGIT, KINGMA),
+    Row("dcgan_generator", dcgan_generator, 3_576_704, (1, 1, 100), DCGAN, "PyTorch's tutorial"),
+    Row("dcgan_discriminator", dcgan_discriminator, 2_765_568, (64, 64, 3), DCGAN,
+        "PyTorch's tutorial"),
 )

@@ -7,14 +7,14 @@ from lamina import nn
 from lamina.nn import BatchNorm2d, Conv2d, ConvTranspose2d, init
 
 
-def generator(latent: int = 100, width: int = 64, channels: int = 3, size: int = 64
-              ) -> nn.Sequential:
+def dcgan_generator(latent: int = 100, width: int = 64, channels: int = 3, size: int = 64
+                    ) -> nn.Sequential:
     """Numbers `[batch, 1, 1, latent]` to images `[batch, size, size, channels]` in -1 to 1.
 
     size: 8, 16, 32, 64 ...; width: the channels in front of the image, doubled with each halving.
 
     >>> import lamina as lm
-    >>> generator(latent=5, width=4, channels=1, size=16)(lm.zeros((2, 1, 1, 5))).shape
+    >>> dcgan_generator(latent=5, width=4, channels=1, size=16)(lm.zeros((2, 1, 1, 5))).shape
     (2, 16, 16, 1)
     """
     outputs = width * size // 8
@@ -28,11 +28,11 @@ def generator(latent: int = 100, width: int = 64, channels: int = 3, size: int =
     return _started(layers)
 
 
-def discriminator(width: int = 64, channels: int = 3, size: int = 64) -> nn.Sequential:
+def dcgan_discriminator(width: int = 64, channels: int = 3, size: int = 64) -> nn.Sequential:
     """Images `[batch, size, size, channels]` to `[batch, 1, 1, 1]`, how likely each is no forgery.
 
     >>> import lamina as lm
-    >>> discriminator(width=4, channels=1, size=16)(lm.zeros((2, 16, 16, 1))).shape
+    >>> dcgan_discriminator(width=4, channels=1, size=16)(lm.zeros((2, 16, 16, 1))).shape
     (2, 1, 1, 1)
     """
     layers: list[nn.Module] = [Conv2d(channels, width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2)]

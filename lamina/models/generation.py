@@ -37,7 +37,7 @@ def generate(model: Continues, tokens: Tensor, steps: int, temperature: float = 
         for _ in range(steps):
             new = _drawn(model(new, caches)[:, -1], temperature, top_k).astype(tokens.dtype)
             tokens = concat([tokens, new], 1)
-            evaluate(tokens, *(kept for c in caches for kept in (c.key, c.value) if kept is not None))
+            evaluate(tokens)  # and with it what the caches hold
     return tokens
 
 

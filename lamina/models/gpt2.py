@@ -26,8 +26,8 @@ class GPT2(nn.Module):
     (1, 3, 100)
     """
 
-    def __init__(self, vocab_size: int, n_positions: int, n_embd: int, n_layer: int, n_head: int,
-                 dropout: float = 0.1) -> None:
+    def __init__(self, vocab_size: int = 50257, n_positions: int = 1024, n_embd: int = 768,
+                 n_layer: int = 12, n_head: int = 12, dropout: float = 0.1) -> None:
         self.transformer: dict[str, Any] = {
             "wte": Embedding(vocab_size, n_embd), "wpe": Embedding(n_positions, n_embd),
             "drop": nn.Dropout(dropout),
@@ -54,6 +54,7 @@ class GPT2(nn.Module):
         return [KVCache() for _ in self.transformer["h"]]
 
 
-gpt2, gpt2_medium, gpt2_large, gpt2_xl = (
-    partial(GPT2, 50257, 1024, *sizes)
-    for sizes in ((768, 12, 12), (1024, 24, 16), (1280, 36, 20), (1600, 48, 25)))
+gpt2 = partial(GPT2, n_embd=768, n_layer=12, n_head=12)
+gpt2_medium = partial(GPT2, n_embd=1024, n_layer=24, n_head=16)
+gpt2_large = partial(GPT2, n_embd=1280, n_layer=36, n_head=20)
+gpt2_xl = partial(GPT2, n_embd=1600, n_layer=48, n_head=25)

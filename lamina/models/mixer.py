@@ -36,9 +36,9 @@ class Block(nn.Module):
 class MlpMixer(nn.Module):
     """Squares of an image as a sequence, blocks, the mean over places, one linear layer."""
 
-    def __init__(self, patch_size: int, num_blocks: int, width: int, num_classes: int = 1000,
+    def __init__(self, patch_size: int, num_blocks: int, embed_dim: int, num_classes: int = 1000,
                  image_size: int = 224, channels: int = 3) -> None:
-        places = (image_size // patch_size) ** 2
+        places, width = (image_size // patch_size) ** 2, embed_dim
         self.stem = nn.Sequential({"proj": nn.Conv2d(channels, width, patch_size, patch_size)})
         self.blocks = nn.Sequential(*(Block(places, width) for _ in range(num_blocks)))
         self.norm, self.head = LayerNorm(width, 1e-6), Linear(width, num_classes)
@@ -50,6 +50,6 @@ class MlpMixer(nn.Module):
         return self.head(self.norm(x).mean(axis=1))
 
 
-mixer_s_16 = partial(MlpMixer, 16, 8, 512)
-mixer_b_16 = partial(MlpMixer, 16, 12, 768)
-mixer_l_16 = partial(MlpMixer, 16, 24, 1024)
+mixer_s_16 = partial(MlpMixer, patch_size=16, num_blocks=8, embed_dim=512)
+mixer_b_16 = partial(MlpMixer, patch_size=16, num_blocks=12, embed_dim=768)
+mixer_l_16 = partial(MlpMixer, patch_size=16, num_blocks=24, embed_dim=1024)

@@ -1,7 +1,4 @@
-"""U-Net (Ronneberger, Fischer & Brox 2015, figure 1): a class for every place of an image.
-
-In: `[batch, height, width, channels]`. Out: scores `[batch, height, width, num_classes]`.
-"""
+"""U-Net (Ronneberger, Fischer & Brox 2015, figure 1): a class for every place of an image."""
 
 from itertools import pairwise
 
@@ -37,7 +34,7 @@ class UNet(nn.Module):
         he_start(self, "fan_in")
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: `[batch, height, width, channels]`."""
+        """x: `[batch, height, width, channels]`, to scores, with classes in place of channels."""
         sizes = [self.down[0](x)]
         for stage in self.down[1:]:
             sizes.append(stage(F.max_pool2d(sizes[-1], 2)))
@@ -55,6 +52,8 @@ def _twice(inputs: int, outputs: int, padding: str) -> nn.Sequential:
 
 def _middle(x: Tensor, wanted: Tensor) -> Tensor:
     """The middle of an image, as large as `wanted`."""
-    (height, width), (top, left) = wanted.shape[1:3], (
-        (old - new) // 2 for old, new in zip(x.shape[1:3], wanted.shape[1:3], strict=True))
-    return x[:, top:top + height, left:left + width]
+    top, left = ((a - b) // 2 for a, b in zip(x.shape[1:3], wanted.shape[1:3], strict=True))
+    return x[:, top:top + wanted.shape[1], left:left + wanted.shape[2]]
+
+
+unet = UNet

@@ -21,16 +21,19 @@ class VAE(nn.Module):
         self.mean, self.log_variance = Linear(hidden, latent), Linear(hidden, latent)
         self.decoder = nn.Sequential(Linear(latent, hidden), nn.Tanh(), Linear(hidden, inputs))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """x: `[batch, inputs]` between 0 and 1, to scores, mean and log variance.
 
-        The sigmoid of the scores are pixels. In evaluation the mean is the code, and nothing drawn.
+        Pixels are the sigmoid of scores. noise: `[batch, latent]`, where in its distribution a code
+        is; it is drawn in training, and 0, the mean, in evaluation.
         """
         hidden = self.encoder(x)
-        mean, log_variance = self.mean(hidden), self.log_variance(hidden)
-        code = mean
-        if self.training:  # reparametrised (section 2.4): gradients pass to both
-            code = mean + exp(0.5 * log_variance) * normal(mean.shape)
+        code = mean = self.mean(hidden)
+        log_variance = self.log_variance(hidden)
+        if noise is None and self.training:
+            noise = normal(mean.shape)
+        if noise is not None:  # reparametrised, section 2.4: gradients pass to both
+            code = mean + exp(0.5 * log_variance) * noise
         return self.decoder(code), mean, log_variance
 
     def sample(self, count: int) -> Tensor:
@@ -52,3 +55,6 @@ def elbo_loss(outputs: tuple[Tensor, Tensor, Tensor], target: Tensor) -> Tensor:
     missed = F.binary_cross_entropy_with_logits(scores, target, reduction="sum")
     divergence = 0.5 * (mean * mean + exp(log_variance) - log_variance - 1.0).sum()
     return (missed + divergence) / len(target)
+
+
+vae = VAE

@@ -53,7 +53,8 @@ class VisionTransformer(nn.Module):
         return self.heads(self.encoder["ln"](self.encoder["layers"](places)[:, 0]))
 
 
-vit_ti_16, vit_s_16, vit_b_16, vit_b_32, vit_l_16 = (
-    partial(VisionTransformer, *sizes) for sizes in (
-        (16, 12, 3, 192), (16, 12, 6, 384), (16, 12, 12, 768), (32, 12, 12, 768),
-        (16, 24, 16, 1024)))
+vit_ti_16 = partial(VisionTransformer, patch_size=16, num_layers=12, num_heads=3, hidden_dim=192)
+vit_s_16 = partial(VisionTransformer, patch_size=16, num_layers=12, num_heads=6, hidden_dim=384)
+vit_b_16 = partial(VisionTransformer, patch_size=16, num_layers=12, num_heads=12, hidden_dim=768)
+vit_b_32 = partial(VisionTransformer, patch_size=32, num_layers=12, num_heads=12, hidden_dim=768)
+vit_l_16 = partial(VisionTransformer, patch_size=16, num_layers=24, num_heads=16, hidden_dim=1024)

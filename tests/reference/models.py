@@ -1,7 +1,8 @@
 """The ready models beside their twins: what both compute from the same numbers.
 
-In: an `Example` for each row of `catalogue.MODELS`, or an entry in `DEEPER`. Out: PyTorch's values by name, or an assertion
-that ours equal them. Weights are not stored: both sides make them from their names.
+In: an `Example` for each row of `catalogue.MODELS`, or an entry in `DEEPER`. Out: PyTorch's values
+by name, or an assertion that ours equal them. Weights are not stored: both sides make them from
+their names.
 
     names    a digest of all names and shapes in the state, of the row itself
     out.<i>  outputs in training           grads   of each parameter's gradient, two numbers
@@ -56,12 +57,33 @@ def image(size: int, channels: int = 3, batch: int = 4) -> tuple[tuple[int, ...]
     return ((batch, size, size, channels),)
 
 
+def tokens(vocabulary: int, *shape: int) -> np.ndarray:
+    """Token numbers as input, below `vocabulary`."""
+    return np.arange(prod(shape)).reshape(shape) * 7919 % 101 % vocabulary
+
+
 TEN = {"num_classes": 10}
 
 EXAMPLES: dict[str, Example] = {
     "mlp": Example(((4, 784),)),
     "resnet18": Example(image(48), TEN),
     "resnet50": Example(image(48), TEN),
+    "unet": Example(image(44, 1, 2), {"padding": "valid", "widths": (4, 8, 12)}),
+    "vit_b_16": Example(image(32), TEN | {"image_size": 32, "num_layers": 2, "hidden_dim": 48}),
+    "mixer_b_16": Example(image(32), TEN | {"image_size": 32, "num_blocks": 2, "embed_dim": 48}),
+    "gpt2": Example(
+        (tokens(50, 2, 7),), {"vocab_size": 50, "n_positions": 9, "n_embd": 32, "n_layer": 2,
+                              "n_head": 4}, {"dropout": 0.0}, answer=lambda y: y.logits),
+    "bert_base": Example(
+        (tokens(50, 2, 7), np.arange(14).reshape(2, 7) < [[7], [11]], tokens(2, 2, 7)),
+        {"vocab_size": 50, "max_position_embeddings": 9, "hidden_size": 32,
+         "num_hidden_layers": 2, "num_attention_heads": 4}, {"dropout": 0.0},
+        answer=lambda y: (y.last_hidden_state, y.pooler_output)),
+    "autoencoder": Example(((4, 36),), {"sizes": (36, 24, 12, 3)}),
+    "conv_autoencoder": Example(image(16, 1), {"widths": (4, 8)}),
+    "vae": Example(((4, 36), (4, 3)), {"inputs": 36, "hidden": 24, "latent": 3}),
+    "dcgan_generator": Example(image(1, 10), {"latent": 10, "width": 4}),
+    "dcgan_discriminator": Example(image(64), {"width": 4}),
 }
 
 # More of the same blocks: names, shapes and a step are tested, but no values.
@@ -69,6 +91,14 @@ DEEPER: dict[str, str] = {
     "resnet34": "resnet18",
     "resnet101": "resnet50",
     "resnet152": "resnet50",
+    "vit_ti_16": "vit_b_16",
+    "vit_s_16": "vit_b_16",
+    "vit_b_32": "vit_b_16",
+    "vit_l_16": "vit_b_16",
+    "mixer_s_16": "mixer_b_16",
+    "mixer_l_16": "mixer_b_16",
+    "gpt2_medium": "gpt2",
+    "bert_large": "bert_base",
 }
 
 
