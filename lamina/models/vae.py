@@ -44,7 +44,7 @@ class VAE(nn.Module):
 def elbo_loss(outputs: tuple[Tensor, Tensor, Tensor], target: Tensor) -> Tensor:
     """What a VAE is trained to lessen: -ELBO in nats per example (equation 10 with L = 1).
 
-    outputs: the model's; target: its input.
+    outputs: the model's; target: its input: `Trainer(model, loss=elbo_loss, ...).fit((x, x))`.
 
     >>> import lamina as lm
     >>> x = lm.zeros((5, 64))
