@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from lamina.functional.arguments import check_at_least, check_counts
 from lamina.nn import KVCache
 from lamina.tensor import Tensor, argmax, concat, evaluate, log, no_grad, topk, uniform, where
 from lamina.tensor import seed as start_stream
@@ -30,6 +31,8 @@ def generate(model: Continues, tokens: Tensor, steps: int, temperature: float = 
     >>> lm.models.generate(model, lm.tensor([[1, 2]]), steps=3, seed=0).shape
     (1, 5)
     """
+    check_counts("generate", 0, steps=steps)
+    check_at_least("generate", 0, temperature=temperature)
     if seed is not None:
         start_stream(seed)
     caches, new = model.caches(), tokens
