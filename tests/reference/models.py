@@ -1,7 +1,8 @@
 """The ready models beside their twins: what both compute from the same numbers.
 
-In: an `Example` for each row of `catalogue.MODELS`, or an entry in `DEEPER`. Out: PyTorch's values by name, or an assertion
-that ours equal them. Weights are not stored: both sides make them from their names.
+In: an `Example` for each row of `catalogue.MODELS`, or an entry in `DEEPER`. Out: PyTorch's values
+by name, or an assertion that ours equal them. Weights are not stored: both sides make them from
+their names.
 
     names    a digest of all names and shapes in the state, of the row itself
     out.<i>  outputs in training           grads   of each parameter's gradient, two numbers
@@ -18,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from math import prod, sqrt
 from typing import Any
 from zlib import crc32
@@ -56,12 +58,34 @@ def image(size: int, channels: int = 3, batch: int = 4) -> tuple[tuple[int, ...]
     return ((batch, size, size, channels),)
 
 
+def _narrow(twin: Any) -> None:
+    """Linear layers 64 wide, not 4,096: with those a step would take seconds and gigabytes."""
+    import torch
+
+    places = [i for i, layer in enumerate(twin.classifier) if isinstance(layer, torch.nn.Linear)]
+    widths = [twin.classifier[places[0]].in_features, 64, 64, 10]
+    for place, sizes in zip(places, pairwise(widths), strict=True):
+        twin.classifier[place] = torch.nn.Linear(*sizes)
+
+
 TEN = {"num_classes": 10}
+HIDDEN = {"hidden": 64}
 
 EXAMPLES: dict[str, Example] = {
     "mlp": Example(((4, 784),)),
+    "lenet": Example(image(28, 1)),
+    "alexnet": Example(image(96), TEN, HIDDEN, _narrow),
+    "vgg11": Example(image(64, batch=2), TEN, HIDDEN, _narrow),
+    "vgg16": Example(image(64, batch=2), TEN, HIDDEN, _narrow),
+    "vgg11_bn": Example(image(64, batch=2), TEN, HIDDEN, _narrow),
+    "googlenet": Example(image(64), TEN),
     "resnet18": Example(image(48), TEN),
     "resnet50": Example(image(48), TEN),
+    "densenet121": Example(image(64), TEN),
+    "mobilenet_v2": Example(image(64), TEN),
+    "mobilenet_v3_small": Example(image(64), TEN),
+    "mobilenet_v3_large": Example(image(64), TEN),
+    "efficientnet_b0": Example(image(64), TEN),
 }
 
 # More of the same blocks: names, shapes and a step are tested, but no values.
@@ -69,6 +93,13 @@ DEEPER: dict[str, str] = {
     "resnet34": "resnet18",
     "resnet101": "resnet50",
     "resnet152": "resnet50",
+    "vgg13": "vgg11",
+    "vgg19": "vgg16",
+    "vgg13_bn": "vgg11_bn",
+    "vgg16_bn": "vgg11_bn",
+    "vgg19_bn": "vgg11_bn",
+    "densenet169": "densenet121",
+    "densenet201": "densenet121",
 }
 
 
