@@ -4,8 +4,8 @@ from functools import partial
 
 from lamina import functional as F
 from lamina import nn
-from lamina.models.start import xavier_start
-from lamina.nn import LayerNorm, Linear
+from lamina.models.start import start
+from lamina.nn import LayerNorm, Linear, init
 from lamina.tensor import Tensor, flatten
 
 
@@ -41,8 +41,9 @@ class MlpMixer(nn.Module):
         places, width = (image_size // patch_size) ** 2, embed_dim
         self.stem = nn.Sequential({"proj": nn.Conv2d(channels, width, patch_size, patch_size)})
         self.blocks = nn.Sequential(*(Block(places, width) for _ in range(num_blocks)))
-        self.norm, self.head = LayerNorm(width, 1e-6), Linear(width, num_classes)
-        xavier_start(self, zero=self.head)
+        self.norm = LayerNorm(width, 1e-6)
+        start(self, linear=init.xavier_uniform)
+        self.head = start(Linear(width, num_classes), linear=init.zeros)
 
     def forward(self, x: Tensor) -> Tensor:
         """x: `[batch, image_size, image_size, channels]`."""

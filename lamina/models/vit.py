@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from lamina import nn
-from lamina.models.start import xavier_start
+from lamina.models.start import start
 from lamina.nn import LayerNorm, Linear, Parameter, init
 from lamina.tensor import Tensor, broadcast_to, concat, flatten
 
@@ -37,20 +37,20 @@ class VisionTransformer(nn.Module):
         blocks = (Block(num_heads, hidden_dim, dropout) for _ in range(num_layers))
         self.conv_proj = nn.Conv2d(channels, hidden_dim, patch_size, patch_size)
         self.class_token = Parameter(init.zeros((1, 1, hidden_dim)))
-        self.dropout = nn.Dropout(dropout)
         self.encoder: dict[str, Any] = {
-            "pos_embedding": Parameter(init.normal(shape, std=0.02)),
+            "dropout": nn.Dropout(dropout), "pos_embedding": Parameter(init.normal(shape, 0, 0.02)),
             "layers": nn.Sequential({f"encoder_layer_{i}": b for i, b in enumerate(blocks)}),
             "ln": LayerNorm(hidden_dim, 1e-6)}
-        self.heads = nn.Sequential({"head": Linear(hidden_dim, num_classes)})
-        xavier_start(self, zero=self.heads)
+        start(self, linear=init.xavier_uniform)
+        head = start(Linear(hidden_dim, num_classes), linear=init.zeros)
+        self.heads = nn.Sequential({"head": head})
 
     def forward(self, x: Tensor) -> Tensor:
         """x: `[batch, image_size, image_size, channels]`."""
         patches = flatten(self.conv_proj(x), 1, 2)
         token = broadcast_to(self.class_token, (len(x), 1, patches.shape[-1]))
-        places = self.dropout(concat([token, patches], 1) + self.encoder["pos_embedding"])
-        return self.heads(self.encoder["ln"](self.encoder["layers"](places)[:, 0]))
+        parts, places = self.encoder, concat([token, patches], 1) + self.encoder["pos_embedding"]
+        return self.heads(parts["ln"](parts["layers"](parts["dropout"](places))[:, 0]))
 
 
 vit_ti_16 = partial(VisionTransformer, patch_size=16, num_layers=12, num_heads=3, hidden_dim=192)

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from math import prod, sqrt
 from typing import Any
 from zlib import crc32
@@ -57,17 +58,39 @@ def image(size: int, channels: int = 3, batch: int = 4) -> tuple[tuple[int, ...]
     return ((batch, size, size, channels),)
 
 
+def _narrow(twin: Any) -> None:
+    """Linear layers 64 wide, not 4,096: with those a step would take seconds and gigabytes."""
+    import torch
+
+    places = [i for i, layer in enumerate(twin.classifier) if isinstance(layer, torch.nn.Linear)]
+    widths = [twin.classifier[places[0]].in_features, 64, 64, 10]
+    for place, sizes in zip(places, pairwise(widths), strict=True):
+        twin.classifier[place] = torch.nn.Linear(*sizes)
+
+
 def tokens(vocabulary: int, *shape: int) -> np.ndarray:
     """Token numbers as input, below `vocabulary`."""
     return np.arange(prod(shape)).reshape(shape) * 7919 % 101 % vocabulary
 
 
 TEN = {"num_classes": 10}
+HIDDEN = {"hidden": 64}
 
 EXAMPLES: dict[str, Example] = {
     "mlp": Example(((4, 784),)),
+    "lenet": Example(image(28, 1)),
+    "alexnet": Example(image(96), TEN, HIDDEN, _narrow),
+    "vgg11": Example(image(64, batch=2), TEN, HIDDEN, _narrow),
+    "vgg16": Example(image(64, batch=2), TEN, HIDDEN, _narrow),
+    "vgg11_bn": Example(image(64, batch=2), TEN, HIDDEN, _narrow),
+    "googlenet": Example(image(64), TEN),
     "resnet18": Example(image(48), TEN),
     "resnet50": Example(image(48), TEN),
+    "densenet121": Example(image(64), TEN),
+    "mobilenet_v2": Example(image(64), TEN),
+    "mobilenet_v3_small": Example(image(64), TEN),
+    "mobilenet_v3_large": Example(image(64), TEN),
+    "efficientnet_b0": Example(image(64), TEN),
     "unet": Example(image(44, 1, 2), {"padding": "valid", "widths": (4, 8, 12)}),
     "vit_b_16": Example(image(32), TEN | {"image_size": 32, "num_layers": 2, "hidden_dim": 48}),
     "mixer_b_16": Example(image(32), TEN | {"image_size": 32, "num_blocks": 2, "embed_dim": 48}),
@@ -91,6 +114,13 @@ DEEPER: dict[str, str] = {
     "resnet34": "resnet18",
     "resnet101": "resnet50",
     "resnet152": "resnet50",
+    "vgg13": "vgg11",
+    "vgg19": "vgg16",
+    "vgg13_bn": "vgg11_bn",
+    "vgg16_bn": "vgg11_bn",
+    "vgg19_bn": "vgg11_bn",
+    "densenet169": "densenet121",
+    "densenet201": "densenet121",
     "vit_ti_16": "vit_b_16",
     "vit_s_16": "vit_b_16",
     "vit_b_32": "vit_b_16",
