@@ -9,9 +9,10 @@ their names.
     eval.<i> outputs in evaluation after   after   of each buffer afterwards, two numbers
 
 All is computed in float64. A deep network in training is badly conditioned: batch norm divides by
-the spread of a few values, and a ReLU whose input is near 0 switches. In float32 the same ResNet
-computed in two orders of summation differs in the third digit of a gradient, and a tolerance that
-lets that pass lets defects pass. In float64 the same amplification ends below 1e-9.
+the spread of a few values, and a ReLU whose input is near 0 switches. PyTorch's own float32 is 4%
+away from its float64 in a gradient of ResNet-50 here; a tolerance that lets that pass lets defects
+pass. In float64 the same rounding ends at 2e-13, and 1e-9 leaves room for other machines' order of
+summation. The numbers of a step in float32 are tested for kernels and layers one by one.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Example:
     ours: Callable[[], nn.Module] | None = None
     theirs: Callable[[], Any] | None = None
     answer: Callable[[Any], Any] = lambda result: result
-    rtol: float = 1e-7
+    rtol: float = 1e-9
 
 
 def image(size: int, channels: int = 3, batch: int = 4) -> tuple[tuple[int, ...], ...]:
