@@ -1,56 +1,18 @@
-"""MLP-Mixer (Tolstikhin et al. 2021, figure 1 and table 1), with the names that timm has."""
+"""The published sizes of MLP-Mixer: table 1 of Tolstikhin et al. 2021."""
 
-from functools import partial
-
-from lamina import functional as F
-from lamina import nn
-from lamina.models.start import start
-from lamina.nn import LayerNorm, Linear, init
-from lamina.tensor import Tensor, flatten
+from lamina.models.mixer_model import MlpMixer
 
 
-class Mlp(nn.Module):
-    """Two linear layers with GELU between them."""
-
-    def __init__(self, width: int, hidden: int) -> None:
-        self.fc1, self.fc2 = Linear(width, hidden), Linear(hidden, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x: `[..., width]`."""
-        return self.fc2(F.gelu(self.fc1(x)))
+def mixer_s_16(num_classes: int = 1000, image_size: int = 224, channels: int = 3) -> MlpMixer:
+    """Mixer-S/16: squares of 16 pixels, 8 blocks."""
+    return MlpMixer(16, 8, 512, num_classes, image_size, channels)
 
 
-class Block(nn.Module):
-    """An MLP over places, the same for each channel, and one over channels, for each place."""
-
-    def __init__(self, places: int, width: int) -> None:
-        self.norm1, self.norm2 = LayerNorm(width, 1e-6), LayerNorm(width, 1e-6)
-        self.mlp_tokens, self.mlp_channels = Mlp(places, width // 2), Mlp(width, 4 * width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x: `[batch, places, width]`."""
-        x = x + self.mlp_tokens(self.norm1(x).mT).mT
-        return x + self.mlp_channels(self.norm2(x))
+def mixer_b_16(num_classes: int = 1000, image_size: int = 224, channels: int = 3) -> MlpMixer:
+    """Mixer-B/16: squares of 16 pixels, 12 blocks."""
+    return MlpMixer(16, 12, 768, num_classes, image_size, channels)
 
 
-class MlpMixer(nn.Module):
-    """Squares of an image as a sequence, blocks, the mean over places, one linear layer."""
-
-    def __init__(self, patch_size: int, num_blocks: int, embed_dim: int, num_classes: int = 1000,
-                 image_size: int = 224, channels: int = 3) -> None:
-        places, width = (image_size // patch_size) ** 2, embed_dim
-        self.stem = nn.Sequential({"proj": nn.Conv2d(channels, width, patch_size, patch_size)})
-        self.blocks = nn.Sequential(*(Block(places, width) for _ in range(num_blocks)))
-        self.norm = LayerNorm(width, 1e-6)
-        start(self, linear=init.xavier_uniform)
-        self.head = start(Linear(width, num_classes), linear=init.zeros)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x: `[batch, image_size, image_size, channels]`."""
-        x = self.blocks(flatten(self.stem(x), 1, 2))
-        return self.head(self.norm(x).mean(axis=1))
-
-
-mixer_s_16 = partial(MlpMixer, patch_size=16, num_blocks=8, embed_dim=512)
-mixer_b_16 = partial(MlpMixer, patch_size=16, num_blocks=12, embed_dim=768)
-mixer_l_16 = partial(MlpMixer, patch_size=16, num_blocks=24, embed_dim=1024)
+def mixer_l_16(num_classes: int = 1000, image_size: int = 224, channels: int = 3) -> MlpMixer:
+    """Mixer-L/16: squares of 16 pixels, 24 blocks."""
+    return MlpMixer(16, 24, 1024, num_classes, image_size, channels)

@@ -1,53 +1,49 @@
-"""MobileNet v3 (Howard et al. 2019, "Searching for MobileNetV3", tables 1 and 2).
-
-As in torchvision, and with its names and starting values.
-"""
+"""MobileNet v3 (Howard et al. 2019, tables 1 and 2), with torchvision's names and start."""
 
 from functools import partial
 
 from lamina import nn
-from lamina.models import inverted_residual
-from lamina.models.inverted_residual import Around, SqueezeExcitation, divisible
+from lamina.models import inverted_residual as parts
 from lamina.models.start import he_start, small_normal
 from lamina.nn import Hardsigmoid, Hardswish, ReLU
 
-conv = partial(inverted_residual.conv, eps=0.001, momentum=0.01)
+conv = partial(parts.conv, eps=0.001, momentum=0.01)
 
 # Of each block: kernel, channels inside, channels, squeeze and excitation, h-swish, stride.
-LARGE = (
-    (3, 16, 16, 0, 0, 1), (3, 64, 24, 0, 0, 2), (3, 72, 24, 0, 0, 1), (5, 72, 40, 1, 0, 2),
-    (5, 120, 40, 1, 0, 1), (5, 120, 40, 1, 0, 1), (3, 240, 80, 0, 1, 2), (3, 200, 80, 0, 1, 1),
-    (3, 184, 80, 0, 1, 1), (3, 184, 80, 0, 1, 1), (3, 480, 112, 1, 1, 1), (3, 672, 112, 1, 1, 1),
-    (5, 672, 160, 1, 1, 2), (5, 960, 160, 1, 1, 1), (5, 960, 160, 1, 1, 1))
-SMALL = (
-    (3, 16, 16, 1, 0, 2), (3, 72, 24, 0, 0, 2), (3, 88, 24, 0, 0, 1), (5, 96, 40, 1, 1, 2),
-    (5, 240, 40, 1, 1, 1), (5, 240, 40, 1, 1, 1), (5, 120, 48, 1, 1, 1), (5, 144, 48, 1, 1, 1),
-    (5, 288, 96, 1, 1, 2), (5, 576, 96, 1, 1, 1), (5, 576, 96, 1, 1, 1))
+LARGE = ((3, 16, 16, 0, 0, 1), (3, 64, 24, 0, 0, 2), (3, 72, 24, 0, 0, 1), (5, 72, 40, 1, 0, 2),
+         *[(5, 120, 40, 1, 0, 1)] * 2, (3, 240, 80, 0, 1, 2), (3, 200, 80, 0, 1, 1),
+         *[(3, 184, 80, 0, 1, 1)] * 2, (3, 480, 112, 1, 1, 1), (3, 672, 112, 1, 1, 1),
+         (5, 672, 160, 1, 1, 2), *[(5, 960, 160, 1, 1, 1)] * 2)
+SMALL = ((3, 16, 16, 1, 0, 2), (3, 72, 24, 0, 0, 2), (3, 88, 24, 0, 0, 1), (5, 96, 40, 1, 1, 2),
+         *[(5, 240, 40, 1, 1, 1)] * 2, (5, 120, 48, 1, 1, 1), (5, 144, 48, 1, 1, 1),
+         (5, 288, 96, 1, 1, 2), *[(5, 576, 96, 1, 1, 1)] * 2)
 
 
 def block(inputs: int, kernel: int, width: int, outputs: int, squeeze: int, swish: int, stride: int
           ) -> nn.Sequential:
     """Up to `width` channels, over the pixels of each, and down to `outputs`."""
     on = Hardswish if swish else ReLU
-    around = Around if stride == 1 and inputs == outputs else nn.Sequential
+    around = parts.Around if stride == 1 and inputs == outputs else nn.Sequential
     return around({"block": nn.Sequential(
         *([conv(inputs, width, 1, activation=on)] if width != inputs else []),
         conv(width, width, kernel, stride, width, activation=on),
-        *([SqueezeExcitation(width, divisible(width // 4), ReLU, Hardsigmoid)] if squeeze else []),
+        *([parts.SqueezeExcitation(width, parts.divisible(width // 4), ReLU, Hardsigmoid)]
+          if squeeze else []),
         conv(width, outputs, 1, activation=None))})
 
 
 def mobilenet_v3(blocks: tuple[tuple[int, ...], ...], last: int, num_classes: int = 1000,
                  dropout: float = 0.2, channels: int = 3) -> nn.Sequential:
     """A convolution, `blocks`, a convolution, and two linear layers, the first `last` wide."""
-    widths = [16, *(row[2] for row in blocks)]
-    features = [conv(channels, 16, 3, 2, activation=Hardswish),
-                *(block(inputs, *row) for inputs, row in zip(widths, blocks, strict=False)),
-                conv(widths[-1], 6 * widths[-1], 1, activation=Hardswish)]
+    features, inputs = [conv(channels, 16, 3, 2, activation=Hardswish)], 16
+    for row in blocks:
+        features.append(block(inputs, *row))
+        inputs = row[2]
+    features.append(conv(inputs, 6 * inputs, 1, activation=Hardswish))
     return he_start(nn.Sequential({
         "features": nn.Sequential(*features), "avgpool": nn.AdaptiveAvgPool2d(1),
         "flatten": nn.Flatten(), "classifier": nn.Sequential(
-            nn.Linear(6 * widths[-1], last), Hardswish(), nn.Dropout(dropout),
+            nn.Linear(6 * inputs, last), Hardswish(), nn.Dropout(dropout),
             nn.Linear(last, num_classes))}), linear=small_normal)
 
 

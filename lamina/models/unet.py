@@ -13,9 +13,8 @@ class UNet(nn.Module):
     """Down `widths` by halves and up again, each size beside what it was on the way down.
 
     padding: "same" keeps sizes that a power of two divides (16 for five widths); "valid" is the
-    paper's, which loses 184 at the border: 572 x 572 to 388 x 388.
-    dropout: between the two lowest convolutions and the way up, where the paper has it.
-    31,030,658 parameters, 31.0 M, for the paper's one channel and two classes, either padding.
+    paper's, which loses 184: 572 x 572 to 388 x 388. Both have 31,030,658 parameters, 31.0 M, with
+    the paper's one channel and two classes. dropout: at the end of the way down, as in the paper.
 
     >>> import lamina as lm
     >>> UNet(widths=(4, 8))(lm.zeros((1, 16, 16, 1))).shape
@@ -23,8 +22,7 @@ class UNet(nn.Module):
     """
 
     def __init__(self, num_classes: int = 2, channels: int = 1, padding: str = "same",
-                 widths: tuple[int, ...] = (64, 128, 256, 512, 1024), dropout: float = 0.0
-                 ) -> None:
+                 widths: tuple[int, ...] = (64, 128, 256, 512, 1024), dropout: float = 0) -> None:
         steps = list(pairwise(widths[::-1]))
         self.down = [_twice(*step, padding) for step in pairwise((channels, *widths))]
         self.dropout = nn.Dropout(dropout)
@@ -56,4 +54,7 @@ def _middle(x: Tensor, wanted: Tensor) -> Tensor:
     return x[:, top:top + wanted.shape[1], left:left + wanted.shape[2]]
 
 
-unet = UNet
+def unet(num_classes: int = 2, channels: int = 1, padding: str = "same", dropout: float = 0.0
+         ) -> UNet:
+    """U-Net with the paper's widths, 64 to 1,024."""
+    return UNet(num_classes, channels, padding, dropout=dropout)
