@@ -116,24 +116,27 @@ class VAE(nn.Module):
         return self.decoder(mean + (0.5 * log_variance).exp() * noise), mean, log_variance
 
 
-def dcgan_generator(latent: int = 100, width: int = 64, channels: int = 3) -> nn.Module:
-    """Four doublings, from 4x4 to 64x64."""
+def dcgan_generator(latent: int = 100, width: int = 64, channels: int = 3, size: int = 64
+                    ) -> nn.Module:
     layers: list[nn.Module] = []
-    sizes = (latent, 8 * width, 4 * width, 2 * width, width)
-    for i, (a, b) in enumerate(pairwise(sizes)):
+    for i, (a, b) in enumerate(pairwise((latent, *_widths(width, size)[::-1]))):
         layers += [nn.ConvTranspose2d(a, b, 4, 2 if i else 1, 1 if i else 0, bias=False),
                    nn.BatchNorm2d(b), nn.ReLU()]
     layers += [nn.ConvTranspose2d(width, channels, 4, 2, 1, bias=False), nn.Tanh()]
     return _main(layers)
 
 
-def dcgan_discriminator(width: int = 64, channels: int = 3) -> nn.Module:
-    """Four halvings, from 64x64 to 4x4."""
+def dcgan_discriminator(width: int = 64, channels: int = 3, size: int = 64) -> nn.Module:
     layers: list[nn.Module] = []
-    for a, b in pairwise((channels, width, 2 * width, 4 * width, 8 * width)):
-        norm = [nn.BatchNorm2d(b)] if a != channels else []
+    for i, (a, b) in enumerate(pairwise((channels, *_widths(width, size)))):
+        norm = [nn.BatchNorm2d(b)] if i else []
         layers += [nn.Conv2d(a, b, 4, 2, 1, bias=False), *norm, nn.LeakyReLU(0.2)]
-    return _main([*layers, nn.Conv2d(8 * width, 1, 4, 1, 0, bias=False), nn.Sigmoid()])
+    return _main([*layers, nn.Conv2d(width * size // 8, 1, 4, 1, 0, bias=False), nn.Sigmoid()])
+
+
+def _widths(width: int, size: int) -> list[int]:
+    """Channels at each size from half the image's down to 4x4."""
+    return [width << i for i in range((size // 8).bit_length())]
 
 
 def _main(layers: list[nn.Module]) -> nn.Module:
