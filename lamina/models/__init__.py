@@ -1,6 +1,6 @@
 """Ready models: `lm.models.resnet18(num_classes=10)`.
 
-Each is described in one file of at most 60 lines, takes images channels last, and has the layouts
+Each is described in files of at most 60 lines, takes images channels last, and has the layouts
 and, where `catalogue.MODELS` says so, the names of a published implementation, so that its weights
 load by name.
 """

@@ -148,7 +148,8 @@ EXAMPLES: dict[str, Example] = {
     "autoencoder": Example(((4, 36),), {"sizes": (36, 24, 12, 3)}),
     "conv_autoencoder": Example(image(16, 1), {"widths": (4, 8)}),
     "vae": Example(((4, 36), (4, 3)), {"inputs": 36, "hidden": 24, "latent": 3}),
-    "dcgan_generator": Example(image(1, 10), {"latent": 10, "width": 4, "size": 16}),
+    "dcgan_generator": Example(
+        image(1, 10), {"latent": 10, "width": 4, "channels": 1, "size": 16}),
     "dcgan_discriminator": Example(image(16), {"width": 4, "size": 16}),
 }
 
