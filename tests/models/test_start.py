@@ -21,6 +21,14 @@ WEIGHTS = [
     ("mobilenet_v2", "features.18.0.weight", sqrt(2 / 1280)),
     ("mobilenet_v3_large", "classifier.0.weight", 0.01),
     ("efficientnet_b0", "classifier.1.weight", 1 / sqrt(3 * 1000)),
+    ("unet", "down.2.0.weight", sqrt(2 / (128 * 9))),
+    ("vit_b_16", "encoder.pos_embedding", 0.02),
+    ("vit_b_16", "encoder.layers.encoder_layer_3.mlp.0.weight", sqrt(2 / (768 + 3072))),
+    ("mixer_b_16", "blocks.2.mlp_tokens.fc1.weight", sqrt(2 / (196 + 384))),
+    ("gpt2", "transformer.h.2.attn.c_attn.weight", 0.02),
+    ("gpt2", "transformer.h.2.mlp.c_proj.weight", 0.02 / sqrt(2 * 12)),
+    ("bert_base", "embeddings.position_embeddings.weight", 0.02),
+    ("dcgan_generator", "main.3.weight", 0.02),
 ]
 
 
@@ -40,8 +48,11 @@ def test_deviations(model: str, name: str, deviation: float):
     ("densenet121", "classifier.bias"),
     ("mobilenet_v3_small", "features.1.block.1.fc1.bias"),
     ("efficientnet_b0", "classifier.1.bias"),
+    ("vit_b_16", "heads.head.weight"),
+    ("gpt2", "transformer.h.0.attn.c_attn.bias"),
+    ("bert_base", "pooler.dense.bias"),
 ])
-def test_biases_are_zero(model: str, name: str):
+def test_biases_and_the_last_layer_of_transformers_are_zero(model: str, name: str):
     assert not np.any(getattr(lm.models, model)().state_dict()[name].numpy())
 
 
