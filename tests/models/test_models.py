@@ -57,7 +57,8 @@ def test_a_step_of_the_deep_ones(name: str):
     assert not bad
 
 
-@pytest.mark.parametrize("name", ["vgg11", "googlenet", "densenet121", "mobilenet_v2"])
+@pytest.mark.parametrize("name", ["vgg11", "googlenet", "densenet121", "mobilenet_v2",
+                                  "unet", "vit_s_16", "mixer_s_16"])
 def test_other_numbers_of_channels_and_classes(name: str):
     options = {"hidden": 8} if name == "vgg11" else {}
     model = ROWS[name].build(num_classes=7, channels=1, **options)
