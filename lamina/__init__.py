@@ -9,7 +9,7 @@ tensor([[148.41316]], dtype=float32)
 
 import math
 
-from lamina import data, functional, io, metrics, models, nn, optim, testing, train
+from lamina import data, functional, generative, io, metrics, models, nn, optim, testing, train
 from lamina.data import datasets
 from lamina.dtypes import (
     DType,
@@ -254,11 +254,11 @@ __all__ = [
     "einsum", "elu", "empty", "empty_like", "equal", "erf", "erfinv", "eval", "evaluate", "exp",
     "exp2", "expand_dims", "explain", "expm1", "eye", "flatten", "flip", "float", "float16",
     "float32", "float64", "floor", "floor_divide", "full", "full_like", "functional", "gather",
-    "gelu", "generator", "grad", "gradients", "greater", "greater_equal", "half", "hardsigmoid",
-    "hardswish", "hardtanh", "hessian", "host_callback", "hypot", "index_select", "inf", "int",
-    "int16", "int32", "int64", "int8", "io", "isfinite", "isinf", "isnan", "jvp", "layer_norm",
-    "leaky_relu", "less", "less_equal", "linear", "linspace", "load", "log", "log10", "log1p",
-    "log2", "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or",
+    "gelu", "generative", "generator", "grad", "gradients", "greater", "greater_equal", "half",
+    "hardsigmoid", "hardswish", "hardtanh", "hessian", "host_callback", "hypot", "index_select",
+    "inf", "int", "int16", "int32", "int64", "int8", "io", "isfinite", "isinf", "isnan", "jvp",
+    "layer_norm", "leaky_relu", "less", "less_equal", "linear", "linspace", "load", "log", "log10",
+    "log1p", "log2", "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or",
     "logical_xor", "logsumexp", "long", "masked_fill", "matmul", "matrix_transpose", "max",
     "max_pool", "maximum", "mean", "metrics", "min", "minimum", "models", "moveaxis", "multiply",
     "nan", "negative", "newaxis", "nextafter", "nn", "no_grad", "nonzero", "normal", "not_equal",
@@ -268,8 +268,8 @@ __all__ = [
     "rms_norm", "roll", "round", "rsqrt", "save", "scan", "scatter", "scatter_add", "seed",
     "sigmoid", "sign", "signbit", "silu", "sin", "sinh", "softmax", "softplus", "softsign", "sort",
     "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "take",
-    "take_along_axis", "tan", "tanh", "tensor", "tensordot", "tile", "topk", "train",
-    "transpose", "tril", "triu", "trunc", "uint16", "uint32", "uint64", "uint8", "uniform",
-    "unsqueeze", "unstack", "value_and_grad", "var", "vecdot", "vjp", "vmap", "where",
-    "while_loop", "zeros", "zeros_like",
+    "take_along_axis", "tan", "tanh", "tensor", "tensordot", "tile", "topk", "train", "transpose",
+    "tril", "triu", "trunc", "uint16", "uint32", "uint64", "uint8", "uniform", "unsqueeze",
+    "unstack", "value_and_grad", "var", "vecdot", "vjp", "vmap", "where", "while_loop", "zeros",
+    "zeros_like",
 ]

@@ -122,6 +122,12 @@ def _promote_pair(a: DType, b: DType) -> DType | None:
 PROMOTION = _build_promotion()
 
 
+def span(dtype: DType) -> range:
+    """The integers that an integer dtype holds."""
+    low = -(1 << (dtype.bits - 1)) if dtype.kind == "i" else 0
+    return range(low, low + (1 << dtype.bits))
+
+
 def promote(a: DType, b: DType) -> DType:
     """The common dtype of two arrays; raises DTypeError where the standard defines none."""
     try:

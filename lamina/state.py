@@ -63,7 +63,14 @@ def _no_names(place: str, values: Any) -> ArgumentError:
 
 
 def _as_tensor(value: Any) -> Tensor:
-    return value.detach() if isinstance(value, Tensor) else tensor(value)
+    """A tensor of ours, of NumPy, or of PyTorch, also one that is trained or bfloat16."""
+    if hasattr(value, "detach"):
+        value = value.detach()
+    if isinstance(value, Tensor):
+        return value
+    if str(getattr(value, "dtype", "")) == "torch.bfloat16":
+        value = value.float()  # NumPy, through which it comes, has no bfloat16
+    return tensor(value)
 
 
 def _names_differ(

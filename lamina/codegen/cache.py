@@ -8,10 +8,9 @@ builds no loops and no text, the spec's text with the target and a digest of the
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from lamina.codegen.host import host_target
 from lamina.codegen.library import lock, version
 from lamina.codegen.load import load_symbols
 from lamina.codegen.printer import print_kernel
+from lamina.codegen.workers import Workers
 from lamina.config import settings
 from lamina.kernel.loops import Kernel
 from lamina.targets import Target
@@ -31,15 +31,16 @@ Request = tuple[str, Callable[[], Kernel]]
 _ROOMS = ("graph", "ops", "schedule", "kernel", "codegen")
 _STAGES = {"loops", "llvm", "asm"}
 
+MANY = 32  # kernels to be compiled that are worth the start of further processes
+
 
 @dataclass
 class Counts:
-    """How often kernels came from where, and the seconds that compiling took."""
+    """How often kernels came from where."""
 
     memory: int = 0
     disk: int = 0
     compiled: int = 0
-    seconds: float = 0.0
 
 
 counts = Counts()
@@ -49,13 +50,15 @@ _folders: dict[tuple[str, int], Folder | None] = {}
 
 def get_kernel(kernel: Kernel, target: Target | None = None) -> int:
     """The address of a kernel's code."""
-    target = target or host_target()
-    return _get_text(kernel.name, print_kernel(kernel, target), target, kernel)
+    return get_kernels([kernel], target)[0]
 
 
 def get_kernels(kernels: Sequence[Kernel], target: Target | None = None) -> list[int]:
     """The addresses of several kernels."""
-    return [get_kernel(kernel, target) for kernel in kernels]
+    target = target or host_target()
+    with lock, Workers(0) as workers:
+        jobs = [_begun(kernel, target, workers) for kernel in kernels]
+        return [_finished(job, target) for job in jobs]
 
 
 def get_by_key(spec_key: str, build: Callable[[], Kernel], target: Target | None = None) -> int:
@@ -64,26 +67,41 @@ def get_by_key(spec_key: str, build: Callable[[], Kernel], target: Target | None
     spec_key: text that, with the compiler's sources and the target, decides the kernel entirely.
     build: makes the kernel; called only if its code is neither in memory nor on disk.
     """
-    target = target or host_target()
-    found = _addresses.get((spec_key, target))
-    if found is not None:
-        counts.memory += 1
-        return found
-    with lock:
-        key = _digest("spec", spec_key, target, sources_digest())
-        address = None if settings.show & _STAGES else _from_disk(key)
-        if address is None:
-            kernel = build()
-            text = print_kernel(kernel, target)
-            address = _get_text(kernel.name, text, target, kernel, also=key)
-        _addresses[spec_key, target] = address
-        return address
+    return get_by_keys([(spec_key, build)], target)[0]
 
 
-def get_by_keys(requests: Sequence[Request], target: Target | None = None) -> list[int]:
-    """The addresses of several specs' kernels."""
+def get_by_keys(requests: Sequence[Request], target: Target | None = None, threads: int = 1
+                ) -> list[int]:
+    """The addresses of several specs' kernels, compiled side by side where they are many.
+
+    threads: how many may be busy with that, this one among them.
+    """
     target = target or host_target()
-    return [get_by_key(spec_key, build, target) for spec_key, build in requests]
+    found = {key: _addresses.get((key, target)) for key, _ in requests}
+    counts.memory += sum(found[key] is not None for key, _ in requests)
+    if None in found.values():
+        with lock:
+            _find_the_rest(found, dict(requests), target, threads)
+    return [address for key, _ in requests if (address := found[key]) is not None]
+
+
+def _find_the_rest(found: dict[str, int | None], builds: Mapping[str, Callable[[], Kernel]],
+                   target: Target, threads: int) -> None:
+    """Addresses from disk, and of kernels that are built now."""
+    keys = {spec_key: _digest("spec", spec_key, target, sources_digest())
+            for spec_key, address in found.items() if address is None}
+    if not settings.show & _STAGES:
+        for spec_key, key in keys.items():
+            found[spec_key] = _from_disk(key)
+    missing = [spec_key for spec_key in keys if found[spec_key] is None]
+    with Workers(threads - 1 if len(missing) >= MANY else 0) as workers:
+        jobs = [_begun(builds[spec_key](), target, workers, keys[spec_key])
+                for spec_key in missing]
+        for spec_key, job in zip(missing, jobs, strict=True):
+            found[spec_key] = _finished(job, target)
+    for spec_key in keys:
+        if (address := found[spec_key]) is not None:
+            _addresses[spec_key, target] = address
 
 
 def get_module(text: str, names: Sequence[str], target: Target | None = None) -> dict[str, int]:
@@ -93,32 +111,57 @@ def get_module(text: str, names: Sequence[str], target: Target | None = None) ->
         folder, key = _folder(), _digest("text", text, target)
         content = folder.get(key) if folder else None
         if content is None:
-            content = _pack("", _compile(text, target))
+            content = _pack("", compile_object(text, target))
+            counts.compiled += 1
             if folder:
                 folder.put(key, content)
         return load_symbols(_unpack(content)[1], names)
 
 
-def _get_text(name: str, text: str, target: Target, kernel: Kernel, also: str = "") -> int:
-    """The address of a kernel whose text is at hand; stored under the key `also` too."""
-    with lock:
-        known = _addresses.get((text, target))
-        if known is not None:
-            counts.memory += 1
-            return known
-        folder, key = _folder(), _digest("text", text, target)
-        content = folder.get(key) if folder else None
-        if content is None:
-            content = _pack(name, _compile(text, target))
-            if folder:
-                folder.put(key, content)
-        else:
-            counts.disk += 1
-        if folder and also:
-            folder.put(also, content)
-        _show(kernel, text, target)
-        address = _addresses[text, target] = _load(content)
-        return address
+@dataclass(frozen=True)
+class _Job:
+    """A kernel's text, and its entry on disk or else the work on its code.
+
+    key, also: the two under which it is stored.
+    """
+
+    kernel: Kernel
+    text: str
+    key: str
+    also: str
+    content: bytes | None
+    code: Callable[[], bytes]
+
+
+def _begun(kernel: Kernel, target: Target, workers: Workers, also: str = "") -> _Job:
+    """The text of a kernel, and unless its code is known somewhere, the work on it begun."""
+    text = print_kernel(kernel, target)
+    folder, key = _folder(), _digest("text", text, target)
+    content = folder.get(key) if folder else None
+    known = content is not None or (text, target) in _addresses
+    code = partial(compile_object, text, target) if known else workers.submit(text, target)
+    return _Job(kernel, text, key, also, content, code)
+
+
+def _finished(job: _Job, target: Target) -> int:
+    """The address of a job's code, which is kept in memory and on disk from now on."""
+    known = _addresses.get((job.text, target))
+    if known is not None:
+        counts.memory += 1
+        return known
+    folder, content = _folder(), job.content
+    if content is not None:
+        counts.disk += 1
+    else:
+        content = _pack(job.kernel.name, job.code())
+        counts.compiled += 1
+        if folder:
+            folder.put(job.key, content)
+    if folder and job.also:
+        folder.put(job.also, content)
+    _show(job.kernel, job.text, target)
+    address = _addresses[job.text, target] = _load(content)
+    return address
 
 
 def _from_disk(key: str) -> int | None:
@@ -136,14 +179,6 @@ def _folder() -> Folder | None:
     if key not in _folders:
         _folders[key] = cache_folder()
     return _folders[key]
-
-
-def _compile(text: str, target: Target) -> bytes:
-    start = time.perf_counter()
-    code = compile_object(text, target)
-    counts.compiled += 1
-    counts.seconds += time.perf_counter() - start
-    return code
 
 
 def _load(content: bytes) -> int:

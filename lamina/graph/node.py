@@ -274,9 +274,8 @@ def constant(value: bool | int | float | Sym, dtype: DType) -> Node:
 
 
 def _wrapped(value: int, dtype: DType) -> int:
-    low = -(1 << (dtype.bits - 1)) if dtype.kind == "i" else 0
-    count = 1 << dtype.bits
-    return value if low <= value < low + count else (value - low) % count + low
+    held = dtypes.span(dtype)
+    return value if value in held else (value - held.start) % (1 << dtype.bits) + held.start
 
 
 def leaf(value: Any, shape: Shape, dtype: DType, tracked: bool = False) -> Node:

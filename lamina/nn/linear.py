@@ -11,13 +11,13 @@ from typing import Any
 
 from lamina import functional as F
 from lamina.errors import ArgumentError
-from lamina.functional.arguments import check_axes, check_counts
+from lamina.functional.arguments import check_axes, check_choice, check_counts
 from lamina.functional.windows import is_count
 from lamina.nn import init
 from lamina.nn.lookup import known, last_size
 from lamina.nn.module import Module
 from lamina.nn.parameter import Parameter
-from lamina.tensor import Tensor
+from lamina.tensor import Tensor, moveaxis
 
 
 class Linear(Module):
@@ -140,16 +140,33 @@ class Identity(Module):
 
 
 class Flatten(Module):
-    """Axes `start_dim` to `end_dim` as one: `[batch, 7, 7, 64]` to `[batch, 3136]` by default."""
+    """Axes `start_dim` to `end_dim` as one: `[batch, 7, 7, 64]` to `[batch, 3136]` by default.
 
-    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+    order: in which the elements follow each other. "channels_first" goes through the last of these
+    axes slowest, all of one channel and then the next: what PyTorch's Flatten makes of the same
+    image channels first, and so what the weights of a Linear trained there expect.
+
+    >>> import lamina as lm
+    >>> image = lm.tensor([[[1, 10], [2, 20]]])  # 1 image of 2 pixels, each with 2 channels
+    >>> lm.nn.Flatten()(image).tolist(), lm.nn.Flatten(order="channels_first")(image).tolist()
+    ([[1, 10, 2, 20]], [[1, 2, 10, 20]])
+    """
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1, order: str = "channels_last"
+                 ) -> None:
+        check_choice("Flatten", "order", order, ("channels_last", "channels_first"))
         check_axes("Flatten", start_dim=start_dim, end_dim=end_dim)
         self.start_dim = start_dim
         self.end_dim = end_dim
+        self.order = order
 
     def forward(self, input: Tensor) -> Tensor:
         """input: any shape that has both axes."""
-        return F.flatten(input, self.start_dim, self.end_dim)
+        flat = F.flatten(input, self.start_dim, self.end_dim)  # also checks the axes
+        if self.order == "channels_last" or flat.ndim == input.ndim:
+            return flat
+        moved = moveaxis(input, self.end_dim, self.start_dim)
+        return F.flatten(moved, self.start_dim, self.end_dim)
 
 
 class Unflatten(Module):

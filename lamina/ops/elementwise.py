@@ -43,11 +43,12 @@ def _divide_vjp(g: Node, out: Node, x: Node, y: Node) -> tuple[Node, Node]:
 
 # ---- arithmetic ----------------------------------------------------------------------------------
 add: Op = binary("add", "x + y.", np.add, lambda b, x, y: x + y, lambda g, out, x, y: (g, g),
-                 onnx="Add")
+                 onnx="Add", on_truths="logical_or")
 subtract: Op = binary("subtract", "x - y.", np.subtract, lambda b, x, y: x - y,
                       lambda g, out, x, y: (g, negative(g)), onnx="Sub")
 multiply: Op = binary("multiply", "x * y.", np.multiply, lambda b, x, y: x * y,
-                      lambda g, out, x, y: (multiply(g, y), multiply(g, x)), onnx="Mul")
+                      lambda g, out, x, y: (multiply(g, y), multiply(g, x)), onnx="Mul",
+                      on_truths="logical_and")
 divide: Op = binary("divide", "x / y in floating point.", np.divide, lambda b, x, y: x / y,
                     _divide_vjp, takes=dtypes.FLOATS, right=(0.5, 2.0), cost=4, onnx="Div")
 negative: Op = unary("negative", "-x.", np.negative, lambda b, x: -x,
@@ -96,12 +97,12 @@ maximum: Op = binary("maximum", "The larger of x and y; NaN if either is.", np.m
                      scalar.maximum,
                      lambda g, out, x, y: (where(less(x, y), 0.0, _shared(g, x, y)),
                                            where(greater(x, y), 0.0, _shared(g, x, y))),
-                     cost=2, onnx="Max")
+                     cost=2, onnx="Max", on_truths="logical_or")
 minimum: Op = binary("minimum", "The smaller of x and y; NaN if either is.", np.minimum,
                      scalar.minimum,
                      lambda g, out, x, y: (where(greater(x, y), 0.0, _shared(g, x, y)),
                                            where(less(x, y), 0.0, _shared(g, x, y))),
-                     cost=2, onnx="Min")
+                     cost=2, onnx="Min", on_truths="logical_and")
 where: Op = Op(
     "where", ELEMENTWISE, "x where the condition holds, else y.", np.where, dtype=last,
     vjp=lambda g, out, c, x, y: (None, unbroadcast(where(c, g, 0.0), x.shape),

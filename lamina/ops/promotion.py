@@ -3,13 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from lamina import dtypes
-from lamina.dtypes import promote
+from lamina.dtypes import promote, span
 from lamina.errors import DTypeError
-from lamina.graph.node import Node, Op
+from lamina.graph.node import Node, Op, as_nodes, constant
 from lamina.ops.elementwise import cast
-from lamina.ops.rules import describe
+from lamina.ops.rules import NAMES, boolean, describe
+
+
+def operands(op: Op, inputs: Sequence[Any]) -> Sequence[Node]:
+    """Nodes for nodes and Python numbers; these take the dtype of the array beside them.
+
+    Raises DTypeError for an integer that the dtype does not hold, unless it is only compared.
+    """
+    for i, x in enumerate(inputs):
+        if type(x) is int:
+            like = next((y.dtype for y in reversed(inputs) if isinstance(y, Node)), None)
+            if like is not None and like.is_integer and x not in span(like):
+                inputs = [*inputs[:i], _beyond(op, i, x, like), *inputs[i + 1:]]
+    return as_nodes(op, inputs)
+
+
+def _beyond(op: Op, place: int, value: int, like: dtypes.DType) -> Node:
+    """An integer that `like` does not hold, for a comparison in int64."""
+    if op.dtype is boolean and value in span(dtypes.int64):
+        return constant(value, dtypes.int64)
+    least, most = span(like)[0], span(like)[-1]
+    wider = next((d for d in dtypes.SIGNED if all(v in span(d) for v in (value, least, most))),
+                 None)
+    raise DTypeError(op.name, operands=[("array", like.name), (NAMES[place], str(value))],
+                     rule=f"{like.name} holds {least} .. {most}; a number takes the array's dtype",
+                     hint=f".astype(lm.{wider.name})" if wider else "",
+                     expected=(least, most), got=value)
 
 
 def _first_of_kind(op: Op) -> str:

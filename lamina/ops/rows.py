@@ -49,15 +49,16 @@ def binary(name: str, doc: str, numpy: Oracle, emit: Emit,
            vjp: BinaryVjp | None = None, *,
            takes: Sequence[DType] = NUMBERS, dtype: Rule = first,
            domain: tuple[float, float] = (-2.0, 2.0), right: tuple[float, float] | None = None,
-           cost: int = 1, ulp: float = 0.0, onnx: str = "") -> Op:
+           cost: int = 1, ulp: float = 0.0, onnx: str = "", on_truths: str = "") -> Op:
     """A row for an op of two inputs that broadcast.
 
     vjp: (g, out, x, y) -> a cotangent for each, of the result's shape: broadcasting is undone here.
+    on_truths: the row that takes its place where both are bool.
     """
     right = right or domain
     pull = None if vjp is None else _unbroadcasting(vjp)
     return Op(name, ELEMENTWISE, doc, quiet(numpy), dtype, pull, emit,
-              takes=tuple(takes), cost=cost, ulp=ulp, onnx=onnx,
+              takes=tuple(takes), cost=cost, ulp=ulp, onnx=onnx, extra={"on_truths": on_truths},
               samples=(Sample((((3, 4), *domain), ((3, 4), *right))),
                        Sample((((3, 4), *domain), ((4,), *right))),
                        Sample((((3, 1), *domain), ((1, 4), *right)))))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.errors import CapacityError
 from lamina.runtime.capacity import LARGE, check_fits
 
 ALIGNMENT = 64
@@ -56,7 +57,7 @@ class Buffer:
         """A NumPy view of the memory, which it keeps alive."""
         count = prod(shape)
         if count == 0:
-            return np.empty(shape, dtype)
+            return _empty(shape, dtype)
         view = _View(self, count * dtype.itemsize)
         return np.asarray(view).view(dtype).reshape(shape)
 
@@ -83,6 +84,14 @@ class Buffer:
                     _kept += self._size
             except TypeError:  # the interpreter is going down
                 pass
+
+
+def _empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An array of no elements; NumPy wants its other sizes to be ones that memory could have."""
+    if prod(size or 1 for size in shape) * dtype.itemsize >= 1 << 63:
+        raise CapacityError("memory", operands=[("shape", str(list(shape)))],
+                            rule="sizes that are not 0 multiply to less than 2**63 bytes")
+    return np.empty(shape, dtype)
 
 
 class _View:

@@ -2,17 +2,19 @@
 
 In: a pending graph. Out: its values, computed one operation at a time by generated kernels; each is
 compared with NumPy, and the first that makes a NaN out of numbers is named with the user's line.
+NaN that comes in as data may be meant (missing values): who reads it first is said on stderr.
 What is inside a control operation is seen where the oracle goes through it.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from lamina.errors import CompileError, NumericError
+from lamina.errors import CompileError, NumericError, describe_line
 from lamina.graph.node import CONST, Node, is_leaf, leaf
 from lamina.ops.control import SEVERAL
 from lamina.ops.rules import describe
@@ -21,16 +23,20 @@ from lamina.runtime.buffers import Buffer
 from lamina.runtime.interpret import compute, narrowed, widened
 from lamina.runtime.program import Program
 
+_told: set[tuple[str, Any]] = set()  # operations and lines that were said to read NaN
+
 TOLERANCE = {"float16": 2e-2, "bfloat16": 1e-1, "float32": 2e-3, "float64": 1e-9}
 
 
 def checked(order: Sequence[Node], roots: Sequence[Node]) -> list[Buffer]:
     """The roots' buffers; raises NumericError at the first NaN, CompileError at a wrong kernel."""
     values: dict[int, Buffer] = {}
+    told = False
     for node in order:
         if is_leaf(node):
             values[id(node)] = node.value
         elif node.op is not CONST and node.op.kind not in SEVERAL:
+            told = told or _tell_of_data(_source(node), values)
             values[id(node)] = _checked_node(node, values)
     results = [values[id(r)] if id(r) in values else _alone(r, {}) for r in roots]
     _check_fused(order, roots, results)
@@ -74,6 +80,22 @@ def no_nan(node: Node, inputs: Sequence[Any], got: Any) -> None:
                 zip(describe(node.op, node.inputs), inputs, strict=True)]
     raise NumericError(node.op.extra.get("called", node.op.name), where=node.where,
                        operands=operands, rule="no NaN comes out of numbers")
+
+
+def _tell_of_data(node: Node, values: dict[int, Buffer]) -> bool:
+    """Say, once for a line, that it reads data in which there is NaN."""
+    for (name, text), x in zip(describe(node.op, node.inputs), node.inputs, strict=True):
+        if not is_leaf(x) or x.dtype.kind != "f":
+            continue
+        places = np.argwhere(np.isnan(_array(x, values)))
+        if len(places):
+            if (node.op.name, node.where) not in _told:
+                _told.add((node.op.name, node.where))
+                print(f"[lamina] {node.op.name} reads {name} {text} with {len(places)} NaN, the "
+                      f"first at {places[0].tolist()}: {describe_line(node.where)}",
+                      file=sys.stderr)
+            return True
+    return False
 
 
 def _has_nan(x: Any) -> bool:

@@ -86,8 +86,8 @@ class Program:
         plan = make_plan(self.roots, self.target, rules)
         steps = list(plan.kernels())
         addresses = dict(zip(steps, get_by_keys(
-            [(s.spec.key, partial(lower, s.spec, self.target)) for s in steps], self.target),
-            strict=True))
+            [(s.spec.key, partial(lower, s.spec, self.target)) for s in steps], self.target,
+            threads.thread_count()), strict=True))
         if settings.debug >= 1:
             order = ", whose sums are added up in another order" if self.variants else ""
             print(f"[lamina] program of {len(steps)} kernels{order}, {counts.compiled - before}"

@@ -16,10 +16,12 @@ from dataclasses import dataclass, field
 
 from lamina.graph.node import CONST, Node, is_leaf, topological
 from lamina.ops.control import stored
-from lamina.shapes import Shape
+from lamina.shapes import Shape, product
 
 DEAR = 6  # instructions that are worth a trip through memory when a value is used twice
 DEEP = 48  # operations in a row that are computed where they are used, at most
+FEW = 4096  # elements that may be gathered one by one: less than it takes to start a kernel
+NEAR = 40  # groups, the youngest ones, among which a node looks for one that reads the same
 WIDE = 4  # instructions that are not worth repeating for each place of a window
 
 ANCHORS = {"reduction", "tiled", "cumulative", "sort", "scatter", "update", "control", "host"}
@@ -36,12 +38,33 @@ class Group:
     nodes: list[Node] = field(default_factory=list)
     roots: list[Node] = field(default_factory=list)  # those of `nodes` that need a buffer
     reads: list[Node] = field(default_factory=list)  # leaves, and nodes of other groups
+    seen: set[int] = field(default_factory=set)  # all that its nodes read, by id
     before: set[Group] = field(default_factory=set)  # direct predecessors
+    after: list[Group] = field(default_factory=list)  # and successors
+    number: int = 0  # by age
+    ancestors: int = 0  # a bit for the number of each group that it waits for
 
     @property
     def row_shape(self) -> Shape:
         """The domain with its reduced axes at size 1."""
         return tuple(1 if i in self.axes else d for i, d in enumerate(self.domain))
+
+    def wait_for(self, owner: Group) -> None:
+        """Come after `owner`, and after what that waits for; so do those that wait for this."""
+        if owner in self.before:
+            return
+        self.before.add(owner)
+        owner.after.append(self)
+        more, waiting = owner.ancestors | 1 << owner.number, [self]
+        while waiting:
+            group = waiting.pop()
+            if more & ~group.ancestors:
+                group.ancestors |= more
+                waiting.extend(group.after)
+
+    def waits_for(self, other: Group) -> bool:
+        """Whether `other` has to be computed first."""
+        return bool(self.ancestors >> other.number & 1)
 
 
 def fuse(roots: Sequence[Node]) -> list[Group]:
@@ -74,6 +97,7 @@ class _Fusion:
         self.outputs = {id(storage(r)) for r in roots}
         self.group: dict[int, Group] = {}
         self.groups: list[Group] = []
+        self.known_reads: dict[int, tuple[list[Node], list[Node]]] = {}
         self.stored = self._choose_stored()
 
     # -- what gets a buffer --------------------------------------------------------------------
@@ -134,6 +158,11 @@ class _Fusion:
     # -- what a node reads ---------------------------------------------------------------------
     def reads(self, node: Node) -> tuple[list[Node], list[Node]]:
         """Stored nodes that computing `node` reads: (at the same element, elsewhere)."""
+        if id(node) not in self.known_reads:
+            self.known_reads[id(node)] = self._find_reads(node)
+        return self.known_reads[id(node)]
+
+    def _find_reads(self, node: Node) -> tuple[list[Node], list[Node]]:
         same: dict[int, Node] = {}
         other: dict[int, Node] = {}
         seen: set[tuple[int, bool]] = set()
@@ -182,10 +211,11 @@ class _Fusion:
             group = self._new_group(node)
         group.nodes.append(node)
         self.group[id(node)] = group
+        group.seen.update(id(x) for x in same + other)
         for x in same + other:
             owner = self.group.get(id(x))
             if owner is not None and owner is not group:
-                group.before.add(owner)
+                group.wait_for(owner)
 
     def _new_group(self, node: Node) -> Group:
         kind = node.op.kind.name
@@ -202,31 +232,26 @@ class _Fusion:
             group = Group(kind, node.shape)
         else:
             group = Group("map", node.shape)
+        group.number = len(self.groups)
         self.groups.append(group)
         return group
 
     def _host(self, node: Node, same: list[Node], other: list[Node]) -> Group | None:
         """The group that `node` can join: the youngest that fits."""
-        mine = {id(self.group[id(x)]) for x in same if id(x) in self.group}
-        barred = {id(self.group[id(x)]) for x in other if id(x) in self.group}
+        owners = {self.group[id(x)] for x in same if id(x) in self.group}
+        barred = {self.group[id(x)] for x in other if id(x) in self.group}
         beside = self._neighbours(node, same + other)
-        for group in reversed(self.groups):
-            if id(group) in barred or not (id(group) in mine or id(group) in beside):
-                continue
-            if self._fits(node, group, id(group) in mine) and self._acyclic(group, same + other):
+        for group in sorted((owners | beside) - barred, key=lambda g: -g.number):
+            if (self._fits(node, group, group in owners) and not _far(group, same + other)
+                    and self._acyclic(group, same + other)):
                 return group
         return None
 
-    def _neighbours(self, node: Node, reads: list[Node]) -> set[int]:
+    def _neighbours(self, node: Node, reads: list[Node]) -> set[Group]:
         """Groups that read something of what `node` reads, so that one pass serves both."""
-        found: set[int] = set()
         mine = {id(x) for x in reads}
-        for group in self.groups[-40:]:
-            if group.kind not in ("map", "row", "column"):
-                continue
-            if mine & {id(x) for n in group.nodes for part in self.reads(n) for x in part}:
-                found.add(id(group))
-        return found
+        return {group for group in self.groups[-NEAR:]
+                if group.kind in ("map", "row", "column") and not mine.isdisjoint(group.seen)}
 
     def _fits(self, node: Node, group: Group, reads_it: bool) -> bool:
         if node.op.kind.name == "reduction":
@@ -243,17 +268,8 @@ class _Fusion:
 
     def _acyclic(self, group: Group, reads: list[Node]) -> bool:
         """No other group whose results are read may itself wait for `group`."""
-        stack = [self.group[id(x)] for x in reads if id(x) in self.group]
-        seen: set[int] = set()
-        while stack:
-            g = stack.pop()
-            if g is group or id(g) in seen:
-                continue
-            seen.add(id(g))
-            if group in g.before:
-                return False
-            stack.extend(g.before)
-        return True
+        owners = (self.group[id(x)] for x in reads if id(x) in self.group)
+        return not any(owner.waits_for(group) for owner in owners if owner is not group)
 
     # -- results -------------------------------------------------------------------------------
     def _find_roots(self) -> None:
@@ -274,8 +290,11 @@ class _Fusion:
         done: set[int] = set()
         result: list[Group] = []
 
+        def oldest_first(groups: Iterable[Group]) -> list[Group]:
+            return sorted(groups, key=lambda g: g.number)
+
         def visit(group: Group) -> None:
-            before = iter(_by_age(group.before, self))
+            before = iter(oldest_first(group.before))
             stack: list[tuple[Group, Iterator[Group]]] = [(group, before)]
             done.add(id(group))
             while stack:
@@ -286,7 +305,7 @@ class _Fusion:
                     stack.pop()
                 else:
                     done.add(id(nearest))
-                    stack.append((nearest, iter(_by_age(nearest.before, self))))
+                    stack.append((nearest, iter(oldest_first(nearest.before))))
 
         for group in self.groups:
             if id(group) not in done:
@@ -294,9 +313,20 @@ class _Fusion:
         return result
 
 
-def _by_age(groups: Iterable[Group], fusion: _Fusion) -> list[Group]:
-    age = {id(g): i for i, g in enumerate(fusion.groups)}
-    return sorted(groups, key=lambda g: age[id(g)])
+def _far(group: Group, reads: Sequence[Node]) -> bool:
+    """Whether work on a contraction's results would gather what else it reads element by element.
+
+    Lanes that run along another axis than memory put each result in a place of its own. That costs
+    more than to write the results and to read them once more, as soon as there is more to read.
+    """
+    tiled = group.nodes[0]
+    if tiled.op.kind.name != "tiled":
+        return False
+    tile, (*_, last) = tiled.attrs["tile"], tiled.attrs["contraction"].out_vars
+    size = product(group.domain)
+    return (tile.lanes > 1 and not tile.horizontal and tile.vector != last[0] and last[1] != 1
+            and not (isinstance(size, int) and size < FEW)
+            and any(x.shape == group.domain for x in reads if x is not tiled))
 
 
 def _repeats(node: Node) -> bool:

@@ -26,6 +26,7 @@ from lamina.runtime.buffers import from_array
 from lamina.tensor.attached import Attached
 from lamina.tensor.device import check_device
 from lamina.tensor.history import described, drop, history
+from lamina.tensor.host_data import stored_elements
 from lamina.tensor.trace import note_grad, traces
 from lamina.transforms.grad import filled, pull
 
@@ -368,68 +369,13 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
         if dtype is None or as_dtype(dtype) is data.dtype:
             return Tensor(detached(data.node), requires_grad)
         return Tensor(detached(data.astype(dtype).node), requires_grad)
-    wanted = None if dtype is None else as_dtype(dtype)
-    array = _as_array(data)
-    if wanted is None:
-        wanted = _natural_dtype(data, array)
-    elif wanted.is_integer and array.dtype.kind in "iu" and not _is_array(data):
-        _check_range(array, wanted)
-    if requires_grad and not wanted.is_float:
-        raise DTypeError("tensor", operands=[("data", f"{wanted.name} {list(array.shape)}")],
-                         rule="only floats have gradients", hint="dtype=lm.float32")
-    return Tensor(leaf(from_array(_stored(array, wanted)), array.shape, wanted), requires_grad)
-
-
-def _stored(array: np.ndarray, dtype: DType) -> np.ndarray:
-    """The elements as memory holds them."""
-    if dtype is dtypes.bfloat16:
-        return dtypes.narrow_bfloat16(array)
-    if dtype.is_integer and array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise DTypeError("tensor", operands=[("data", f"{array.dtype} {list(array.shape)}"),
-                                             ("dtype", dtype.name)],
-                         rule="NaN and infinity are no integers")
-    with np.errstate(over="ignore"):  # a float16 may become infinite
-        return array.astype(dtype.storage, copy=False)
-
-
-def _as_array(data: Any) -> np.ndarray:
     if isinstance(data, (list, tuple)) and any(isinstance(x, Tensor) for x in data):
         data = [x.numpy() if isinstance(x, Tensor) else x for x in data]
-    try:
-        array = np.asarray(data)
-    except ValueError:
-        raise ShapeError("tensor", operands=[("data", "a ragged sequence")],
-                         rule="sequences on one level have one length") from None
-    except OverflowError:
-        raise DTypeError("tensor", operands=[("data", "an integer beyond 64 bits")],
-                         rule="elements fit a dtype") from None
-    except (TypeError, RuntimeError) as error:  # an array of another library that NumPy cannot take
-        raise DTypeError("tensor", operands=[("data", type(data).__name__),
-                                             ("reason", f"{error!s:.60}")],
-                         rule="NumPy can read the data", got=type(data)) from None
-    if array.dtype.kind not in "biuf":
-        raise DTypeError("tensor", operands=[("data", str(array.dtype))],
-                         rule="elements are booleans, integers or floats")
-    return array
-
-
-def _is_array(data: Any) -> bool:
-    return isinstance(data, (np.ndarray, np.generic)) or hasattr(data, "__array_interface__")
-
-
-def _check_range(array: np.ndarray, dtype: DType) -> None:
-    """Integers that the user wrote fit their dtype; those of arrays wrap, as `astype` does."""
-    info = np.iinfo(dtype.storage)
-    if array.size and not info.min <= int(array.min()) <= int(array.max()) <= info.max:
-        raise DTypeError("tensor", operands=[("data", f"{array.min()} .. {array.max()}"),
-                                             ("dtype", dtype.name)],
-                         rule=f"{dtype.name} holds {info.min} .. {info.max}")
-
-
-def _natural_dtype(data: Any, array: np.ndarray) -> DType:
-    if _is_array(data):
-        return as_dtype(array.dtype)
-    return dtypes.float32 if array.dtype.kind == "f" else as_dtype(array.dtype)
+    stored, wanted = stored_elements(data, None if dtype is None else as_dtype(dtype))
+    if requires_grad and not wanted.is_float:
+        raise DTypeError("tensor", operands=[("data", f"{wanted.name} {list(stored.shape)}")],
+                         rule="only floats have gradients", hint="dtype=lm.float32")
+    return Tensor(leaf(from_array(stored), stored.shape, wanted), requires_grad)
 
 
 def evaluate(*tensors: Tensor | Sequence[Tensor]) -> None:

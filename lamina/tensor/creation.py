@@ -220,7 +220,12 @@ class Generator:
 
 
 def _start(seed: int) -> Tensor:
-    return tensor(np.array([seed & 0xFFFFFFFF, seed >> 32 & 0xFFFF], np.uint32))
+    """The state of a stream that has not been drawn from.
+
+    Seeds of up to 32 bits stand as they are; the higher bits of others are mixed into them by
+    Knuth's multiplier (2**32 / golden ratio).
+    """
+    return tensor(np.array([(seed ^ (seed >> 32) * 0x9E3779B1) & 0xFFFFFFFF, 0], np.uint32))
 
 
 generator = Generator()
@@ -255,18 +260,13 @@ def randint(low: int, high: int, shape: Shape, dtype: Any = None) -> Tensor:
     if not 0 < high - low <= 1 << 32:
         raise ArgumentError("randint", operands=operands,
                             rule="high is above low, by at most 2**32")
-    least, most = _span(wanted)
+    held = dtypes.span(wanted)
+    least, most = held[0], min(held[-1], dtypes.span(dtypes.int64)[-1])  # draws are made in int64
     if low < least or high - 1 > most:
         raise ArgumentError("randint", operands=operands, expected=(least, most),
                             got=(low, high - 1),
                             rule=f"{wanted.name} holds {least} .. {most} of the int64 draws")
     return Tensor(draws.randint(generator.key().node, low, high, shape_of(shape), wanted))
-
-
-def _span(dtype: DType) -> tuple[int, int]:
-    """What an integer dtype holds, and int64, in which the draws are made, does too."""
-    info = np.iinfo(dtype.storage)
-    return int(info.min), min(int(info.max), np.iinfo(np.int64).max)
 
 
 def _float(name: str, dtype: Any) -> DType:

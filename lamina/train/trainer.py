@@ -37,6 +37,7 @@ from lamina.train.losses import Loss, named_loss
 from lamina.train.lr_search import RateSearch, find_lr
 from lamina.train.metrics import Metric, named_metrics
 from lamina.train.totals import Totals
+from lamina.tree import map_leaves
 
 Logs = dict[str, float]
 
@@ -186,7 +187,7 @@ class Trainer:
         self._read_means(batches)
         self.logs = self.logs | self._computed()
 
-    def _train_step(self, weight: Tensor, *batch: Tensor) -> tuple[Tensor, ...]:
+    def _train_step(self, weight: Tensor, *batch: Tensor) -> tuple[Any, ...]:
         """Forward, backward, update and totals of one batch: traced once, then one program."""
         guard = Guard(self._changing())
         loss, prediction = self._gradients(*batch)
@@ -197,18 +198,18 @@ class Trainer:
         self._add(self._trained, loss, prediction, batch[-1], weight)
         return self._results(loss, prediction)
 
-    def _gradients(self, *batch: Tensor) -> tuple[Tensor, Tensor]:
+    def _gradients(self, *batch: Tensor) -> tuple[Tensor, Any]:
         """Loss and prediction, after their gradients were left in the parameters."""
         parts = _parts(batch[-1], self.accumulate)
         if parts == 1:
             loss, prediction = self._loss_of(*batch)
             loss.backward()
             return loss, prediction
-        found: tuple[Tensor, Tensor] = accumulate(
+        found: tuple[Tensor, Any] = accumulate(
             self._loss_of, self.model.parameters(), parts, *batch, has_aux=True)
         return found
 
-    def _loss_of(self, *batch: Tensor) -> tuple[Tensor, Tensor]:
+    def _loss_of(self, *batch: Tensor) -> tuple[Tensor, Any]:
         *inputs, target = batch
         prediction = self.model(*inputs)
         return _scalar(self.loss(prediction, target)), prediction
@@ -244,13 +245,13 @@ class Trainer:
             raise no_batches("evaluate")
         return self._evaluated.means() | self._computed()
 
-    def _evaluation_step(self, weight: Tensor, *batch: Tensor) -> tuple[Tensor, ...]:
+    def _evaluation_step(self, weight: Tensor, *batch: Tensor) -> tuple[Any, ...]:
         loss, prediction = self._loss_of(*batch)
         self._add(self._evaluated, loss, prediction, batch[-1], weight)
         return self._results(loss, prediction)
 
-    def predict(self, data: Any, batch_size: int = 256) -> np.ndarray:
-        """The model's outputs for all examples, `[examples, ...]`.
+    def predict(self, data: Any, batch_size: int = 256) -> Any:
+        """The model's outputs for all examples, `[examples, ...]`; a tuple of them for several.
 
         data: an array of inputs, or a tuple of them for a model of several inputs; or batches as
         for `evaluate`, whose targets are left out.
@@ -258,35 +259,38 @@ class Trainer:
         is_array = not isinstance(data, Dataset) and hasattr(data, "shape")
         batches = as_batches((data,) if is_array else data, batch_size, shuffle=False)
         only_inputs = is_array or isinstance(data, tuple)
-        outputs: list[np.ndarray] = []
+        outputs: list[Any] = []
         with _evaluating(self.model), no_grad():
             forward = self._program("predict", self.model.__call__)
             for batch in batches:
                 parts = as_tensors(batch)
                 inputs = parts if only_inputs or len(parts) == 1 else parts[:-1]
-                outputs.append(forward(*inputs).numpy())
+                outputs.append(map_leaves(Tensor.numpy, forward(*inputs)))
         if not outputs:
             raise no_batches("predict")
-        return np.concatenate(outputs)
+        return map_leaves(lambda *parts: np.concatenate(parts), *outputs)
 
     # Both
 
     def _add(
-        self, totals: Totals, loss: Tensor, prediction: Tensor, target: Tensor, weight: Tensor
+        self, totals: Totals, loss: Tensor, prediction: Any, target: Tensor, weight: Tensor
     ) -> None:
         with no_grad():
-            output = prediction.detach()
+            output = map_leaves(Tensor.detach, prediction)
             values = {name: metric(output, target) for name, metric in self.metrics.items()}
             totals.add({"loss": loss} | values, weight)
 
-    def _results(self, loss: Tensor, prediction: Tensor) -> tuple[Tensor, ...]:
+    def _results(self, loss: Tensor, prediction: Any) -> tuple[Any, ...]:
         """What a step gives back: the loss, and the prediction if a metric outside wants it."""
-        return (loss.detach(), prediction.detach())[: 2 if self.accumulated else 1]
+        if not self.accumulated:
+            return (loss.detach(),)
+        return loss.detach(), map_leaves(Tensor.detach, prediction)
 
-    def _measure(self, results: tuple[Tensor, ...], batch: Any) -> None:
+    def _measure(self, results: tuple[Any, ...], batch: Any) -> None:
         """Show a batch to the metrics that are not part of the step, if it made a step."""
         if self.accumulated and math.isfinite(results[0].item()):
-            prediction, target = results[1].numpy(), as_tensors(batch)[-1].numpy()
+            prediction = map_leaves(Tensor.numpy, results[1])
+            target = as_tensors(batch)[-1].numpy()
             for metric in self.accumulated.values():
                 metric.update(prediction, target)
 

@@ -91,8 +91,20 @@ def signature(name: str, part: Any) -> str:
     shown = inspect.signature(part)
     given = inspect.signature(_owner(part)).bind_partial(*getattr(part, "args", ())).arguments
     given |= getattr(part, "keywords", {})
-    kept = [p.replace(annotation=p.empty) for p in shown.parameters.values() if p.name not in given]
+    kept = [p.replace(annotation=p.empty, default=_shown(p.default))
+            for p in shown.parameters.values() if p.name not in given]
     return f"{name}{shown.replace(parameters=kept, return_annotation=shown.empty)}"
+
+
+class _Word(str):
+    """What stands in a signature as it is."""
+
+    __repr__ = str.__str__
+
+
+def _shown(default: Any) -> Any:
+    """A function by its name: its own text has its address."""
+    return _Word(default.__name__) if isinstance(default, FunctionType) else default
 
 
 def families(parts: Mapping[str, Any]) -> list[Part]:

@@ -1,4 +1,4 @@
-"""Every example in README and in docstrings runs and gives what it says."""
+"""Every example in README, in pages and in docstrings runs and gives what it says."""
 
 import doctest
 import importlib
@@ -6,11 +6,13 @@ import os
 import pkgutil
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import lamina
+from lamina.models.catalogue import MODELS
 
 ROOT = Path(lamina.__file__).parents[1]
 MODULES = sorted(
@@ -29,7 +31,8 @@ def test_docstrings(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert failed == 0
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/custom.md"])
+@pytest.mark.parametrize("page", [
+    "README.md", "docs/custom.md", "docs/generative.md", "docs/models.md"])
 def test_pages(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     blocks = PYTHON_BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
     assert blocks
@@ -37,6 +40,24 @@ def test_pages(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     names: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, page, "exec"), names)
+
+
+def test_the_page_of_models_has_every_row():
+    text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    missing = [row.name for row in MODELS if f"| `{row.name}` | {row.parameters:,} |" not in text]
+    assert missing == []
+
+
+def test_resnet_152_takes_a_user_less_than_40_lines():
+    text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    block = next(block for block in PYTHON_BLOCK.findall(text) if "def resnet152" in block)
+    assert len(block.splitlines()) < 40
+    names: dict[str, Any] = {}
+    exec(compile(block, "docs/models.md", "exec"), names)
+    ours, ready = names["resnet152"](10), lamina.models.resnet152(10)
+    assert sorted(p.shape for p in ours.parameters()) == sorted(
+        p.shape for p in ready.parameters())
+    assert ours(lamina.zeros((2, 64, 64, 3))).shape == (2, 10)
 
 
 def test_the_pages_that_the_readme_names_exist():

@@ -30,6 +30,7 @@ MADE = [
     (lambda: nn.DepthwiseSeparableConv2d(3, 4, 3, padding="full")(lm.zeros((1, 5, 5, 3))),
      'padding is sizes, "valid"'),
     (lambda: nn.Bilinear(3, 4, 0), "out_features is an int of at least 1"),
+    (lambda: nn.Flatten(order="NCHW"), "order is one of channels_last, channels_first"),
     (lambda: nn.Lambda(3), "function can be called"),
     (lambda: nn.EmbeddingBag(5, 3, "median"), "mode is one of sum, mean, max"),
     (lambda: nn.EmbeddingBag(5, 0), "embedding_dim is an int of at least 1"),

@@ -2,10 +2,11 @@
 
 import sys
 
-from tests.reference import case, optimizers, schedules, store
+from tests.reference import case, models, optimizers, schedules, store
 from tests.reference.tables import TABLES
 
 ALL = {**{table: (cases, case.theirs) for table, cases in TABLES.items()},
+       "models": ({name: name for name in models.ROWS}, models.theirs),
        "optimizers": (optimizers.OPTIMIZERS, optimizers.theirs),
        "schedules": (schedules.SCHEDULES, schedules.theirs)}
 

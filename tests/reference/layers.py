@@ -82,12 +82,18 @@ def _square() -> Any:
     return Square()
 
 
+def _flattened_first() -> Any:
+    return lambda x: x.permute(0, 3, 1, 2).flatten(1)
+
+
 LAYERS: dict[str, Case] = {
     "Linear": same("Linear", [draw(3, 2, 5)], 5, 4),
     "Linear without bias": same("Linear", [draw(3, 5)], 5, 4, bias=False),
     "Identity": same("Identity", [draw(3, 5)]),
     "Flatten": same("Flatten", [draw(2, 3, 4)]),
     "Flatten the middle": same("Flatten", [draw(2, 3, 4, 5)], 1, 2),
+    "Flatten channels last as PyTorch does channels first": Case(
+        lambda: nn.Flatten(order="channels_first"), _flattened_first, [draw(2, 3, 4, 5)]),
     "Unflatten": same("Unflatten", [draw(2, 12)], 1, (3, 4)),
     "Unflatten from the end": same("Unflatten", [draw(2, 12, 2)], -2, (3, -1, 2)),
     "Lambda": _linear_halves(),

@@ -133,6 +133,16 @@ def test_check_names_the_first_nan_and_its_line():
             (roots + 1).sum().item()
 
 
+def test_check_says_who_reads_nan_from_data(capfd):
+    x = lm.tensor([[1.0, float("nan")], [3.0, 4.0]])
+    with override(check=True):
+        for _ in range(2):
+            lm.exp(x).sum().item()  # read here
+    said = [line for line in capfd.readouterr().err.splitlines() if "NaN" in line]
+    assert len(said) == 1
+    assert "with 1 NaN, the first at [0, 1]" in said[0] and "# read here" in said[0]
+
+
 def test_check_finds_a_kernel_that_is_wrong(monkeypatch):
     exp = TABLE["exp"]
     monkeypatch.setitem(exp.__dict__, "numpy", lambda x: np.exp(x) * 1.1)

@@ -79,6 +79,13 @@ def convolution_bias_relu():
     return F.conv2d(floats(8, 16, 16, 3), floats(32, 3, 3, 3), floats(32), padding=1).relu(),
 
 
+def update_of_a_convolution():
+    """The weight's gradient lies across the lanes of its kernel: the update does not ride on it."""
+    weight = floats(64, 32, 3, 3, grad=True)
+    F.conv2d(floats(2, 16, 16, 32), weight, padding=1).sum().backward()
+    return weight - 0.1 * weight.grad,
+
+
 def reduction_epilogue():
     return floats(64, 100).sum(axis=1).sqrt() * 3,
 
@@ -147,9 +154,9 @@ def changed_by(optimizer, parameters):
 
 GRAPHS = (chain, chain_with_two_results, read_twice_through_a_view, softmax, layer_norm,
           layer_norm_gradients, cross_entropy, linear_relu, residual_in_the_epilogue,
-          convolution_bias_relu, reduction_epilogue, column_reduction_epilogue,
-          two_reductions_of_one_row, batch_norm_training, attention, embedding_gradient, dropout,
-          large_sum, adam, mlp_step)
+          convolution_bias_relu, update_of_a_convolution, reduction_epilogue,
+          column_reduction_epilogue, two_reductions_of_one_row, batch_norm_training, attention,
+          embedding_gradient, dropout, large_sum, adam, mlp_step)
 
 
 @pytest.fixture(autouse=True)

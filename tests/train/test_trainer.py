@@ -119,6 +119,30 @@ def test_several_inputs():
     assert trainer.evaluate((X, X, X[:, :1]))["loss"] > 0
 
 
+def test_several_outputs():
+    class Twice(lm.nn.Module):
+        def __init__(self):
+            self.head = lm.nn.Linear(6, 3)
+
+        def forward(self, x):
+            scores = self.head(x)
+            return scores, scores * 2
+
+    def loss(outputs, target):
+        return F.cross_entropy(outputs[1], target)
+
+    def doubled(outputs, target):
+        return ((outputs[1] - outputs[0] * 2) == 0).astype(lm.float32).mean()
+
+    model = Twice()
+    trainer = make_trainer(model, loss=loss, metrics=[doubled])
+    history = trainer.fit(loader(), epochs=3)
+    assert history[-1]["loss"] < history[0]["loss"] and history[-1]["doubled"] == 1
+    assert trainer.evaluate((X, Y))["doubled"] == 1
+    first, second = trainer.predict(X, batch_size=16)
+    assert first.shape == (50, 3) and (second == first * 2).all()
+
+
 def test_callbacks_are_called_in_order():
     calls = []
     points = ("on_fit_start", "on_epoch_start", "on_step_end", "on_epoch_end", "on_fit_end")

@@ -11,8 +11,8 @@ from functools import wraps
 from inspect import Parameter, Signature
 from typing import Any
 
-from lamina.graph.node import Op, as_nodes
-from lamina.ops.promotion import prepare
+from lamina.graph.node import Op
+from lamina.ops.promotion import operands, prepare
 from lamina.ops.rules import NAMES
 from lamina.ops.table import TABLE
 from lamina.tensor.array import Tensor
@@ -25,7 +25,7 @@ ELSEWHERE = ("where", "clip", "cast", "check_range", "threefry", "bits_to_unit")
 def function_of(op: Op) -> Callable[..., Tensor]:
     """The public function of an elementwise op: promotes, broadcasts, records."""
     arity, allowed = len(op.samples[0].inputs), op.samples[0].attrs.keys()
-
+    on_truths = TABLE.get(op.extra.get("on_truths", ""))
     defaults = op.extra.get("defaults", {})
 
     def function(*inputs: Any, **attrs: Any) -> Tensor:
@@ -35,7 +35,9 @@ def function_of(op: Op) -> Callable[..., Tensor]:
             expected = " and ".join([f"{arity} positional arguments", *allowed])
             got = " and ".join([str(len(inputs)), *attrs])
             raise TypeError(f"{op.name}() takes {expected}, not {got}")
-        nodes = as_nodes(op, [as_input(x) for x in inputs])
+        nodes = operands(op, [as_input(x) for x in inputs])
+        if on_truths is not None and all(n.dtype.kind == "b" for n in nodes):
+            return Tensor(on_truths(*nodes))
         return Tensor(op(*prepare(op, nodes), **attrs))
 
     function.__name__ = function.__qualname__ = op.name

@@ -10,8 +10,7 @@ from typing import Any
 from lamina import dtypes
 from lamina.dtypes import as_dtype
 from lamina.errors import DTypeError
-from lamina.graph.node import as_nodes
-from lamina.ops.promotion import prepare
+from lamina.ops.promotion import operands, prepare
 from lamina.ops.table import TABLE
 from lamina.tensor.array import Tensor, tensor
 from lamina.tensor.device import check_device
@@ -27,7 +26,7 @@ def where(condition: Any, x: Any, y: Any) -> Tensor:
         cond = TABLE["cast"](cond, dtype=dtypes.bool_)
     if type(x) in NUMBER and type(y) in NUMBER:
         x = tensor(x)
-    nodes = as_nodes(op, [as_input(x), as_input(y)])
+    nodes = operands(op, [as_input(x), as_input(y)])
     return Tensor(op(cond, *prepare(op, nodes)))
 
 
@@ -41,6 +40,10 @@ def astype(x: Tensor, dtype: Any, copy: bool = True) -> Tensor:
 def clip(x: Any, min: Any = None, max: Any = None) -> Tensor:
     """Values below `min` become `min`, those above `max` become `max`."""
     result = x if isinstance(x, Tensor) else tensor(x)
+    if result.dtype.is_integer:  # bounds that no value passes
+        held = dtypes.span(result.dtype)
+        min = None if type(min) is int and min < held.start else min
+        max = None if type(max) is int and max >= held.stop else max
     if min is not None:
         result = maximum(result, min)
     return result if max is None else minimum(result, max)
