@@ -36,8 +36,12 @@ DISCRETE = BITS
 
 
 def _divide_vjp(g: Node, out: Node, x: Node, y: Node) -> tuple[Node, Node]:
-    """g / y serves both sides; by one reciprocal for all that a smaller y divides."""
-    share = divide(g, y) if y.shape == out.shape else multiply(g, reciprocal(y))
+    """g / y serves both sides; by one reciprocal for all that a smaller y divides.
+
+    Not in half types, where a reciprocal may overflow and loses digits that the quotient keeps.
+    """
+    is_shared = y.shape != out.shape and y.dtype.bits >= 32
+    share = multiply(g, reciprocal(y)) if is_shared else divide(g, y)
     return share, negative(multiply(share, out))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,7 @@ def row_of(name: str) -> Row:
     return next(row for row in MODELS if row.name == name)
 
 
+@cache
 def model(name: str, part: Any) -> str:
     """Of the row in `lamina/models/catalogue.py`; the forward pass is recorded, not run."""
     row = row_of(name)
