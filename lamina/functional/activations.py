@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from lamina.errors import ArgumentError, ShapeError
 from lamina.functional.arguments import check_numbers, check_positive
-from lamina.functional.operands import check_float, describe
+from lamina.functional.operands import check_float, check_tensors, describe
 from lamina.tensor import (
     Tensor,
     exp,
@@ -59,6 +59,7 @@ def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
 
     Its slope is continuous for every alpha. Raises ArgumentError for an alpha of 0.
     """
+    check_tensors("celu", input=input)
     check_celu(alpha)
     below = where(input > 0, 0.0, input)  # so that exp does not overflow where it is not used
     return where(input > 0, input, alpha * expm1(below * (1 / alpha)))
@@ -97,6 +98,7 @@ def mish(input: Tensor) -> Tensor:
 
 def tanhshrink(input: Tensor) -> Tensor:
     """x - tanh(x)."""
+    check_tensors("tanhshrink", input=input)
     return input - tanh(input)
 
 
@@ -125,6 +127,7 @@ def softmax(input: Tensor, dim: int = -1) -> Tensor:
 
 def softmin(input: Tensor, dim: int = -1) -> Tensor:
     """softmax(-input) along `dim`."""
+    check_tensors("softmin", input=input)
     return softmax_along(-input, dim)
 
 

@@ -85,7 +85,8 @@ def global_avg_pool(
     input: `[batch, *space, channels]`, any number of axes; result: `[batch, channels]`.
     keepdims: space stays, with size 1.
     """
-    return input.mean(axis=_space("global_avg_pool", input, data_format), keepdims=keepdims)
+    axes = _space("global_avg_pool", input, data_format)
+    return input.mean(axis=axes, keepdims=keepdims)
 
 
 def global_max_pool(
@@ -96,7 +97,8 @@ def global_max_pool(
     input: `[batch, *space, channels]`, any number of axes; result: `[batch, channels]`.
     keepdims: space stays, with size 1. Elements that are equally large share the gradient.
     """
-    return input.max(axis=_space("global_max_pool", input, data_format), keepdims=keepdims)
+    axes = _space("global_max_pool", input, data_format)
+    return input.max(axis=axes, keepdims=keepdims)
 
 
 def _space(op: str, input: Tensor, data_format: str) -> tuple[int, ...]:

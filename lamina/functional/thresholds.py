@@ -10,6 +10,7 @@ from lamina.functional.arguments import check_numbers
 from lamina.functional.operands import (
     CHANNELS_LAST,
     check_float,
+    check_tensors,
     checked_format,
     describe,
 )
@@ -33,6 +34,7 @@ __all__ = ["hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
     """`input` where positive, else `negative_slope * input` (Maas et al. 2013, section 2)."""
+    check_tensors("leaky_relu", input=input)
     return where(input > 0, input, input * negative_slope)
 
 
@@ -109,6 +111,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
     Donoho 1995, equation 1.3. Raises ArgumentError for a negative `lambd`.
     """
+    check_tensors("softshrink", input=input)
     if lambd < 0:
         raise ArgumentError("softshrink", operands=[("lambd", repr(lambd))],
                             rule="lambd is not negative", got=lambd)
@@ -117,4 +120,5 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
     """`input` where it is above `threshold`, else `value`."""
+    check_tensors("threshold", input=input)
     return where(input > threshold, input, value)

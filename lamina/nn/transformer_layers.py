@@ -11,6 +11,7 @@ from collections.abc import Callable
 from lamina import functional as F
 from lamina.errors import ArgumentError
 from lamina.functional.arguments import check_counts
+from lamina.functional.operands import check_tensors
 from lamina.nn.attention import MultiheadAttention
 from lamina.nn.cache import KVCache
 from lamina.nn.dropout import Dropout
@@ -138,6 +139,8 @@ class TransformerDecoderLayer(Module):
         cache: KVCache | None = None,
     ) -> Tensor:
         """tgt: `[batch, time, d_model]`; memory: `[batch, source time, d_model]`."""
+        check_tensors("TransformerDecoderLayer", tgt=tgt, memory=memory)
+
         def attend(x: Tensor) -> Tensor:
             mixed, _ = self.self_attn(x, x, x, tgt_key_padding_mask, need_weights=False,
                                       attn_mask=tgt_mask, is_causal=tgt_is_causal, cache=cache)

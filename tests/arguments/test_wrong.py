@@ -3,17 +3,19 @@
 import copy
 import inspect
 import re
+from functools import cache
 
 import numpy as np
 import pytest
 
 import lamina as lm
-from lamina import metrics, nn, optim
+from lamina import metrics, nn, optim, tree
 from lamina.errors import LaminaError
 from lamina.optim import schedules
 from tests.arguments import wrong
 from tests.catalogue.sections import losses, public
 from tests.reference.losses import TABLE as LOSS_ROWS
+from tests.reference.tables import TABLES
 
 
 def family(name):
@@ -81,6 +83,47 @@ def test_every_argument_of_a_layer_is_in_a_table():
 def test_what_layers_are_built_from_is_right():
     for name, part in LAYERS.items():
         part(**built_layer(name))
+
+
+@cache
+def modules():
+    """The first case of each layer, beside its inputs."""
+    found = {}
+    for cases in (c for table, c in TABLES.items() if table != "losses"):
+        for title, case in cases.items():
+            made = case.ours()
+            module = getattr(made, "__self__", made)  # a bound forward
+            if isinstance(module, nn.Module):
+                found.setdefault(title.split()[0], (module, case.inputs))
+    return found
+
+
+def malformed(x):
+    """In place of an input: what is no tensor, has other axes, no examples, another dtype."""
+    yield from (None, "x", x.tolist(), lm.tensor(x.reshape(-1)[0]), lm.tensor(x[0]),
+                lm.tensor(x[None]), lm.tensor(x[:0]), lm.tensor(x[..., :-1]))
+    yield lm.tensor(x.astype(np.int64) if x.dtype.kind == "f" else x.astype(np.float32))
+
+
+@pytest.mark.parametrize("name", modules())
+def test_layers_of_malformed_inputs(name):
+    """Each is a four-part error, or, where it makes sense, taken."""
+    module, inputs = modules()[name]
+    for i, x in enumerate(inputs):
+        for value in malformed(x):
+            given = [lm.tensor(other) for other in inputs]
+            given[i] = value
+            try:
+                outputs = module(*given)
+                lm.eval(*(y for y in tree.flatten(outputs)[0] if isinstance(y, lm.Tensor)))
+            except LaminaError as error:
+                assert error.rule and error.operands
+
+
+def test_a_decoder_without_memory():
+    layer = nn.TransformerDecoderLayer(8, 2, 8)
+    with pytest.raises(LaminaError, match="memory is a Tensor"):
+        layer(lm.zeros((1, 2, 8)), None)
 
 
 # ---- losses --------------------------------------------------------------------------------------
