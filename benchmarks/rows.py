@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from benchmarks import kernels, training
+from benchmarks import kernels, models, training
 from benchmarks.workload import Workload
 
 GROUPS: dict[str, Callable[[], Iterator[Workload]]] = {
@@ -12,6 +12,7 @@ GROUPS: dict[str, Callable[[], Iterator[Workload]]] = {
     "convolution": kernels.convolutions,
     "bandwidth": kernels.bandwidth,
     "training": training.steps,
+    "models": models.steps,
 }
 
 
