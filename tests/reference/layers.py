@@ -93,7 +93,7 @@ LAYERS: dict[str, Case] = {
     "Flatten": same("Flatten", [draw(2, 3, 4)]),
     "Flatten the middle": same("Flatten", [draw(2, 3, 4, 5)], 1, 2),
     "Flatten channels last as PyTorch does channels first": Case(
-        lambda: nn.Flatten(order="channels_first"), _flattened_first, [draw(2, 3, 4, 5)]),
+        lambda: nn.Flatten(order="channels_first").forward, _flattened_first, [draw(2, 3, 4, 5)]),
     "Unflatten": same("Unflatten", [draw(2, 12)], 1, (3, 4)),
     "Unflatten from the end": same("Unflatten", [draw(2, 12, 2)], -2, (3, -1, 2)),
     "Lambda": _linear_halves(),
