@@ -131,8 +131,9 @@ EXAMPLES: dict[str, Example] = {
     "resnet50": Example(image(48), TEN),
     "densenet121": _short_densenet(),
     "mobilenet_v2": Example(image(64), TEN),
-    "mobilenet_v3_small": Example(image(64), TEN, rtol=1e-8),  # its first layer ends at 2e-9
-    "mobilenet_v3_large": Example(image(64), TEN, rtol=1e-8),
+    # PyTorch's gradient of hardsigmoid is 1/6 rounded to float32, also in float64.
+    "mobilenet_v3_small": Example(image(64), TEN, rtol=1e-7),
+    "mobilenet_v3_large": Example(image(64), TEN, rtol=1e-7),
     "efficientnet_b0": Example(image(64), TEN),
     "unet": _twins(UNet, "unet", image(44, 1, 2), padding="valid", widths=(4, 8, 12)),
     "vit_b_16": _twins(VisionTransformer, "vit_b_16", image(32), num_classes=10, image_size=32,
@@ -292,11 +293,11 @@ def small(name: str) -> nn.Module:
 
 def check_names(row: Row, values: Mapping[str, np.ndarray]) -> None:
     """Assert that the row's state has the twin's names and shapes."""
-    np.testing.assert_array_equal(name_digest(dict(row.build()._named_state())), values["names"])
+    np.testing.assert_array_equal(name_digest(row.build().state_dict()), values["names"])
 
 
 def check(name: str, values: Mapping[str, np.ndarray]) -> None:
-    """Assert that our model computes the twin's values."""
+    """Assert that our model computes the twin's values; that they are finite goes with it."""
     rtol = EXAMPLES[name].rtol
     model = small(name).to("float64")
     model.load_state_dict({k: state(k, v) for k, v in model.state_dict().items()})
@@ -305,6 +306,7 @@ def check(name: str, values: Mapping[str, np.ndarray]) -> None:
     sum((y * lm.tensor(_cotangent(i, y))).sum() for i, y in enumerate(outputs)).backward()
     grads = {k: p.grad for k, p in model.named_parameters() if p.grad is not None}
     lm.eval(*outputs, *grads.values())
+    assert f"out.{len(outputs)}" not in values
     for i, y in enumerate(outputs):
         close(y.numpy(), values[f"out.{i}"], rtol, f"output {i} in training")
     got = {k: g.numpy() for k, g in grads.items()}
