@@ -36,19 +36,19 @@ def densenet(depths: tuple[int, ...], growth_rate: int = 32, num_init_features: 
     return he_start(model, "fan_in", partial(init.kaiming_uniform, a=sqrt(5)))
 
 
-def densenet121(drop_rate: float = 0.0, num_classes: int = 1000, channels: int = 3
+def densenet121(num_classes: int = 1000, drop_rate: float = 0.0, channels: int = 3
                 ) -> nn.Sequential:
     """DenseNet-121, growth rate 32."""
     return densenet((6, 12, 24, 16), 32, 64, 4, drop_rate, num_classes, channels)
 
 
-def densenet169(drop_rate: float = 0.0, num_classes: int = 1000, channels: int = 3
+def densenet169(num_classes: int = 1000, drop_rate: float = 0.0, channels: int = 3
                 ) -> nn.Sequential:
     """DenseNet-169, growth rate 32."""
     return densenet((6, 12, 32, 32), 32, 64, 4, drop_rate, num_classes, channels)
 
 
-def densenet201(drop_rate: float = 0.0, num_classes: int = 1000, channels: int = 3
+def densenet201(num_classes: int = 1000, drop_rate: float = 0.0, channels: int = 3
                 ) -> nn.Sequential:
     """DenseNet-201, growth rate 32."""
     return densenet((6, 12, 48, 32), 32, 64, 4, drop_rate, num_classes, channels)
