@@ -26,8 +26,7 @@ CALL in `codegen.driver`.
 
 from __future__ import annotations
 
-import sys
-
+from lamina.codegen.waiting import waiting_text
 from lamina.targets import Target
 
 WORKERS, SPIN = 260, 272  # offsets that Python writes
@@ -41,68 +40,8 @@ def pool_bytes(threads: int) -> int:
 
 def pool_text(target: Target) -> str:
     """The functions, for the operating system that we run on."""
-    return "\n".join([_pause(target), _system(target), _WORK, _WORKER, _STOP, _REGION])
+    return "\n".join([waiting_text(target), _WORK, _WORKER, _STOP, _REGION])
 
-
-def _pause(target: Target) -> str:
-    """`@relax`: tells the core that this is a spin loop."""
-    if target.triple.startswith("x86_64"):
-        return _RELAX.format(kinds="", name="llvm.x86.sse2.pause", values="")
-    return _RELAX.format(kinds="i32", name="llvm.aarch64.hint", values="i32 1")
-
-
-def _system(target: Target) -> str:
-    """`@doze(word, value)`, `@wake(word, count)` and `@give_way()` of the operating system."""
-    if not sys.platform.startswith("linux"):
-        return _POLLING
-    number = 202 if target.triple.startswith("x86_64") else 98
-    return _FUTEX.replace("NUMBER", str(number))
-
-
-_RELAX = """
-declare void @{name}({kinds})
-define internal void @relax() {{
-  call void @{name}({values})
-  ret void
-}}
-"""
-
-# futex(2): 128 is FUTEX_WAIT_PRIVATE, 129 is FUTEX_WAKE_PRIVATE.
-_FUTEX = """
-declare i64 @syscall(i64, ...)
-declare i32 @sched_yield()
-define internal void @doze(ptr %word, i32 %value) {
-  %r = call i64 (i64, ...) @syscall(i64 NUMBER, ptr %word, i64 128, i32 %value,
-                                    ptr null, ptr null, i32 0)
-  ret void
-}
-define internal void @wake(ptr %word, i32 %count) {
-  %r = call i64 (i64, ...) @syscall(i64 NUMBER, ptr %word, i64 129, i32 %count,
-                                    ptr null, ptr null, i32 0)
-  ret void
-}
-define internal void @give_way() {
-  %r = call i32 @sched_yield()
-  ret void
-}
-"""
-
-# Elsewhere there is no futex: look again every half millisecond.
-_POLLING = """
-declare i32 @usleep(i32)
-declare i32 @sched_yield()
-define internal void @doze(ptr %word, i32 %value) {
-  %r = call i32 @usleep(i32 500)
-  ret void
-}
-define internal void @wake(ptr %word, i32 %count) {
-  ret void
-}
-define internal void @give_way() {
-  %r = call i32 @sched_yield()
-  ret void
-}
-"""
 
 # Claim units of region `epoch` and run them until none is left, from one's own range on. The record
 # of a unit is found by walking on from the record of the unit before.
