@@ -7,22 +7,27 @@ means by name for every epoch.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from lamina.data import Dataset
-from lamina.errors import ArgumentError, NumericError, ShapeError
-from lamina.functional.arguments import check_counts, check_positive
-from lamina.functional.operands import describe
+from lamina.errors import ArgumentError, NumericError
+from lamina.functional.arguments import check_counts
 from lamina.metrics import Metric as Accumulated
 from lamina.nn import Module, Parameter
-from lamina.optim import Optimizer, accumulate, clip_grad_norm_
+from lamina.optim import Optimizer, accumulate
 from lamina.tensor import Tensor, isfinite, no_grad
 from lamina.tensor import compile as compiled
+from lamina.train.arguments import (
+    as_clipping,
+    check_epochs,
+    check_model,
+    checked_callbacks,
+    scalar,
+)
 from lamina.train.batches import (
     Batches,
     as_batches,
@@ -80,15 +85,15 @@ class Trainer:
         clip: float | Callable[[list[Parameter]], object] | None = None,
         accumulate: int = 1,
     ) -> None:
-        _check_model(model)
+        check_model(model)
         check_counts("Trainer", 1, log_every=log_every, accumulate=accumulate)
-        self.clip = _as_clipping(clip)
+        self.clip = as_clipping(clip)
         self.accumulate = accumulate
         self.model = model
         self.loss = named_loss(loss)
         self.optimizer = optimizer
         self.metrics, self.accumulated = named_metrics(metrics)
-        self.callbacks = _checked_callbacks(callbacks)
+        self.callbacks = checked_callbacks(callbacks)
         self.log_every = log_every
         self.epoch = 0
         self.epochs = 0
@@ -115,7 +120,7 @@ class Trainer:
         `on_interrupt` of the callbacks, and is then raised.
         """
         self._check_optimizer()
-        _check_epochs(epochs)
+        check_epochs(epochs)
         train = as_batches(train, batch_size, shuffle=True)
         valid = None if valid is None else as_batches(valid, batch_size, shuffle=False)
         self.steps_per_epoch = number_of_batches(train)
@@ -212,7 +217,7 @@ class Trainer:
     def _loss_of(self, *batch: Tensor) -> tuple[Tensor, Any]:
         *inputs, target = batch
         prediction = self.model(*inputs)
-        return _scalar(self.loss(prediction, target)), prediction
+        return scalar(self.loss(prediction, target)), prediction
 
     def _changing(self) -> list[Tensor]:
         """What a step may change."""
@@ -343,70 +348,7 @@ def _evaluating(model: Module) -> Iterator[None]:
             module.training = training
 
 
-def _as_clipping(clip: Any) -> Callable[[list[Parameter]], object]:
-    """What is called with the parameters between backward and step."""
-    if clip is None:
-        return lambda parameters: None
-    if callable(clip):
-        return clip
-    check_positive("Trainer", clip=clip)
-    return partial(clip_grad_norm_, max_norm=clip)
-
-
 def _parts(batch: Tensor, least: int) -> int:
     """The smallest number of equal parts of a batch that is at least `least`."""
     size = batch.shape[0] if batch.ndim else 1
     return next((n for n in range(least, size) if size % n == 0), size) if least > 1 else 1
-
-
-def _check_model(model: Any) -> None:
-    if not isinstance(model, Module):
-        is_class = isinstance(model, type) and issubclass(model, Module)
-        raise ArgumentError(
-            "Trainer",
-            operands=[("model", f"{model!r:.60}")],
-            rule="the model is a lm.nn.Module",
-            hint=f"{model.__name__}(...): an object, not the class" if is_class else "",
-            got=model,
-        )
-
-
-def _checked_callbacks(callbacks: Any) -> list[Any]:
-    if not isinstance(callbacks, Iterable):
-        raise ArgumentError(
-            "Trainer",
-            operands=[("callbacks", f"{callbacks!r:.60}")],
-            rule="callbacks is a list of callbacks",
-            hint="[...] around it",
-            got=callbacks,
-        )
-    return list(callbacks)
-
-
-def _check_epochs(epochs: Any) -> None:
-    if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 0:
-        raise ArgumentError(
-            "Trainer.fit",
-            operands=[("epochs", f"{epochs!r:.60}")],
-            rule="epochs is an int of at least 0",
-            got=epochs,
-        )
-
-
-def _scalar(loss: Any) -> Tensor:
-    if not isinstance(loss, Tensor):
-        raise ArgumentError(
-            "Trainer",
-            operands=[("loss", f"{loss!r:.60}")],
-            rule="the loss function returns a tensor",
-            got=loss,
-        )
-    if loss.ndim:
-        raise ShapeError(
-            "Trainer",
-            operands=[("loss", describe(loss))],
-            rule="the loss of a batch is one number",
-            hint="loss.mean(), or reduction='mean'",
-            got=loss.shape,
-        )
-    return loss
