@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.dtypes import float64
 from lamina.errors import ArgumentError, ShapeError
 from lamina.functional.adaptive_pooling import (
     adaptive_avg_pool1d,
@@ -136,7 +137,9 @@ def _resized(
         return image
     if mode == "nearest" and new % old == 0 and factor == old / new:
         return repeat(image, new // old, axis)
-    taps = TAPS[mode](old, _middles(old, new, factor, align_corners), _starts(new, factor))
+    real = np.float64 if image.dtype is float64 else np.float32  # as PyTorch computes places
+    taps = TAPS[mode](old, _middles(old, new, factor, align_corners, real),
+                      _starts(new, factor, real))
     if len(taps) == 1:
         return take(image, tensor(taps[0][0]), axis=axis)
     column = (-1, *[1] * (image.ndim - axis - 1))
@@ -148,15 +151,16 @@ def _resized(
     return sum(terms[1:], terms[0])
 
 
-def _middles(old: int, new: int, factor: float, align_corners: bool) -> np.ndarray:
-    i = np.arange(new, dtype=np.float32)
+def _middles(old: int, new: int, factor: float, align_corners: bool, real: type[np.floating]
+             ) -> np.ndarray:
+    i = np.arange(new, dtype=real)
     if align_corners:
-        return i * np.float32((old - 1) / (new - 1) if new > 1 else 0.0)
-    return (i + np.float32(0.5)) * np.float32(factor) - np.float32(0.5)
+        return i * real((old - 1) / (new - 1) if new > 1 else 0.0)
+    return (i + real(0.5)) * real(factor) - real(0.5)
 
 
-def _starts(new: int, factor: float) -> np.ndarray:
-    return np.arange(new, dtype=np.float32) * np.float32(factor)
+def _starts(new: int, factor: float, real: type[np.floating]) -> np.ndarray:
+    return np.arange(new, dtype=real) * real(factor)
 
 
 # ---- elements and their shares -------------------------------------------------------------------
@@ -166,7 +170,7 @@ def _nearest(old: int, middles: np.ndarray, starts: np.ndarray) -> Taps:
 
 
 def _nearest_exact(old: int, middles: np.ndarray, starts: np.ndarray) -> Taps:
-    return _nearest(old, middles, middles + np.float32(0.5))
+    return _nearest(old, middles, middles + middles.dtype.type(0.5))
 
 
 def _linear(old: int, middles: np.ndarray, starts: np.ndarray) -> Taps:

@@ -58,6 +58,8 @@ class Op:
     reduction, how two values combine. body: for composites, the same thing in other ops.
     sizes, offsets: attributes that hold sizes of axes, and other integers (where a slice starts,
     how wide a border is), so may differ between calls without another compile.
+    known: (node) -> sizes of its inputs that it has to know, such as those of a window: graphs that
+    differ in them are of different structure.
     cost: arithmetic instructions of one element, for the fusion's choices.
     places: (node) -> (input, size) for each input that holds indices; such a node can fail at run
     time, so it keeps the user's line.
@@ -73,6 +75,7 @@ class Op:
     body: Callable[..., Node] | None = None
     sizes: tuple[str, ...] = ()
     offsets: tuple[str, ...] = ()
+    known: Callable[[Node], Shape] | None = None
     identity: Any = None
     cost: int = 1
     places: Callable[[Node], Sequence[tuple[int, Dim]]] | None = None

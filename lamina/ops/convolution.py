@@ -349,7 +349,8 @@ def _transpose_numpy(x: np.ndarray, w: np.ndarray, stride: Ints, padding: Pairs,
 conv_transpose = Op(
     "conv_transpose", COMPOSITE, "Transposed convolution over one to three axes, channels last.",
     numpy=_transpose_numpy, dtype=first, vjp=_transpose_vjp, body=_transpose_body, ulp=16,
-    offsets=("output_padding",), onnx="ConvTranspose", takes=NUMBERS, extra={"names": ("x", "w")},
+    offsets=("output_padding",), known=lambda node: node.inputs[1].shape[2:],
+    onnx="ConvTranspose", takes=NUMBERS, extra={"names": ("x", "w")},
     samples=(
         _sample((2, 3, 4, 3), (3, 2, 3, 2), (1, 1), ((1, 1), (0, 1)), (1, 1), 1,
                 output_padding=(0, 0)),

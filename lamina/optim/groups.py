@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeGuard
 
-from lamina.dtypes import float32
+from lamina.dtypes import float32, float64
 from lamina.errors import ArgumentError
 from lamina.optim.options import RULES, Rule, check_number, check_options
 from lamina.tensor import Tensor, evaluate, no_grad, tensor
@@ -31,7 +31,8 @@ class ParameterGroup:
         self.schedule: Schedule | None = None
         self.state: dict[str, Tensor] = {}  # what the parameters share, besides lr
         self.wants_search = False
-        self.lr = tensor(0.0, dtype=float32)
+        double = any(p.dtype is float64 for p in params)
+        self.lr = tensor(0.0, dtype=float64 if double else float32)
         self["lr"] = lr
 
     def __getitem__(self, name: str) -> Any:
@@ -55,7 +56,7 @@ class ParameterGroup:
             return
         check_number("lr", value)
         with no_grad():
-            self.lr.assign(tensor(value, dtype=float32))
+            self.lr.assign(tensor(value, dtype=self.lr.dtype))
         self.schedule = None
         evaluate(self.lr)
 
@@ -67,7 +68,8 @@ class ParameterGroup:
         """Set `lr` to what the schedule gives for `step`; nothing to do without one."""
         if self.schedule is not None:
             rate = self.schedule(step)
-            self.lr.assign(rate.astype(float32) if isinstance(rate, Tensor) else tensor(rate))
+            known = rate if isinstance(rate, Tensor) else tensor(rate, dtype=self.lr.dtype)
+            self.lr.assign(known.astype(self.lr.dtype))
 
     def __repr__(self) -> str:
         options = ", ".join(f"{name}={value}" for name, value in self.options.items())

@@ -55,9 +55,11 @@ def _structure(order: Sequence[Node], roots: Sequence[Node], fills: list[Any], o
     items: list[Any] = []
     for i, node in enumerate(order):
         number[id(node)] = i
-        inputs = () if is_leaf(node) else tuple(number[id(x)] for x in node.inputs)
-        items.append(("buffer" if is_leaf(node) else node.op.name, node.dtype.name, inputs,
-                      _holes(node.shape, fills, ones), _attrs(node, fills, ones)))
+        alone = is_leaf(node)
+        inputs = () if alone else tuple(number[id(x)] for x in node.inputs)
+        known = () if alone or node.op.known is None else node.op.known(node)
+        items.append(("buffer" if alone else node.op.name, node.dtype.name, inputs,
+                      _holes(node.shape, fills, ones), _attrs(node, fills, ones), known))
     return tuple(items), tuple(number[id(r)] for r in roots)
 
 

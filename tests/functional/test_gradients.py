@@ -50,3 +50,19 @@ def test_gradients(name):
     function, shapes = FUNCTIONS[name]
     draws = np.random.default_rng(0)
     lm.testing.check_gradients(function, *(lm.tensor(draws.normal(size=s)) for s in shapes))
+
+
+def test_float64_images_are_resized_in_float64():
+    line = np.arange(4.0)[None, :, None]
+    got = lm.functional.interpolate(lm.tensor(line), size=7, mode="linear").numpy().ravel()
+    places = np.clip((np.arange(7) + 0.5) * 4 / 7 - 0.5, 0, 3)
+    np.testing.assert_allclose(got, places, rtol=1e-14, atol=1e-15)
+
+
+def test_the_gradient_of_clip_passes_at_its_bounds():
+    x = lm.nn.Parameter(np.array([-1.0, 0.0, 0.5, 1.0, 2.0], np.float32))
+    for bounds, expected in (((0, 1), [0, 1, 1, 1, 0]), ((0, None), [0, 1, 1, 1, 1]),
+                             ((None, 1), [1, 1, 1, 1, 0])):
+        x.clip(*bounds).sum().backward()
+        assert x.grad.tolist() == expected
+        x.grad = None

@@ -200,3 +200,15 @@ def test_repr():
         "SGD(ParameterGroup(1 parameters, lr=0.5, momentum=0.0, dampening=0.0, weight_decay=0.0, "
         "nesterov=False, maximize=False))"
     )
+
+
+def test_rates_of_float64_parameters_are_float64():
+    p = lm.nn.Parameter(np.array([1.0]))
+    optimizer = lm.optim.SGD([p], lr=0.1)
+    for rate in (0.1, 0.3):
+        optimizer.lr = rate
+        p.assign(lm.tensor(np.array([1.0])))
+        p.sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        assert p.item() == 1.0 - rate

@@ -208,3 +208,18 @@ def test_much_work_gets_kernels_of_its_own_soon():
     for size in (100, 1100, 1100, 1100, 1100, 1100, 1100, 1100, 1100, 1100):
         f(lm.tensor(np.ones((size, size), np.float32)))
     assert families.count() == 3  # 2.7 GFLOP each: after eight runs
+
+
+@pytest.mark.parametrize("layer", ["Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d"])
+def test_kernel_sizes_are_structure(layer):
+    """A transposed convolution, every convolution's gradient, has to know its kernel's sizes."""
+    axes = int(layer[-2])
+    for kernel in (2, 3, 5, 3):
+        for batch in (2, 3):
+            part = getattr(lm.nn, layer)(2, 3, kernel)
+            x = lm.nn.Parameter(np.ones((batch, *[9] * axes, 2), np.float32))
+            lm.eval(part.weight, part.bias, x)
+            part(x).sum().backward()
+            centre = x.grad.numpy()[(0, *[4] * axes)]  # the whole kernel passes over it
+            over = (1, *range(2, 2 + axes)) if "Transpose" in layer else (0, *range(2, 2 + axes))
+            np.testing.assert_allclose(centre, part.weight.numpy().sum(over), rtol=1e-4, atol=1e-5)

@@ -5,6 +5,7 @@ In: tensors or numbers. Out: tensors; these need more care with types than the t
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from lamina import dtypes
@@ -40,6 +41,11 @@ def astype(x: Tensor, dtype: Any, copy: bool = True) -> Tensor:
 def clip(x: Any, min: Any = None, max: Any = None) -> Tensor:
     """Values below `min` become `min`, those above `max` become `max`."""
     result = x if isinstance(x, Tensor) else tensor(x)
+    if result.dtype.is_float and not (min is None and max is None):  # the gradient passes at both
+        op = TABLE["clip"]
+        bounds = (-inf if min is None else min, inf if max is None else max)
+        nodes = operands(op, [result.node, *map(as_input, bounds)])
+        return Tensor(op(*prepare(op, nodes)))
     if result.dtype.is_integer:  # bounds that no value passes
         held = dtypes.span(result.dtype)
         min = None if type(min) is int and min < held.start else min
