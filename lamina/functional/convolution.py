@@ -153,15 +153,26 @@ def _conv_transpose(
     image = to_channels_last(op, input, rank, data_format, channels)
     _check_channels(op, input, image.shape[-1], weight, channels, data_format)
     check_float(op, input=input, weight=weight)
-    result = conv_transpose(
-        image, weight,
-        stride=per_axis("stride", stride, rank, least=1),
-        padding=per_axis("padding", padding, rank),
-        output_padding=per_axis("output_padding", output_padding, rank),
-        dilation=per_axis("dilation", dilation, rank, least=1),
-        groups=groups,
-    )
+    strides = per_axis("stride", stride, rank, least=1)
+    dilations = per_axis("dilation", dilation, rank, least=1)
+    more = per_axis("output_padding", output_padding, rank)
+    check_output_padding(op, more, strides, dilations)
+    result = conv_transpose(image, weight, stride=strides, dilation=dilations, groups=groups,
+                            padding=per_axis("padding", padding, rank), output_padding=more)
     return from_channels_last(result if bias is None else result + bias, data_format)
+
+
+def check_output_padding(op: str, more: Sequence[int], strides: Sequence[int],
+                         dilations: Sequence[int]) -> None:
+    """What is added to a result is less than a step: else the convolution is another one."""
+    if any(m and m >= max(s, d) for m, s, d in zip(more, strides, dilations, strict=True)):
+        raise ArgumentError(
+            op,
+            operands=[("output_padding", str(list(more))), ("stride", str(list(strides))),
+                      ("dilation", str(list(dilations)))],
+            rule="output_padding is less than the stride or the dilation of its axis",
+            got=tuple(more),
+        )
 
 
 def check_word(op: str, padding: str, strides: Sequence[int]) -> None:

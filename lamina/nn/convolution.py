@@ -13,7 +13,7 @@ from typing import Any
 
 from lamina import functional as F
 from lamina.functional.arguments import check_counts
-from lamina.functional.convolution import check_groups, check_word
+from lamina.functional.convolution import check_groups, check_output_padding, check_word
 from lamina.functional.operands import CHANNELS_LAST, checked_format
 from lamina.functional.windows import Size, per_axis
 from lamina.nn import init
@@ -163,7 +163,9 @@ class _TransposedConvolution(_Convolution):
     ) -> None:
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups,
                          bias, data_format)
-        per_axis("output_padding", output_padding, self.rank)
+        check_output_padding(type(self).__name__, *(
+            per_axis(name, value, self.rank) for name, value in (
+                ("output_padding", output_padding), ("stride", stride), ("dilation", dilation))))
         self.output_padding = output_padding
 
 

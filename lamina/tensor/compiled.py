@@ -16,7 +16,7 @@ from typing import Any
 
 from lamina import tree
 from lamina.config import settings
-from lamina.errors import IndexingError
+from lamina.errors import ArgumentError, IndexingError
 from lamina.graph.node import Node, is_leaf, leaf, mode
 from lamina.graph.subgraph import Graph
 from lamina.ops import control
@@ -89,6 +89,9 @@ def compile(function: Callable[..., Any]) -> Compiled:
     >>> square(lm.tensor(3.0)).item()
     9.0
     """
+    if not callable(function):
+        raise ArgumentError("compile", operands=[("function", f"{function!r:.60}")],
+                            rule="what is compiled can be called", got=function)
     return Compiled(function)
 
 

@@ -221,3 +221,9 @@ def test_instance_norm_learns_its_channels():
     layer = nn.InstanceNorm2d(affine=True)
     assert layer(lm.ones((2, 4, 4, 3))).shape == (2, 4, 4, 3)
     assert layer.weight.shape == (3,)
+
+
+def test_output_padding_is_less_than_a_step():
+    with pytest.raises(ArgumentError, match="less than the stride or the dilation"):
+        nn.ConvTranspose2d(2, 3, 3, stride=2, output_padding=2)
+    assert nn.ConvTranspose1d(2, 3, 3, dilation=2, output_padding=1)(lm.zeros((1, 5, 2))).ndim == 3

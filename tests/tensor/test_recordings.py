@@ -1,9 +1,11 @@
 """Which recording of a compiled function a call replays."""
 
 import numpy as np
+import pytest
 
 import lamina as lm
 from lamina import nn
+from lamina.errors import ArgumentError
 
 
 def test_numbers_of_different_types_are_different_arguments():
@@ -58,3 +60,8 @@ def test_a_captured_tensor_that_was_pending_is_read_at_each_call():
     f(lm.ones(4))
     c.assign(lm.zeros(4))
     np.testing.assert_array_equal(f(lm.ones(4)).numpy(), np.ones(4))
+
+
+def test_only_what_can_be_called_is_compiled():
+    with pytest.raises(ArgumentError, match="what is compiled can be called"):
+        lm.compile(3)
