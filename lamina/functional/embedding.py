@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from lamina.dtypes import int64
-from lamina.errors import ArgumentError, DTypeError, ShapeError
+from lamina.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from lamina.functional.arguments import check_choice, check_positive
-from lamina.functional.labels import check_within
+from lamina.functional.labels import KNOWN, check_within
 from lamina.functional.operands import check_float, check_tensors, describe
 from lamina.functional.similarity import vector_norm
 from lamina.ops import indexing
+from lamina.ops.table import TABLE
 from lamina.tensor import (
     Tensor,
     arange,
+    concat,
     cumsum,
     maximum,
     no_grad,
@@ -118,9 +122,29 @@ def _of_rectangle(rows: Tensor, kept: Tensor, mode: str) -> Tensor:
     return total / maximum(count, 1.0)[:, None]
 
 
+def _rising(offsets: Tensor, numbers: int) -> Tensor:
+    """The offsets, which begin at 0 and never fall; else an IndexingError, now or at run time."""
+    first, steps = offsets[:1], offsets[1:] - offsets[:-1]
+    if offsets.node.value is not None and 0 < offsets.shape[0] <= KNOWN:
+        values = offsets.node.value.array(offsets.shape, offsets.dtype.storage)
+        ends = np.concatenate([values, [numbers]])
+        if values[0] != 0 or (ends[1:] < ends[:-1]).any():
+            raise IndexingError(
+                "embedding_bag",
+                operands=[("offsets", f"{describe(offsets)}, {values.min()} .. {values.max()}"),
+                          ("numbers", str(numbers))],
+                rule="the first offset is 0, each is at least the one before, none passes the end",
+                got=(int(values.min()), int(values.max())),
+            )
+    check = TABLE["check_range"]
+    return concat([Tensor(check(first.node, size=1)),
+                   cumsum(Tensor(check(steps.node, size=numbers + 1)))], axis=0)
+
+
 def _of_offsets(rows: Tensor, kept: Tensor | None, offsets: Tensor, mode: str) -> Tensor:
     """From rows `[numbers, features]` and the first place of each bag."""
     numbers, bags = rows.shape[0], offsets.shape[0]
+    offsets = _rising(offsets, numbers).astype(int64)
     begins = scatter_add(zeros((numbers + 1,), dtype=int64), offsets, ones((bags,), dtype=int64))
     bag = cumsum(begins)[:numbers] - 1
     if mode == "max":

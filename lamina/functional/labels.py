@@ -14,7 +14,7 @@ from lamina.functional.operands import check_tensors, describe
 from lamina.ops.table import TABLE
 from lamina.tensor import Tensor
 
-_KNOWN = 4096  # elements that are looked at before the program runs, if their values are there
+KNOWN = 4096  # elements that are looked at before the program runs, if their values are there
 
 
 def labels_within(op: str, labels: Tensor, classes: int) -> Tensor:
@@ -27,7 +27,7 @@ def labels_within(op: str, labels: Tensor, classes: int) -> Tensor:
 def check_within(op: str, name: str, numbers: Tensor, size: int, rule: str) -> None:
     """Numbers that are there already, up to 4096 of them, lie in 0 .. size - 1."""
     node = numbers.node
-    if node.value is not None and 0 < prod(numbers.shape) <= _KNOWN:
+    if node.value is not None and 0 < prod(numbers.shape) <= KNOWN:
         values = node.value.array(numbers.shape, numbers.dtype.storage)
         least, most = int(values.min()), int(values.max())
         if least < 0 or most >= size:
@@ -44,7 +44,7 @@ def check_probabilities(op: str, **operands: Tensor) -> None:
     """Values that are there already, up to 4096 of them, lie between 0 and 1."""
     for name, value in operands.items():
         node = value.node
-        if node.value is None or not 0 < prod(value.shape) <= _KNOWN:
+        if node.value is None or not 0 < prod(value.shape) <= KNOWN:
             continue
         array = node.value.array(value.shape, value.dtype.storage)
         least, most = float(array.min()), float(array.max())

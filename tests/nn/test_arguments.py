@@ -147,3 +147,12 @@ def test_one_error_in_full():
         "  rule: the last axis of the input has num_channels",
         '  try: data_format="channels_first"',
     ]
+
+
+@pytest.mark.parametrize("offsets", [[1, 2], [0, 2, 1], [0, 5], [0, -1]])
+@pytest.mark.parametrize("known", [True, False])
+def test_offsets_of_bags_begin_at_0_and_never_fall(offsets, known):
+    bags = nn.EmbeddingBag(4, 2, "sum")
+    call = bags if known else lm.compile(lambda *inputs: bags(*inputs))
+    with pytest.raises(IndexingError, match="offset" if known else "every label lies in"):
+        call(lm.tensor([1, 2, 3]), lm.tensor(offsets)).numpy()
