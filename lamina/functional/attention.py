@@ -25,8 +25,9 @@ def scaled_dot_product_attention(
     """softmax(query key^T scale + mask) value (Vaswani et al. 2017, equation 1).
 
     query: `[..., queries, features]`; key: `[..., keys, features]`; value: `[..., keys, out]`.
-    attn_mask: broadcasts to `[..., queries, keys]`; bool, True where a query sees a key; or a float
-    that is added. is_causal: query i sees keys 0 to i. scale: 1 / sqrt(features) unless given.
+    attn_mask: broadcasts to `[..., queries, keys]`; bool, True where a query sees a key (one that
+    sees none takes zeros, as in PyTorch); or a float that is added. is_causal: query i sees keys 0
+    to i. scale: 1 / sqrt(features) unless given.
     """
     _check(query, key, value)
     if is_causal and attn_mask is not None:
@@ -39,7 +40,10 @@ def scaled_dot_product_attention(
     if scale is not None:
         query = query * (scale * sqrt(query.shape[-1]))
     if dropout_p == 0:
-        return attention(query, key, value, mask=attn_mask, causal=is_causal)
+        if attn_mask is None or attn_mask.dtype.is_float:
+            return attention(query, key, value, mask=attn_mask, causal=is_causal)
+        attn_mask, seeing = _seeing(attn_mask)
+        return where(seeing, attention(query, key, value, mask=attn_mask), 0.0)
     weights = attention_weights(query, key, attn_mask, is_causal)
     return matmul(dropout(weights, dropout_p), value)
 
@@ -47,16 +51,30 @@ def scaled_dot_product_attention(
 def attention_weights(
     query: Tensor, key: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False
 ) -> Tensor:
-    """How much each query takes from each key, `[..., queries, keys]`; rows sum to 1."""
+    """How much each query takes from each key, `[..., queries, keys]`; rows sum to 1.
+
+    Those of a query that sees no key are zeros.
+    """
     scores = matmul(query, key.mT) * (1 / sqrt(query.shape[-1]))
     if is_causal:
         rows = arange(query.shape[-2])[:, None]
-        attn_mask = arange(key.shape[-2])[None, :] <= rows
-    if attn_mask is not None and attn_mask.dtype.is_float:
+        scores = where(arange(key.shape[-2])[None, :] <= rows, scores, float("-inf"))
+    elif attn_mask is not None and attn_mask.dtype.is_float:
         scores = scores + attn_mask
     elif attn_mask is not None:
-        scores = where(attn_mask, scores, float("-inf"))
+        attn_mask, seeing = _seeing(attn_mask)
+        weights = softmax_along(where(attn_mask, scores, float("-inf")), -1)
+        return where(seeing, weights, 0.0)
     return softmax_along(scores, -1)
+
+
+def _seeing(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """The mask, where a query that sees nothing sees all, and whether each sees something.
+
+    So no row of scores is all -inf, whose softmax and gradient are NaN.
+    """
+    seeing = mask.astype("bool").any(axis=-1, keepdims=True)
+    return mask.astype("bool") | ~seeing, seeing
 
 
 def _check(query: Tensor, key: Tensor, value: Tensor) -> None:

@@ -8,7 +8,7 @@ Out: 0-d for "mean" and "sum", `[...]` for "none".
 from __future__ import annotations
 
 from lamina.errors import ShapeError
-from lamina.functional.arguments import check_at_least, check_probability
+from lamina.functional.arguments import check_at_least, check_counts, check_probability
 from lamina.functional.labels import (
     check_class_weight,
     check_labels,
@@ -222,6 +222,8 @@ def _of_labels(
     check_not_empty(op, target, reduction)
     if weight is not None:
         check_class_weight(op, "weight", weight, logs)
+    if ignore_index is not None:
+        check_counts(op, -(1 << 63), ignore_index=ignore_index)
     keep = None if ignore_index is None else target != ignore_index
     if keep is not None:
         target = where(keep, target, 0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import log
 
 from lamina.functional.activations import softplus
-from lamina.functional.arguments import check_at_least, check_probability
+from lamina.functional.arguments import check_at_least, check_positive, check_probability
 from lamina.functional.operands import check_float, check_same_shape
 from lamina.functional.reductions import reduce_loss
 from lamina.tensor import Tensor, maximum, where
@@ -39,7 +39,7 @@ def huber_loss(
 
     Huber 1964, equation 2 of section 4.
     """
-    check_at_least("huber_loss", 0, delta=delta)
+    check_positive("huber_loss", delta=delta)
     distance = absolute(_difference("huber_loss", input, target))
     losses = where(distance < delta, 0.5 * distance * distance, delta * (distance - 0.5 * delta))
     return reduce_loss("huber_loss", losses, reduction)

@@ -80,6 +80,8 @@ class Module:
                 old.assign(value)
                 return
             value = Buffer(value)
+        elif isinstance(old, Module):
+            _check_module(name, old, value)
         if old is not value and (_keeps(old) or _keeps(value)):
             _let_go(self, old)
         object.__setattr__(self, name, value)
@@ -352,6 +354,13 @@ def check_modules(op: str, optional: bool = False, **modules: object) -> None:
         if not isinstance(value, Module) and not (optional and value is None):
             raise ArgumentError(op, operands=[(name, f"{value!r:.60}")],
                                 rule=f"{name} is a Module", got=value)
+
+
+def _check_module(name: str, old: Module, value: Any) -> None:
+    """What takes a module's place can be called, or holds what can, or is None."""
+    if value is not None and not callable(value) and not isinstance(value, (list, tuple, dict)):
+        raise ArgumentError(type(old).__name__, operands=[(name, f"{value!r:.60}")], got=value,
+                            rule="in place of a module comes a module, or None")
 
 
 def _check_parameter(name: str, old: Parameter, value: Any) -> None:

@@ -49,3 +49,13 @@ def test_errors():
     with pytest.raises(ArgumentError, match="not both"):
         F.scaled_dot_product_attention(lm.tensor(Q), lm.tensor(K), lm.tensor(V),
                                        attn_mask=lm.tensor(SEEN), is_causal=True)
+
+
+def test_a_query_that_sees_nothing_takes_nothing():
+    x = lm.nn.Parameter(np.random.default_rng(0).normal(size=(1, 1, 2, 3)).astype(np.float32))
+    mask = lm.tensor([[False, False], [True, False]])
+    y = F.scaled_dot_product_attention(x, x, x, attn_mask=mask)
+    (y * y).sum().backward()
+    assert y.numpy()[0, 0, 0].tolist() == [0.0] * 3
+    np.testing.assert_allclose(y.numpy()[0, 0, 1], x.numpy()[0, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(x.grad.numpy()[0, 0], [2 * x.numpy()[0, 0, 0], [0.0] * 3], atol=1e-6)

@@ -156,3 +156,10 @@ def test_offsets_of_bags_begin_at_0_and_never_fall(offsets, known):
     call = bags if known else lm.compile(lambda *inputs: bags(*inputs))
     with pytest.raises(IndexingError, match="offset" if known else "every label lies in"):
         call(lm.tensor([1, 2, 3]), lm.tensor(offsets)).numpy()
+
+
+def test_no_number_takes_the_place_of_a_module():
+    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+    with pytest.raises(ArgumentError, match="in place of a module comes a module"):
+        setattr(model, "0", 5)
+    assert isinstance(model[0], nn.Linear)
