@@ -25,6 +25,8 @@ ROOMS = (
     "nn optim data io metrics",
     "models generative",
     "train distributed",
+    "runs estimators",
+    "experiment",
     "serve",
     "cli",
 )
@@ -34,7 +36,13 @@ RANK = {room: rank for rank, line in enumerate(ROOMS) for room in line.split()}
 FRONT = ("__init__", "__main__")
 
 # Packages that are not dependencies: they may be imported inside a function.
-OPTIONAL = ("rich", "torch", "jax", "safetensors", "tensorboard")
+OPTIONAL = (
+    "rich", "torch", "jax", "safetensors", "tensorboard", "PIL", "simplejpeg", "soundfile",
+    "pyarrow", "h5py", "pandas", "sklearn", "pydantic", "yaml",
+)
+
+# Rooms that are about one such package, loaded only with it: they may import it at the top.
+HOMES = {"estimators": "sklearn", "experiment": "pydantic"}
 
 # Only this room imports llvmlite, and only when it is first needed: `import lamina` stays quick.
 LLVM_ROOM = "codegen"

@@ -3,7 +3,16 @@
 import ast
 from collections.abc import Iterator
 
-from tests.architecture.rooms import LLVM, OPTIONAL, PACKAGE, imported_modules, parse, sources
+from tests.architecture.rooms import (
+    HOMES,
+    LLVM,
+    OPTIONAL,
+    PACKAGE,
+    imported_modules,
+    parse,
+    room_of,
+    sources,
+)
 
 LATE = (*OPTIONAL, LLVM)  # what is imported where it is used
 # Rooms of our own that load late, so that `import lamina` is fast: (file, module)
@@ -33,7 +42,7 @@ def test_optional_packages_and_llvm_are_imported_where_they_are_used():
         f"{path.relative_to(PACKAGE)}:{line}: {module}"
         for path in sources()
         for line, module in _imports_at_the_top(parse(path))
-        if module.split(".")[0] in LATE
+        if module.split(".")[0] in LATE and module.split(".")[0] != HOMES.get(room_of(path))
     ]
     assert culprits == []
 

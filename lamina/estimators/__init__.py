@@ -1,0 +1,1 @@
+"""Models with scikit-learn's interface."""
