@@ -30,7 +30,8 @@ class Source:
         """The rows with these numbers, `[n, ...]` of each column.
 
         rows: int64 `[n]`, in any order, repeats allowed. Columns of text, and those whose rows
-        differ in shape, are arrays of objects. Threads call it side by side. Raises DataError or FormatError that names file and record.
+        differ in shape, are arrays of objects. Threads call it side by side. Raises DataError or
+        FormatError that names file and record.
         """
         raise NotImplementedError(f"{type(self).__name__} has no take method")
 
