@@ -20,7 +20,12 @@ DOORS = {
     ("runtime/execute.py", "lamina.runtime"),  # the checker
     ("runtime/families.py", "lamina.runtime"),  # the compiler, with the first program
     ("data/datasets/fashion.py", "lamina.data.datasets.sources"),  # network, with the first data
+    ("data/datasets/mnist.py", "lamina.data.datasets.sources"),
+    ("data/datasets/reviews.py", "lamina.data.datasets.sources"),
+    ("data/datasets/series.py", "lamina.data.datasets.sources"),
+    ("data/datasets/shakespeare.py", "lamina.data.datasets.sources"),
     ("data/datasets/fashion.py", "lamina.data.idx"),
+    ("data/datasets/mnist.py", "lamina.data.idx"),
 }
 
 

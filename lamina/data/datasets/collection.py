@@ -11,10 +11,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class File:
-    """What a file is once unpacked: its length in bytes and its SHA-256."""
+    """What a file is once unpacked: its length in bytes and its SHA-256.
+
+    member: where it lies in the package, `inner.tar.gz!path` for an archive within the archive.
+    """
 
     size: int
     sha256: str
+    member: str = ""
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package that brings data: of Debian's archive, of the Python index, or of npm."""
+
+    index: str  # "debian", "python" or "npm"
+    name: str
+    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -24,6 +37,6 @@ class Collection:
     name: str  # of its folder
     title: str
     files: Mapping[str, File]
-    addresses: tuple[str, ...]  # URLs of folders
-    debian_package: str
     hint: str  # what to do without any source
+    addresses: tuple[str, ...] = ()  # URLs of folders
+    package: Package | None = None

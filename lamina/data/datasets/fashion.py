@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lamina.data.datasets.collection import Collection, File
+from lamina.data.datasets.collection import Collection, File, Package
 from lamina.data.datasets.splits import check_split
 
 CLASSES = (
@@ -39,7 +39,7 @@ FASHION_MNIST = Collection(
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
         "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion",
     ),
-    debian_package="dataset-fashion-mnist",
+    package=Package("debian", "dataset-fashion-mnist"),
     hint="lamina train digits, which needs no download",
 )
 _PREFIX = {"train": "train", "test": "t10k"}

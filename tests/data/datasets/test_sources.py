@@ -13,7 +13,7 @@ import pytest
 
 from lamina.config import override
 from lamina.data.datasets import sources
-from lamina.data.datasets.collection import Collection, File
+from lamina.data.datasets.collection import Collection, File, Package
 from lamina.data.datasets.fetching import Unavailable
 from lamina.data.datasets.sources import cache_folder, locate
 from lamina.errors import DataError, FormatError
@@ -25,7 +25,7 @@ TOY = Collection(
     title="Toy",
     files={n: File(len(c), hashlib.sha256(c).hexdigest()) for n, c in CONTENTS.items()},
     addresses=("http://one.example/toy", "http://two.example/toy"),
-    debian_package="dataset-toy",
+    package=Package("debian", "dataset-toy"),
     hint="lamina train digits",
 )
 
