@@ -1,5 +1,6 @@
 # make demo   train a small convolutional network on Fashion-MNIST
 # make test   install the test extra and run the tests
+# make docs   build the documentation as a site in build/docs
 # make lint   ruff and mypy
 # PYTHON=python3.12 make test   picks another Python for .venv
 
@@ -8,13 +9,17 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: demo test lint clean
+.PHONY: demo test docs lint clean
 
 demo: $(VENV)/.cli
 	$(BIN)/lamina train fashion-mnist $(ARGS)
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(ARGS)
+
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -W -q -b html docs build/docs
+	@echo "build/docs/index.html"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """Trains each generative model on the embedded digits, prints what came of it, shows samples.
 
 `python -m benchmarks.generative_digits [FOLDER]`: a line for each model, with CPU seconds, and PNG
-files of samples in FOLDER. The figures in docs/generative.md are from here.
+files of samples in FOLDER. The figures in docs/guides/generative.md are from here.
 """
 
 from __future__ import annotations

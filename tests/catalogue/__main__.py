@@ -1,4 +1,4 @@
-"""`python -m tests.catalogue`: write docs/catalogue.md anew."""
+"""`python -m tests.catalogue`: write docs/reference/catalogue.md anew."""
 
 from tests.catalogue.page import PAGE, page
 

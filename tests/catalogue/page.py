@@ -12,7 +12,7 @@ from lamina import functional
 from tests.catalogue.part import Part, prose, signature
 from tests.catalogue.sections import SECTIONS, UNCOMPARED, UNSOURCED, Section
 
-PAGE = Path(__file__).parents[2] / "docs" / "catalogue.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "catalogue.md"
 HEAD = """# The catalogue
 
 Every part with its formula, source, shapes, number of parameters, and what it was compared with.

@@ -1,4 +1,4 @@
-"""docs/catalogue.md is up to date, and every public part has what the page is to say of it."""
+"""docs/reference/catalogue.md is up to date, and every public part has what the page is to say of it."""
 
 import pytest
 

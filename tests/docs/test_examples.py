@@ -21,6 +21,10 @@ MODULES = sorted(
     if not module.name.endswith("__main__")
 )
 PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGES = sorted(
+    str(page.relative_to(ROOT)) for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"))
+    if PYTHON_BLOCK.search(page.read_text(encoding="utf-8"))
+)
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -31,11 +35,9 @@ def test_docstrings(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert failed == 0
 
 
-@pytest.mark.parametrize("page", [
-    "README.md", "docs/custom.md", "docs/generative.md", "docs/models.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_pages(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     blocks = PYTHON_BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
-    assert blocks
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     for block in blocks:
@@ -43,17 +45,17 @@ def test_pages(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_the_page_of_models_has_every_row():
-    text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "reference" / "models.md").read_text(encoding="utf-8")
     missing = [row.name for row in MODELS if f"| `{row.name}` | {row.parameters:,} |" not in text]
     assert missing == []
 
 
 def test_resnet_152_takes_a_user_less_than_40_lines():
-    text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "reference" / "models.md").read_text(encoding="utf-8")
     block = next(block for block in PYTHON_BLOCK.findall(text) if "def resnet152" in block)
     assert len(block.splitlines()) < 40
     names: dict[str, Any] = {}
-    exec(compile(block, "docs/models.md", "exec"), names)
+    exec(compile(block, "docs/reference/models.md", "exec"), names)
     ours, ready = names["resnet152"](10), lamina.models.resnet152(10)
     assert sorted(p.shape for p in ours.parameters()) == sorted(
         p.shape for p in ready.parameters())
