@@ -34,7 +34,8 @@ PAGES = {
     "lamina.generative": "Generative models",
     "lamina.testing": "Testing",
 }
-_FIELD = re.compile(r"^(\*{0,2}\w[\w., *]*): (.*)")
+_FIELD = re.compile(r"^((?:\*{0,2}\w+(?:, )?)+): (.*)")
+_QUOTED = re.compile(r"(: |-> )'([^']*)'")  # an annotation that is text
 
 
 def write_reference(folder: Path) -> None:
@@ -67,19 +68,19 @@ def entry(name: str, value: Any, level: int = 2) -> Iterator[str]:
     yield from body(inspect.getdoc(value) or "")
     if inspect.isclass(value) and level == 2:
         for method, function in vars(value).items():
-            if not method.startswith("_") and inspect.isfunction(function):
+            if method[0] != "_" and method != "extra_repr" and inspect.isfunction(function):
                 yield from entry(f"{name}.{method}", function, level + 1)
 
 
 def body(text: str) -> Iterator[str]:
     """A docstring as Markdown: its fields as a list, its examples as a block."""
     fenced = False
-    for line in text.splitlines():
+    for number, line in enumerate(text.splitlines()):
         is_example = line.startswith((">>> ", "... ")) or fenced and line.strip() != ""
         if is_example != fenced:
             yield "```pycon" if is_example else "```"
             fenced = is_example
-        field = None if fenced else _FIELD.match(line)
+        field = None if fenced or number == 0 else _FIELD.match(line)
         yield f"- `{field[1]}`: {field[2]}" if field else line
     if fenced:
         yield "```"
@@ -113,6 +114,6 @@ def _public(module: Any) -> list[str]:
 
 def _signature(value: Any) -> str:
     try:
-        return str(inspect.signature(value))
+        return _QUOTED.sub(r"\1\2", str(inspect.signature(value)))
     except (TypeError, ValueError):
         return "(...)"

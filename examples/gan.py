@@ -1,4 +1,4 @@
-"""A GAN on a ring of eight Gaussians: how many of them does the generator reach?"""
+"""A GAN on a ring of eight Gaussians: the generator is to reach them all."""
 
 import numpy as np
 

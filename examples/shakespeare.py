@@ -32,7 +32,7 @@ def main(steps: int = 1500, sample: int = 300) -> float:
     characters, numbers = np.unique(np.array(list(text)), return_inverse=True)
     cut, rng = len(numbers) * 9 // 10, np.random.default_rng(0)
     starts = rng.integers(0, cut - CONTEXT, (steps * BATCH, 1)) + np.arange(CONTEXT)
-    unseen = np.arange(cut, len(numbers) - CONTEXT, CONTEXT)[:1000, None] + np.arange(CONTEXT)
+    unseen = np.arange(cut, len(numbers) - CONTEXT, CONTEXT)[:steps, None] + np.arange(CONTEXT)
     model = CharacterModel(len(characters))
     rate = lm.optim.schedules.cosine(2e-3, steps)
     trainer = lm.train.Trainer(model, loss="cross_entropy",

@@ -1,6 +1,7 @@
 """Is a sentence of a film review good or bad? The mean of word vectors, and one linear layer."""
 
 import re
+from itertools import pairwise
 
 import numpy as np
 
@@ -13,7 +14,7 @@ LENGTH = 40  # words of a sentence that are read
 def words(sentence: str) -> list[str]:
     """Words, and pairs of neighbours: "not good" is not "good"."""
     single = re.findall(r"[a-z']+", sentence.lower())[:LENGTH // 2]
-    return single + [f"{a} {b}" for a, b in zip(single, single[1:], strict=False)]
+    return single + [f"{a} {b}" for a, b in pairwise(single)]
 
 
 def encode(sentences: np.ndarray, vocabulary: dict[str, int]) -> np.ndarray:
@@ -25,10 +26,10 @@ def encode(sentences: np.ndarray, vocabulary: dict[str, int]) -> np.ndarray:
     return found
 
 
-def main(sentences: int = 10_000, epochs: int = 6) -> float:
+def main(every: int = 1, epochs: int = 6) -> float:
     lm.seed(0)
     (train, moods), (test, truth) = map(lm.datasets.film_reviews, ("train", "test"))
-    train, moods = train[:sentences], moods[:sentences]
+    train, moods = train[::every], moods[::every]
     counted, counts = np.unique([w for text in train for w in words(text)], return_counts=True)
     vocabulary = {word: i + 1 for i, word in enumerate(counted[counts > 1])}
     model = nn.Sequential(nn.EmbeddingBag(len(vocabulary) + 1, 64, padding_idx=0),

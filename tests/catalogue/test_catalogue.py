@@ -1,4 +1,4 @@
-"""docs/reference/catalogue.md is up to date, and every public part has what the page is to say of it."""
+"""The page of the catalogue is up to date, and every public part has what it is to say of it."""
 
 import pytest
 
