@@ -1,6 +1,7 @@
-"""Data on its way to the model: datasets in memory and the loader of batches."""
+"""Data on its way to the model: datasets in memory, sources in files, the loader of batches."""
 
 from lamina.data.dataset import Dataset
 from lamina.data.loader import Loader
+from lamina.data.sources import ImageFiles, ImageFolder, JPEGs
 
-__all__ = ["Dataset", "Loader"]
+__all__ = ["Dataset", "ImageFiles", "ImageFolder", "JPEGs", "Loader"]
