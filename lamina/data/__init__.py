@@ -2,6 +2,6 @@
 
 from lamina.data.dataset import Dataset
 from lamina.data.loader import Loader
-from lamina.data.sources import ImageFiles, ImageFolder, JPEGs
+from lamina.data.sources import CSV, ImageFiles, ImageFolder, JPEGs
 
-__all__ = ["Dataset", "ImageFiles", "ImageFolder", "JPEGs", "Loader"]
+__all__ = ["CSV", "Dataset", "ImageFiles", "ImageFolder", "JPEGs", "Loader"]
