@@ -2,6 +2,20 @@
 
 from lamina.data.dataset import Dataset
 from lamina.data.loader import Loader
-from lamina.data.sources import CSV, ImageFiles, ImageFolder, JPEGs
+from lamina.data.sources import (
+    CIFAR,
+    CSV,
+    HDF5,
+    IDX,
+    AudioFolder,
+    ImageFiles,
+    ImageFolder,
+    JPEGs,
+    Parquet,
+    TarShards,
+)
 
-__all__ = ["CSV", "Dataset", "ImageFiles", "ImageFolder", "JPEGs", "Loader"]
+__all__ = [
+    "AudioFolder", "CIFAR", "CSV", "Dataset", "HDF5", "IDX", "ImageFiles", "ImageFolder", "JPEGs",
+    "Loader", "Parquet", "TarShards",
+]  # fmt: skip

@@ -1,6 +1,6 @@
 """Images from the bytes of their files: decoded, turned upright, brought to one size.
 
-In: the bytes of a JPEG, PNG or other file that Pillow knows. Out: uint8 `[height, width, channels]`.
+In: bytes of a JPEG, PNG or other file that Pillow knows. Out: uint8 `[height, width, channels]`.
 JPEGs are decoded by simplejpeg where it is installed, at the smallest of the scales that the format
 offers which is not below the size wanted. Decoding and resizing let other threads run.
 """
@@ -98,7 +98,7 @@ class ImageForm:
     def _decode_any(self, pillow: Any, content: bytes, name: str) -> np.ndarray:
         try:
             with pillow.open(io.BytesIO(content)) as image:
-                _check_pixels(pillow, *image.size, name)
+                _check_pixels(pillow, image.width, image.height, name)
                 turn = image.getexif().get(_ORIENTATION, 1)
                 turn = turn if turn in range(1, 9) else 1
                 if image.format == "JPEG" and image.mode in ("L", "RGB"):

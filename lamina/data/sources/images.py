@@ -1,7 +1,7 @@
 """Images as sources: folders of classes, lists of files, JPEGs in one array.
 
-In: paths, or bytes with offsets. Out: uint8 `[n, height, width, channels]` and labels. Each image is
-decoded when it is asked for and none is kept, so that memory does not grow with the data.
+In: paths, or bytes with offsets. Out: uint8 `[n, height, width, channels]` and labels. Each image
+is decoded when it is asked for and none is kept, so that memory does not grow with the data.
 """
 
 from __future__ import annotations
