@@ -29,6 +29,9 @@ KINDS = (  # name, height, width, size wanted, files, rows in a block
 )
 
 
+_HIDDEN = {"simplejpeg": {}, "Pillow": {"simplejpeg": None}}  # modules that are not found
+
+
 def main() -> None:
     """Print a line for each kind, decoder and number of threads."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.decoding", description=__doc__,
@@ -42,26 +45,25 @@ def main() -> None:
     for name, height, width, size, files, block in KINDS:
         with tempfile.TemporaryDirectory() as folder:
             _write(Path(folder), height, width, files)
-            photos = ImageFolder(folder, size=size)
             for decoder in ("simplejpeg", "Pillow"):
-                _measure(name, photos, decoder, block, options.threads, options.repeats)
+                with mock.patch.dict(sys.modules, _HIDDEN[decoder]):
+                    photos = ImageFolder(folder, size=size)
+                _measure(name, decoder, photos, block, options.threads, options.repeats)
 
 
-def _measure(name: str, photos: ImageFolder, decoder: str, block: int, threads: list[int],
+def _measure(name: str, decoder: str, photos: ImageFolder, block: int, threads: list[int],
              repeats: int) -> None:
     """Lines of one decoder; the numbers of threads take turns, so that a busy spell hits all."""
-    hidden = {"simplejpeg": None} if decoder == "Pillow" else {}
     blocks = [np.arange(len(photos))[start : start + block]
               for start in range(0, len(photos), block)]
     seconds: dict[int, list[float]] = {count: [] for count in threads}
-    with mock.patch.dict(sys.modules, hidden):
-        photos.take(blocks[0])
-        for _ in range(repeats):
-            for count in threads:
-                with ThreadPoolExecutor(count) as pool:
-                    start = time.perf_counter()
-                    list(pool.map(photos.take, blocks))
-                    seconds[count].append(time.perf_counter() - start)
+    photos.take(blocks[0])
+    for _ in range(repeats):
+        for count in threads:
+            with ThreadPoolExecutor(count) as pool:
+                start = time.perf_counter()
+                list(pool.map(photos.take, blocks))
+                seconds[count].append(time.perf_counter() - start)
     rates = {count: len(photos) / statistics.median(times) for count, times in seconds.items()}
     for count, rate in rates.items():
         print(f"{name:<24} {decoder:<12} {count:>7} {rate:>9,.0f} {rate / rates[threads[0]]:>6.2f}")

@@ -1,7 +1,7 @@
 """CIFAR-10: 60,000 photographs of 32x32 pixels, ten classes; from the user's own copy.
 
 In: a split. Out: images and labels. Source: A. Krizhevsky, "Learning Multiple Layers of Features
-from Tiny Images", 2009. The data set has no licence that lets it be passed on, so it is not fetched.
+from Tiny Images", 2009. It has no licence that lets it be passed on, so it is not fetched.
 """
 
 from __future__ import annotations

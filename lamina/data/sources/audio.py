@@ -43,6 +43,12 @@ class AudioFolder(Source):
 
     Raises DataError or FormatError with the file's name: missing, unreadable, empty, truncated,
     corrupt, of another rate or number of channels.
+
+    >>> import soundfile, tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> soundfile.write(folder + "/silence.wav", np.zeros(8000), 8000)
+    >>> AudioFolder(folder, seconds=0.5, rate=16000).take(np.array([0]))[0].shape
+    (1, 8000)
     """
 
     def __init__(

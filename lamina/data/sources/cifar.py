@@ -46,6 +46,14 @@ class CIFAR(Source):
 
     Files are read whole, 3 KiB a row. Raises DataError or FormatError: missing, of another length
     than whole records, a label beyond the classes, with file and record.
+
+    >>> import tempfile
+    >>> path = tempfile.mkdtemp() + "/data_batch_1.bin"
+    >>> with open(path, "wb") as file:
+    ...     _ = file.write(bytes([3]) + bytes(3072))
+    >>> photos = CIFAR(path)
+    >>> photos, photos.classes[photos.take(np.array([0]))[1][0]]
+    (CIFAR(1 image, 10 classes), 'cat')
     """
 
     names = ("image", "label")

@@ -34,6 +34,14 @@ class HDF5(Source):
 
     Raises DataError or FormatError: the file is missing, truncated, corrupt or of another format;
     a name is not in it; data sets differ in length.
+
+    >>> import h5py, tempfile
+    >>> path = tempfile.mkdtemp() + "/data.h5"
+    >>> with h5py.File(path, "w") as file:
+    ...     file["x"], file["y"] = np.eye(3), np.arange(3)
+    >>> HDF5(path, ["x", "y"]).take(np.array([2, 0]))
+    (array([[0., 0., 1.],
+           [1., 0., 0.]]), array([2, 0]))
     """
 
     def __init__(self, path: Path, datasets: str | Sequence[str] | None = None) -> None:

@@ -150,6 +150,15 @@ class JPEGs(_Images):
     arguments as of `ImageFiles`.
 
     Raises ArgumentError if offsets do not fit the data; FormatError names the row of a bad image.
+
+    >>> import io
+    >>> from PIL import Image
+    >>> file = io.BytesIO()
+    >>> Image.new("RGB", (40, 30)).save(file, "JPEG")
+    >>> data = np.frombuffer(file.getvalue(), np.uint8)
+    >>> photos = JPEGs(data, [0, len(data)], labels=[3], size=(16, 16))
+    >>> [column.shape for column in photos.take(np.array([0, 0]))]
+    [(2, 16, 16, 3), (2,)]
     """
 
     def __init__(

@@ -39,6 +39,13 @@ class Parquet(Source):
 
     Raises DataError or FormatError: missing, truncated, corrupt, changed since it was opened,
     another format, files that differ in their columns.
+
+    >>> import pyarrow, pyarrow.parquet, tempfile
+    >>> path = tempfile.mkdtemp() + "/table.parquet"
+    >>> pyarrow.parquet.write_table(pyarrow.table({"age": [31, None], "city": ["Rome", "Oslo"]}),
+    ...                             path)
+    >>> Parquet(path).take(np.array([1, 0]))
+    (array([nan, 31.]), array(['Oslo', 'Rome'], dtype=object))
     """
 
     def __init__(self, path: Path | Sequence[Path], columns: Sequence[str] | None = None,

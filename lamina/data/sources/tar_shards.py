@@ -53,6 +53,16 @@ class TarShards(Source):
 
     Raises FormatError for compressed shards, since records are read in any order; for truncated
     ones, and for records without one of the columns; it names shard and member.
+
+    >>> import tarfile, tempfile
+    >>> path = tempfile.mkdtemp() + "/shard.tar"
+    >>> with tarfile.open(path, "w") as shard:
+    ...     for name, content in (("0.txt", b"good"), ("0.cls", b"1")):
+    ...         member = tarfile.TarInfo(name)
+    ...         member.size = len(content)
+    ...         shard.addfile(member, io.BytesIO(content))
+    >>> TarShards(path).take(np.array([0]))
+    (array(['good'], dtype=object), array([1]))
     """
 
     def __init__(
