@@ -26,6 +26,8 @@ DOORS = {
     ("data/datasets/shakespeare.py", "lamina.data.datasets.sources"),
     ("data/datasets/fashion.py", "lamina.data.idx"),
     ("data/datasets/mnist.py", "lamina.data.idx"),
+    ("data/sources/idx.py", "lamina.data.idx"),
+    ("data/sources/tar_shards.py", "lamina.data.sources.tar_index"),  # tarfile
 }
 
 
