@@ -136,7 +136,7 @@ def _outcome(details: Details) -> list[str]:
             ["", ""], [[name, float(value)] for name, value in found["errors"].items()], (1,)),
             note=f"On {found['count']:,} validation examples."))
     worst = found.get("worst") or []
-    sections.append(section("Worst errors", _worst(worst), note="The surest of the wrong answers."
+    sections.append(section("Worst errors", _worst(worst), note="Where the truth got the least chance."
                             if confusion is not None else "The farthest from the truth."))
     return sections
 
