@@ -9,6 +9,7 @@ the jvp.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from lamina.errors import GradientError
@@ -18,6 +19,8 @@ from lamina.ops.control import SEVERAL
 from lamina.ops.elementwise import add
 from lamina.ops.movement import expand
 from lamina.transforms.stability import Stable, stable_form
+
+_NOWHERE = nullcontext()
 
 
 def filled(value: float, like: Node) -> Node:
@@ -69,7 +72,8 @@ def pull_all(roots: Sequence[Node], seeds: Sequence[Node], wrt: Sequence[Node],
         form = stable_form(node, keep) if stable else None
         inputs = node.inputs if form is None else form.sources
         needed = [id(x) in depends for x in inputs]
-        with made_for(node):  # so that errors on the way back name the line of the way there
+        # Nodes of the way back have the line of the way there, for errors and for who measures them
+        with made_for(node) if node.where is not None else _NOWHERE:
             found = _vjp(node, g, needed) if form is None else _through(form, g)
         for x, c in zip(inputs, found, strict=True):
             if c is not None and id(x) in depends and x.dtype.is_float:
