@@ -97,21 +97,19 @@ class Classifier(ClassifierMixin, NeuralEstimator):
 
         sample_weight: `[rows]`, at least 0.
         """
-        fresh = not (self.warm_start and self.__sklearn_is_fitted__())
-        return self._fit(X, y, sample_weight, fresh=fresh, epochs=self.epochs)
+        return self._fit_all(X, y, sample_weight)
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
     ) -> Self:
-        """One more epoch over these rows.
+        """One more epoch over these rows, without early stopping.
 
         classes: all labels that there will be, at the first call if its rows lack some. Scales and
         categories are learned at the first call.
         """
-        fresh = not self.__sklearn_is_fitted__()
         self._announced = None if classes is None else np.unique(classes)
         try:
-            return self._fit(X, y, sample_weight, fresh=fresh, epochs=1)
+            return self._fit_more(X, y, sample_weight)
         finally:
             del self._announced
 

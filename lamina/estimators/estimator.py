@@ -24,8 +24,10 @@ from lamina.errors import ArgumentError
 from lamina.estimators.inputs import Inputs, is_table, learned_inputs
 from lamina.estimators.network import Layers, Network, Plan, as_build, hidden_sizes
 from lamina.estimators.rows import Rows, divided, merged, present
+from lamina.estimators.weighting import takes_weights
 from lamina.nn import Module
 from lamina.train import EarlyStopping
+from lamina.train.losses import named_loss
 from lamina.train.progress import Progress
 
 
@@ -64,18 +66,29 @@ class NeuralEstimator(BaseEstimator):
 
     # Fitting
 
+    def _fit_all(self, X: Any, y: Any, sample_weight: Any) -> Self:
+        """`fit`: all epochs, from the beginning unless `warm_start`."""
+        fresh = not (self.warm_start and self.__sklearn_is_fitted__())
+        return self._fit(X, y, sample_weight, fresh, self.epochs, self.early_stopping)
+
+    def _fit_more(self, X: Any, y: Any, sample_weight: Any) -> Self:
+        """`partial_fit`: one more epoch, over all rows."""
+        return self._fit(X, y, sample_weight, not self.__sklearn_is_fitted__(), 1, False)
+
     def _fit(
-        self, X: Any, y: Any, sample_weight: Any, *, fresh: bool, epochs: int
+        self, X: Any, y: Any, sample_weight: Any, fresh: bool, epochs: int, stopping: bool
     ) -> Self:
         check_options(self, epochs)
         inputs, target = self._read(X, y, fresh)
         rows = Rows(inputs, target, self._read_weight(inputs, len(target), sample_weight))
         rows = present(rows)
         rows = replace(rows, target=self._read_target(rows.target, fresh))
-        rows = self._weigh(merged(rows))
+        if rows.weight is not None or takes_weights(named_loss(self.loss)):
+            rows = merged(rows)
+        rows = self._weigh(rows)
         seed = int(check_random_state(self.random_state).randint(1 << 31))
         valid = None
-        if self.early_stopping:
+        if stopping:
             rows, valid = divided(rows, self.validation_fraction, self._classes, seed)
         if fresh:
             self._inputs = learned_inputs(rows.inputs, rows.weight, self.table, self.standardize)
@@ -88,15 +101,15 @@ class NeuralEstimator(BaseEstimator):
             self._network = Network(plan, seed)
         checked = None if valid is None else self._batches(valid, rows)
         size = min(self.batch_size, len(rows))
-        history = self._network.fit(train, checked, epochs, size, self._callbacks(size))
+        history = self._network.fit(train, checked, epochs, size, self._callbacks(size, stopping))
         self.history_ = self.history_ + history
         self.n_iter_ = len(self.history_)
         self.loss_curve_ = [logs["loss"] for logs in self.history_]
         return self
 
-    def _callbacks(self, size: int) -> list[Any]:
+    def _callbacks(self, size: int, stopping: bool) -> list[Any]:
         callbacks = list(self.callbacks)
-        if self.early_stopping:
+        if stopping:
             callbacks.append(EarlyStopping("valid_loss", self.patience, self.tol))
         return [*callbacks, Progress(size, "rows")] if self.verbose else callbacks
 

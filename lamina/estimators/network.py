@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -196,7 +196,7 @@ def perceptron(
 
 def hidden_sizes(hidden: Any) -> tuple[int, ...]:
     """The sizes of hidden layers, from one or several ints."""
-    sizes = (hidden,) if isinstance(hidden, (int, np.integer)) else tuple(hidden)
+    sizes = tuple(hidden) if isinstance(hidden, Iterable) else (hidden,)
     if any(isinstance(s, bool) or not isinstance(s, (int, np.integer)) or s < 1 for s in sizes):
         raise ArgumentError("hidden", operands=[("hidden", f"{hidden!r:.60}")],
                             rule="hidden is the sizes of the hidden layers, ints of at least 1",

@@ -86,13 +86,11 @@ class Regressor(RegressorMixin, NeuralEstimator):
 
         sample_weight: `[rows]`, at least 0.
         """
-        fresh = not (self.warm_start and self.__sklearn_is_fitted__())
-        return self._fit(X, y, sample_weight, fresh=fresh, epochs=self.epochs)
+        return self._fit_all(X, y, sample_weight)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """One more epoch over these rows; scales and categories are learned at the first call."""
-        fresh = not self.__sklearn_is_fitted__()
-        return self._fit(X, y, sample_weight, fresh=fresh, epochs=1)
+        return self._fit_more(X, y, sample_weight)
 
     def predict(self, X: Any) -> np.ndarray:
         """Numbers in the units of the targets, float64 of their shape."""

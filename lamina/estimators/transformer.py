@@ -128,8 +128,7 @@ class Transformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstim
         """Train on inputs `[rows, columns]` or a table; y is for a source that is not fitted."""
         if self.source is not None:
             return self._fit_source(X, y, sample_weight)
-        fresh = not (self.warm_start and self.__sklearn_is_fitted__())
-        self._fit(X, None, sample_weight, fresh=fresh, epochs=self.epochs)
+        self._fit_all(X, None, sample_weight)
         return self._ready("encoder")
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -138,8 +137,7 @@ class Transformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstim
             raise ArgumentError("Transformer.partial_fit", operands=[("source", repr(self.source))],
                                 rule="a transformer with a source is not trained further",
                                 hint="partial_fit of the source")
-        fresh = not self.__sklearn_is_fitted__()
-        self._fit(X, None, sample_weight, fresh=fresh, epochs=1)
+        self._fit_more(X, None, sample_weight)
         return self._ready("encoder")
 
     def transform(self, X: Any) -> np.ndarray:

@@ -30,6 +30,13 @@ class Weighted(Module):
         return self.model(features), weight
 
 
+def takes_weights(loss: Callable[..., Tensor]) -> bool:
+    """Whether the loss can give one number for each row."""
+    if isinstance(loss, Module):
+        return hasattr(loss, "reduction")
+    return "reduction" in signature(loss).parameters
+
+
 def weighted_loss(loss: Callable[..., Tensor]) -> Callable[[Any, Tensor], Tensor]:
     """The mean over rows of weight times loss, of ((output, weight), target)."""
     each = _of_each(loss)
@@ -82,14 +89,12 @@ class _Seen(Metric):
 
 def _of_each(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """The loss that gives one number for each row."""
+    if not takes_weights(loss):
+        raise _no_losses(loss)
     if isinstance(loss, Module):
-        if not hasattr(loss, "reduction"):
-            raise _no_losses(loss)
         loss = copy.copy(loss)
         loss.reduction = "none"
         return loss
-    if "reduction" not in signature(loss).parameters:
-        raise _no_losses(loss)
     return lambda output, target: loss(output, target, reduction="none")
 
 
