@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.data.source import Source
 from lamina.data.tabular import TableRecipe
 from lamina.data.tabular.reading import Table
 from lamina.errors import ArgumentError
@@ -89,7 +90,7 @@ def is_table(data: Any, table: Any) -> bool:
     if table != "auto":
         raise ArgumentError("table", operands=[("table", f"{table!r:.60}")],
                             rule='table is "auto", a TableRecipe or None', got=table)
-    if isinstance(data, (Mapping, Table)) or hasattr(data, "column_names"):
+    if isinstance(data, (Mapping, Table, Source)) or hasattr(data, "column_names"):
         return True
     if hasattr(data, "iloc") and hasattr(data, "dtypes") and hasattr(data, "columns"):
         kinds = {getattr(dtype, "kind", "O") for dtype in data.dtypes}

@@ -61,9 +61,12 @@ def merged(rows: Rows) -> Rows:
     if isinstance(rows.inputs, Table):
         return rows
     values = np.column_stack([rows.inputs, rows.target]).astype(np.float64, copy=False) + 0.0
-    order = np.argsort(_hashes(values), kind="stable")
-    values = values[order]
-    first = np.concatenate([[True], (values[1:] != values[:-1]).any(axis=1)])
+    hashes = _hashes(values)
+    order = np.argsort(hashes, kind="stable")
+    first = np.ones(len(rows), bool)
+    first[1:] = np.diff(hashes[order]) != 0
+    same = np.flatnonzero(~first)  # as long as no two rows share a hash by chance
+    first[same] = (values[order[same]] != values[order[same - 1]]).any(axis=1)
     weight = np.add.reduceat(rows.weights()[order], np.flatnonzero(first))
     kept = rows.take(order[first])
     return replace(kept, weight=None if (weight == weight[0]).all() else weight)
