@@ -64,7 +64,7 @@ def test_numbers_are_found():
 
 def test_frames_with_columns_of_all_kinds():
     frame, bought = people()
-    model = Classifier(**SMALL | {"epochs": 60}).fit(frame, bought)
+    model = Classifier(**SMALL | {"epochs": 60}).fit(frame, pd.Series(bought))
     assert model.score(frame, bought) > 0.9
     assert model.n_features_in_ == 4
     assert model.feature_names_in_.tolist() == list(frame.columns)

@@ -125,7 +125,10 @@ def _as_time(values: np.ndarray) -> np.ndarray:
     texts = _stripped(values)
     zulu = np.strings.endswith(texts, "Z")
     texts = np.where(zulu, np.strings.rstrip(texts, "Z"), texts)
-    return np.where(texts == "", "NaT", texts).astype(_TIME)
+    texts = np.where(texts == "", "NaT", texts)
+    if not (np.strings.isdigit(texts.astype("U1")) | (texts == "NaT")).all():
+        raise ValueError("no date")  # NumPy itself would take "today" for one
+    return texts.astype(_TIME)
 
 
 def _in_utc(values: list[Any]) -> np.ndarray:

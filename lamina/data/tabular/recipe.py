@@ -11,6 +11,7 @@ training rows is text that goes into the model file:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any, Self
 
@@ -210,9 +211,9 @@ class TableRecipe:
         """One line for each column: its kind, and how many features it gives."""
         if not self.columns:
             return f"TableRecipe(target={list(self.targets)}, not fitted)"
-        rows = [f"  {name}: {column}: {len(column.names(self.states[name]))} features"
+        rows = [f"  {name}: {_shown(column)}: {len(column.names(self.states[name]))} features"
                 for name, column in self.columns.items()]
-        rows += [f"  {name}: {self.target}: target" for name in self.targets]
+        rows += [f"  {name}: {_shown(self.target)}: target" for name in self.targets]
         return "\n".join(["TableRecipe", *rows])
 
     # Checks
@@ -246,6 +247,13 @@ class TableRecipe:
                 rule='with extra="error" the table has no columns that fit did not see',
                 got=extra[0],
             )
+
+
+def _shown(kind: Any) -> str:
+    """A kind with those of its options that are not the default ones."""
+    options = [f"{field.name}={getattr(kind, field.name)!r}" for field in fields(kind)
+               if getattr(kind, field.name) != field.default]
+    return f"{type(kind).__name__}({', '.join(options)})"
 
 
 def _cells(table: Table, name: str) -> Cells:

@@ -111,6 +111,21 @@ def test_rare_and_unseen_categories():
         strict.transform({"c": ["a", "new"]})
 
 
+def test_words_for_times_are_no_times():
+    recipe = TableRecipe().fit({"due": ["today", "now", "today"], "year": ["2020", "", "2021"]})
+    assert [column.kind for column in recipe.columns.values()] == ["category", "integer"]
+    with pytest.raises(FormatError, match="row 0"):
+        TableRecipe(columns={"due": "datetime"}).fit({"due": ["today"]})
+
+
+def test_it_says_what_it_does():
+    recipe = TableRecipe(target="price", columns={"city": Category(maximum=2)}).fit(HOUSES)
+    assert repr(recipe).splitlines()[:4] == [
+        "TableRecipe", "  size: Number(): 2 features", "  rooms: Integer(): 1 features",
+        "  city: Category(maximum=2): 4 features"]
+    assert "price: Values(): target" in repr(recipe)
+
+
 def test_numbers_as_categories_are_the_same_with_and_without_missing_ones():
     recipe = TableRecipe(columns={"c": "category"}).fit({"c": np.array([1, 2, 2])})
     assert recipe.transform({"c": np.array([2.0, np.nan, 1.0])}).tolist() == [
