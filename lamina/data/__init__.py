@@ -1,7 +1,9 @@
-"""Data on its way to the model: datasets in memory, sources in files, the loader of batches."""
+"""Data on its way to the model: sources in memory and files, pipelines, tables, augmentation."""
 
+from lamina.data import tabular
 from lamina.data.dataset import Dataset
 from lamina.data.loader import Loader
+from lamina.data.source import Source
 from lamina.data.sources import (
     CIFAR,
     CSV,
@@ -14,8 +16,9 @@ from lamina.data.sources import (
     Parquet,
     TarShards,
 )
+from lamina.data.tabular import TableRecipe, split
 
 __all__ = [
     "AudioFolder", "CIFAR", "CSV", "Dataset", "HDF5", "IDX", "ImageFiles", "ImageFolder", "JPEGs",
-    "Loader", "Parquet", "TarShards",
+    "Loader", "Parquet", "Source", "TableRecipe", "TarShards", "split", "tabular",
 ]  # fmt: skip
