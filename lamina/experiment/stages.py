@@ -1,0 +1,2 @@
+"""Augmentations table."""
+AUGMENTATIONS: dict = {}

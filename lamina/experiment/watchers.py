@@ -1,0 +1,3 @@
+"""Callbacks table."""
+from lamina.train import EarlyStopping
+CALLBACKS: dict = {"EarlyStopping": EarlyStopping}
