@@ -1,0 +1,5 @@
+"""Sources in files: images, tables, sounds, shards and archives, read by row from any thread."""
+
+from lamina.data.sources.images import ImageFiles, ImageFolder, JPEGs
+
+__all__ = ["ImageFiles", "ImageFolder", "JPEGs"]
