@@ -7,6 +7,7 @@ argument that its part does not take. What is of the wrong shape is left to the 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import Any
 
 from lamina.experiment.arguments import Arguments, arguments_of, wrong_arguments
@@ -27,7 +28,7 @@ OURS: dict[str, tuple[str, ...]] = {
     "metric": ("prediction", "target"),
     "model": (),
     "optimizer": ("params", "lr"),
-    "schedule": ("lr", "max_lr", "steps"),
+    "schedule": (),  # the first, which is the rate
     "source": (),
 }
 
@@ -111,7 +112,13 @@ def taken_by(registry: Registry, kind: str, name: str) -> Arguments:
     ours = OURS[kind]
     if kind == "loss" and isinstance(part, type):
         ours = ()
-    return arguments_of(canonical, part, ours)
+    takes = arguments_of(canonical, part, ours)
+    if kind != "schedule":
+        return takes
+    named = dict(list(takes.named.items())[1:])
+    if "steps" in named:  # as many as there are, if nothing is said
+        named["steps"] = replace(named["steps"], default=None)
+    return replace(takes, named=named)
 
 
 def unknown(registry: Registry, kind: str, name: str) -> str:

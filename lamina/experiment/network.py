@@ -14,6 +14,7 @@ from typing import Any
 from lamina.errors import LaminaError
 from lamina.experiment.arguments import converted
 from lamina.experiment.expressions import evaluate_expression, is_expression
+from lamina.experiment.making import reason
 from lamina.experiment.names import taken_by, unknown, wrong_values
 from lamina.experiment.parts import Branches
 from lamina.experiment.problems import Path, meant, shown
@@ -281,7 +282,7 @@ class _Builder:
         try:
             module = part(*inside, **values)
         except LaminaError as error:
-            self.wrong(path, _reason(error))
+            self.wrong(path, reason(error))
             return Identity()
         except Exception as error:  # noqa: BLE001  constructors and plugins may raise anything
             self.wrong(path, f"{name}: {error}")
@@ -301,11 +302,3 @@ class _Builder:
 def _type_path(path: Path, given: dict[str, Any]) -> Path:
     return (*path, "type") if len(given) > 1 else path
 
-
-def _reason(error: LaminaError) -> str:
-    """An error of a constructor on one line."""
-    values = ", ".join(f"{name} {text}" for name, text in error.operands)
-    text = f"{error.op}: {error.rule or values}"
-    if error.rule and values:
-        text += f", got {values}"
-    return text + (f"; try {error.hint}" if error.hint else "")
