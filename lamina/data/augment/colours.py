@@ -19,6 +19,7 @@ from lamina.data.augment.policy import (
     pixels_like,
     rounded_like,
     sometimes,
+    spread,
     white,
 )
 from lamina.functional.arguments import check_probability
@@ -76,23 +77,23 @@ class ColorJitter(ImagePolicy):
         if self.brightness:
             values = blend(values, 0.0, self._factors(keys[0], "brightness", images), top)
         if self.contrast:
-            middle = grey(values).mean(axis=(1, 2, 3), keepdims=True)
+            middle = spread(grey(values).mean(axis=(1, 2, 3)), images)
             values = blend(values, middle, self._factors(keys[1], "contrast", images), top)
         if self.saturation and coloured:
             factors = self._factors(keys[2], "saturation", images)
             values = blend(values, grey(values), factors, top)
         if self.hue and coloured:
             low, high = around("ColorJitter", "hue", self.hue, 0.0, -0.5, 0.5)
-            values = turned_hue(values, uniform(keys[3], (images.shape[0], 1, 1, 1), low, high))
+            values = turned_hue(values, uniform(keys[3], images.shape[:1], low, high))
         return pixels_like(values, images)
 
     def _factors(self, key: Tensor, name: str, images: Tensor) -> Tensor:
         low, high = around("ColorJitter", name, getattr(self, name), 1.0, 0.0)
-        return uniform(key, (images.shape[0], 1, 1, 1), low, high)
+        return spread(uniform(key, images.shape[:1], low, high), images)
 
 
 def turned_hue(values: Tensor, turns: Tensor) -> Tensor:
-    """The colours a part of a turn further on the circle red, green, blue; greys stay.
+    """The colours so many turns, `[batch]`, on along the circle red, green, blue; greys stay.
 
     Through hue, chroma and value: A. R. Smith, "Color gamut transform pairs", SIGGRAPH 1978.
     """
@@ -102,7 +103,7 @@ def turned_hue(values: Tensor, turns: Tensor) -> Tensor:
     unit = 1.0 / where(chroma > 0, chroma, 1.0)
     sixths = where(value == red, (green - blue) * unit,
                    where(value == green, (blue - red) * unit + 2.0, (red - green) * unit + 4.0))
-    sixths = sixths + turns * 6.0
+    sixths = sixths + broadcast_to(turns.reshape(-1, 1, 1, 1), sixths.shape) * 6.0
     parts = []
     for first in (5.0, 3.0, 1.0):  # the sixth from which each of red, green, blue falls
         place = sixths + first

@@ -69,7 +69,7 @@ def as_policy(value: Any) -> AnyPolicy:
         raise ArgumentError("Compose", operands=[("policy", f"{value!r:.60}")], got=value,
                             rule="a policy is called with (key, images, *others)",
                             hint=f"{value.__name__}()" if isinstance(value, type) else "")
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def _called(policy: AnyPolicy, key: Tensor, columns: Columns) -> Columns:

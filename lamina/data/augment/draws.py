@@ -1,7 +1,7 @@
 """Random numbers of a policy, one set for each image of the batch.
 
-In: a key, uint32 [2], and shapes. Out: tensors that depend on nothing but the key, so a batch can be
-made again. Numbers of image i depend on i and not on how many images there are.
+In: a key, uint32 [2], and shapes. Out: tensors that depend on nothing but the key, so a batch can
+be made again. Numbers of image i depend on i and not on how many images there are.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from lamina.data.augment.draws import (
     whole_below,
 )
 from lamina.data.augment.geometric import Size
-from lamina.data.augment.policy import ImagePolicy, interval, pair
+from lamina.data.augment.policy import ImagePolicy, interval, pair, spread
 from lamina.data.augment.sampling import Border, Fill, colour
 from lamina.dtypes import int32
 from lamina.errors import ArgumentError
@@ -57,15 +57,15 @@ class Cutout(ImagePolicy):
         """The boxes' pixels replaced."""
         size = pair("Cutout", "size", self.size)
         own, *keys = split(key, 1 + 2 * self.count)
-        shape = (images.shape[0], 1, 1, 1)
+        shape = images.shape[:1]
         covered = None
         for for_row, for_column in zip(keys[::2], keys[1::2], strict=True):
             top, left = (integers(k, 0, n, shape) - part // 2 for k, n, part in zip(
                 (for_row, for_column), images.shape[1:3], size, strict=True))
             box = box_mask(images, top, left, *size)
             covered = box if covered is None else covered | box
-        return where(covered & happens(own, self.p, shape), colour("Cutout", self.fill, images),
-                     images)
+        chosen = spread(happens(own, self.p, shape), images)
+        return where(covered & chosen, colour("Cutout", self.fill, images), images)
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,13 @@ class RandomErasing(ImagePolicy):
     def change(self, key: Tensor, images: Tensor) -> Tensor:
         """The boxes' pixels replaced."""
         own, for_box, for_row, for_column = split(key, 4)
-        count, size = images.shape[0], images.shape[1:3]
+        count, height, width, _ = images.shape
+        size = height, width
         parts = self._boxes(for_box, count, size)
         top, left = (whole_below(uniform(k, (count,)), n - part + 1) for k, n, part in zip(
             (for_row, for_column), size, parts, strict=True))
-        box = box_mask(images, *(t.reshape(-1, 1, 1, 1) for t in (top, left, *parts)))
-        return where(box & happens(own, self.p, (count, 1, 1, 1)),
+        box = box_mask(images, top, left, *parts)
+        return where(box & spread(happens(own, self.p, (count,)), images),
                      colour("RandomErasing", self.fill, images), images)
 
     def _boxes(self, key: Tensor, count: int, size: Size) -> tuple[Tensor, Tensor]:
@@ -119,7 +120,9 @@ class RandomErasing(ImagePolicy):
 
 def box_mask(images: Tensor, top: Tensor, left: Tensor, height: Tensor | int, width: Tensor | int
              ) -> Tensor:
-    """bool `[batch, height, width, 1]`: which pixels are in the box of each image."""
+    """bool like the images: which pixels are in the box of each, its corner and size `[batch]`."""
     row = Tensor(iota(shape=(1, images.shape[1], 1, 1), axis=1, dtype=int32))
     column = Tensor(iota(shape=(1, 1, images.shape[2], 1), axis=2, dtype=int32))
-    return ((row >= top) & (row < top + height)) & ((column >= left) & (column < left + width))
+    top, bottom, left, right = (
+        spread(edge, images) for edge in (top, top + height, left, left + width))
+    return ((row >= top) & (row < bottom)) & ((column >= left) & (column < right))

@@ -44,7 +44,8 @@ class Geometric(ImagePolicy):
 
 def sample_all(policies: Sequence[Geometric], keys: Sequence[Tensor], images: Tensor) -> Tensor:
     """The images after all the policies, in one sampling."""
-    size: Size = images.shape[1:3]
+    _, height, width, _ = images.shape
+    size: Size = height, width
     whole = AffineMap()
     for policy, key in zip(policies, keys, strict=True):
         move, size = policy.move(key, images.shape[0], size)

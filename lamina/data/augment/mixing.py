@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from lamina.data.augment.draws import beta, happens, order, split, uniform
 from lamina.data.augment.erasing import box_mask
-from lamina.data.augment.policy import Columns, Policy, as_float, rounded_like
+from lamina.data.augment.policy import Columns, Policy, as_float, rounded_like, spread
 from lamina.dtypes import float32, int32
 from lamina.errors import ArgumentError, ShapeError
 from lamina.functional.arguments import check_counts, check_positive, check_probability
@@ -48,7 +48,7 @@ class Mixup(Policy):
         shares = where(happens(own, self.p, (count,)),
                        beta(for_share, self.alpha, self.alpha, count), 1.0)
         partners = order(for_order, count)
-        share = shares.reshape(count, 1, 1, 1)
+        share = spread(shares, images)
         values = as_float(images)
         mixed = values * share + take(values, partners, axis=0) * (1.0 - share)
         return (rounded_like(mixed, images), *between,
@@ -87,8 +87,7 @@ class CutMix(Policy):
                      1.0 - beta(for_area, self.alpha, self.alpha, count), 0.0)
         (top, bottom), (left, right) = (
             _span(k, size, area) for k, size in ((for_row, height), (for_column, width)))
-        box = box_mask(images, *(t.reshape(count, 1, 1, 1)
-                                 for t in (top, left, bottom - top, right - left)))
+        box = box_mask(images, top, left, bottom - top, right - left)
         taken = ((bottom - top) * (right - left)).astype(float32) * (1 / (height * width))
         partners = order(for_order, count)
         return (where(box, take(images, partners, axis=0), images), *between,
@@ -121,14 +120,15 @@ def _with_soft_labels(op: str, images: Tensor, others: Columns, classes: int | N
     if labels.ndim != (1 if whole else 2) or labels.shape[0] != images.shape[0]:
         raise ShapeError(op, operands=operands, got=labels.shape,
                          rule="labels are integers [batch], or floats [batch, classes]")
-    if whole and classes is None:
-        raise ArgumentError(op, operands=operands,
-                            rule="the number of classes is given where labels are integers",
-                            hint=f"{op}(..., classes=10)")
-    if not whole and classes not in (None, labels.shape[1]):
-        raise ShapeError(op, operands=[*operands, ("classes", str(classes))], got=labels.shape,
-                         rule="soft labels are [batch, classes]")
-    return *others[:-1], one_hot(labels, classes) if whole else labels.astype(float32)
+    if not whole:
+        if classes not in (None, labels.shape[1]):
+            raise ShapeError(op, operands=[*operands, ("classes", str(classes))],
+                             got=labels.shape, rule="soft labels are [batch, classes]")
+        return *others[:-1], labels.astype(float32)
+    if classes is None:
+        raise ArgumentError(op, operands=operands, hint=f"{op}(..., classes=10)",
+                            rule="the number of classes is given where labels are integers")
+    return *others[:-1], one_hot(labels, classes)
 
 
 def _check(op: str, alpha: object, classes: object, p: object) -> None:

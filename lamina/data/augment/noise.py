@@ -15,6 +15,7 @@ from lamina.data.augment.policy import (
     interval,
     is_number,
     pixels_like,
+    spread,
     white,
 )
 from lamina.tensor import Tensor
@@ -43,5 +44,6 @@ class GaussianNoise(ImagePolicy):
         std: Any = self.std
         low, high = (std, std) if is_number(std) else std
         for_noise, for_std = split(key, 2)
-        scale = uniform(for_std, (images.shape[0], 1, 1, 1), low, high) * white(images)
-        return pixels_like(as_float(images) + normal(for_noise, images.shape) * scale, images)
+        scale = spread(uniform(for_std, images.shape[:1], low, high) * white(images), images)
+        noise = normal(for_noise, (images.shape[0], images.size // images.shape[0]))
+        return pixels_like(as_float(images) + noise.reshape(images.shape) * scale, images)

@@ -1,8 +1,9 @@
 """What a policy is: a rule that makes other images of the images of a batch.
 
-In: a key, images `[batch, height, width, channels]`, and further columns. Out: the columns, changed.
-Pixels are uint8, 0 to 255, or float32, 0 to 1; a policy gives back what it was given unless it says
-otherwise: results for uint8 are rounded to the nearest and cut to 0..255.
+In: a key, images `[batch, height, width, channels]`, and further columns. Out: the columns,
+changed. Pixels are uint8, 0 to 255, or float32, 0 to 1; a policy gives back what it was given
+unless it says otherwise: results for uint8 are rounded to the nearest and cut to 0..255. Arguments
+that are amounts of light (fill, threshold, std) are shares of white, 0 to 1, for both.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 from lamina.data.augment.draws import checked_key, happens
 from lamina.dtypes import float32, uint8
 from lamina.errors import ArgumentError, DTypeError, ShapeError
-from lamina.tensor import Tensor, clip, round, where
+from lamina.tensor import Tensor, broadcast_to, clip, round, where
 from lamina.tensor import asarray as as_tensor
 
 Columns = tuple[Tensor, ...]
@@ -105,7 +106,16 @@ def sometimes(key: Tensor, p: float, changed: Tensor, images: Tensor) -> Tensor:
     """Each image changed with probability p."""
     if p == 1:
         return changed
-    return where(happens(key, p, (images.shape[0], 1, 1, 1)), changed, images)
+    return where(spread(happens(key, p, images.shape[:1]), images), changed, images)
+
+
+def spread(values: Tensor, images: Tensor) -> Tensor:
+    """One value for each image, `[batch]`, as the same for all its pixels: of the images' shape.
+
+    Said like this, the compiler computes it once for each image; a dear value that an operation
+    broadcasts by itself is computed again for each pixel.
+    """
+    return broadcast_to(values.reshape(-1, 1, 1, 1), images.shape)
 
 
 def check_colours(op: str, images: Tensor) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from lamina.data.augment.draws import split, uniform
 from lamina.data.augment.colours import blend
+from lamina.data.augment.draws import split, uniform
 from lamina.data.augment.policy import (
     ImagePolicy,
     as_float,
@@ -19,6 +19,7 @@ from lamina.data.augment.policy import (
     is_number,
     rounded_like,
     sometimes,
+    spread,
     white,
 )
 from lamina.dtypes import int32
@@ -57,7 +58,7 @@ class Sharpness(ImagePolicy):
         factor: Any = self.factor
         low, high = (factor, factor) if is_number(factor) else factor
         own, for_factor = split(key, 2)
-        factors = uniform(for_factor, (images.shape[0], 1, 1, 1), low, high)
+        factors = spread(uniform(for_factor, images.shape[:1], low, high), images)
         values = as_float(images)
         changed = blend(values, smoothed(values), factors, white(images))
         return sometimes(own, self.p, rounded_like(changed, images), images)
@@ -65,16 +66,18 @@ class Sharpness(ImagePolicy):
 
 def smoothed(values: Tensor) -> Tensor:
     """The weighted mean of 3 x 3 pixels, 5 for the middle; pixels on the outside stay."""
-    _, height, width, _ = values.shape
+    batch, height, width, c = values.shape
     if height < 3 or width < 3:
         return values
-    rows = values[:, :-2] + values[:, 1:-1] + values[:, 2:]
-    total = rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]
-    inner = (total + values[:, 1:-1, 1:-1] * 4.0) * (1 / 13)
-    row = Tensor(iota(shape=(1, height, 1, 1), axis=1, dtype=int32))
-    column = Tensor(iota(shape=(1, 1, width, 1), axis=2, dtype=int32))
-    inside = (row > 0) & (row < height - 1) & (column > 0) & (column < width - 1)
-    return where(inside, pad(inner, ((0, 0), (1, 1), (1, 1), (0, 0))), values)
+    lines = values.reshape(batch, height, width * c)  # a neighbour lies c elements away
+    rows = lines[:, :-2] + lines[:, 1:-1] + lines[:, 2:]
+    total = rows[:, :, :-2 * c] + rows[:, :, c:-c] + rows[:, :, 2 * c:]
+    inner = (total + lines[:, 1:-1, c:-c] * 4.0) * (1 / 13)
+    row = Tensor(iota(shape=(1, height, 1), axis=1, dtype=int32))
+    column = Tensor(iota(shape=(1, 1, width * c), axis=2, dtype=int32))
+    inside = (row > 0) & (row < height - 1) & (column >= c) & (column < (width - 1) * c)
+    changed = where(inside, pad(inner, ((0, 0), (1, 1), (c, c))), lines)
+    return changed.reshape(values.shape)
 
 
 @dataclass(frozen=True)
@@ -110,14 +113,14 @@ class GaussianBlur(ImagePolicy):
         sigma: Any = self.sigma
         low, high = (sigma, sigma) if is_number(sigma) else sigma
         own, for_sigma = split(key, 2)
-        sigmas = uniform(for_sigma, (images.shape[0], 1, 1, 1), low, high)
+        sigmas = uniform(for_sigma, images.shape[:1], low, high)
         shares = gaussian(sigmas, self.kernel_size // 2)
         values = weighted(weighted(as_float(images), shares, 1), shares, 2)
         return sometimes(own, self.p, rounded_like(values, images), images)
 
 
 def gaussian(sigmas: Tensor, reach: int) -> list[Tensor]:
-    """`[batch, 1, 1, 1]` for distances 0 to `reach`; with both sides they sum to 1."""
+    """`[batch]` for distances 0 to `reach`; with both sides they sum to 1."""
     raw = [exp(-0.5 * (distance / sigmas) ** 2) for distance in range(reach + 1)]
     total = raw[0]
     for weight in raw[1:]:
@@ -135,6 +138,7 @@ def weighted(values: Tensor, shares: list[Tensor], axis: int) -> Tensor:
         key[axis] = slice(reach + by, reach + by + size)
         return wide[tuple(key)]
 
+    shares = [spread(share, values) for share in shares]
     result = moved(0) * shares[0]
     for distance in range(1, reach + 1):
         result = result + (moved(-distance) + moved(distance)) * shares[distance]

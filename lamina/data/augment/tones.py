@@ -22,7 +22,7 @@ from lamina.errors import ArgumentError
 from lamina.functional.arguments import check_counts, check_probability
 from lamina.ops.indexing import gather, scatter_add
 from lamina.ops.movement import iota
-from lamina.tensor import Tensor, clip, cumsum, floor, maximum, ones, round, where
+from lamina.tensor import Tensor, broadcast_to, clip, cumsum, floor, maximum, ones, round, where
 from lamina.tensor import max as largest
 from lamina.tensor import min as smallest
 
@@ -146,9 +146,10 @@ def extremes(images: Tensor) -> tuple[Tensor, Tensor]:
 
 def stretched(values: Tensor, low: Tensor, high: Tensor, top: float) -> Tensor:
     """low becomes 0 and high becomes top; all stays where they are equal."""
-    spread = high > low
-    scale = where(spread, top / where(spread, high - low, 1.0), 1.0)
-    return (values - where(spread, low, 0.0)) * scale
+    wide = high > low
+    scale = where(wide, top / where(wide, high - low, 1.0), 1.0)
+    return (values - broadcast_to(where(wide, low, 0.0), values.shape)) * broadcast_to(
+        scale, values.shape)
 
 
 def levels(images: Tensor) -> Tensor:
