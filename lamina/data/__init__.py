@@ -1,10 +1,19 @@
 """Data on its way to the model: datasets in memory, sources in files, tables, batches."""
 
-from lamina.data import tabular
+from lamina.data import (
+    augment,
+    tabular,
+)
 from lamina.data.dataset import Dataset
 from lamina.data.loader import Loader
-from lamina.data.sources import ImageFiles, ImageFolder, JPEGs
-from lamina.data.tabular import TableRecipe, split
+from lamina.data.sources import (
+    ImageFiles,
+    ImageFolder,
+    JPEGs,
+)
+from lamina.data.tabular import (
+    TableRecipe,
+    split,
+)
 
-__all__ = ["Dataset", "ImageFiles", "ImageFolder", "JPEGs", "Loader", "TableRecipe", "split",
-           "tabular"]
+__all__ = ["Dataset", "ImageFiles", "ImageFolder", "JPEGs", "Loader", "TableRecipe", "augment", "split", "tabular"]
