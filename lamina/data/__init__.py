@@ -7,6 +7,7 @@ from lamina.data import (
 from lamina.data.dataset import Dataset
 from lamina.data.loader import Loader
 from lamina.data.sources import (
+    CSV,
     ImageFiles,
     ImageFolder,
     JPEGs,
@@ -16,4 +17,4 @@ from lamina.data.tabular import (
     split,
 )
 
-__all__ = ["Dataset", "ImageFiles", "ImageFolder", "JPEGs", "Loader", "TableRecipe", "augment", "split", "tabular"]
+__all__ = ["CSV", "Dataset", "ImageFiles", "ImageFolder", "JPEGs", "Loader", "TableRecipe", "augment", "split", "tabular"]
