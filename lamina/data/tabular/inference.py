@@ -8,6 +8,7 @@ are text, and texts that are different in most rows (names, keys) are ignored.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from lamina.data.tabular.datetimes import Datetime
 from lamina.errors import FormatError
 
 FEW = 20  # different texts that are always categories
+SAMPLE = 100  # different texts that are read as numbers and times before all are
 WORDS = 3.0  # spaces in a text, on average, from which on it is free text
 
 
@@ -42,11 +44,12 @@ def _of_texts(cells: Cells) -> Column:
     flags = {str(text).strip().lower() for text in known}
     if flags <= FLAGS.keys() and not flags <= {"0", "1"}:
         return Boolean()
-    if _reads(cells.numbers):
+    some = Cells(cells.name, np.array(list(islice(known, SAMPLE)), object), cells.place)
+    if _reads(some.numbers) and _reads(cells.numbers):
         numbers = cells.numbers()
         numbers = numbers[~np.isnan(numbers)]
         return Integer() if np.array_equal(numbers, np.floor(numbers)) else Number()
-    if _reads(cells.times):
+    if _reads(some.times) and _reads(cells.times):
         return _datetime(cells)
     if len(known) <= FEW:
         return Category()

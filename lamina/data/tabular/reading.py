@@ -82,6 +82,8 @@ def _series(series: Any) -> np.ndarray:
     if hasattr(dtype, "tz"):
         return series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
     if dtype.kind in "iuf" and hasattr(dtype, "na_value"):
+        if dtype.kind in "iu" and not series.isna().any():
+            return series.to_numpy(dtype=np.int64 if dtype.kind == "i" else np.uint64)
         return series.to_numpy(dtype=np.float64, na_value=np.nan)
     if hasattr(dtype, "categories"):
         return np.asarray(series)
