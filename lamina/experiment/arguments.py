@@ -23,7 +23,7 @@ _WORDS: dict[Any, str] = {
     float: "a number",
     bool: "true or false",
     str: "text",
-    os.PathLike: "a path",
+    os.PathLike: "text",
     Tensor: "a list of numbers",
     type(None): "nothing",
 }
@@ -136,6 +136,8 @@ def described(hint: Any) -> str:
     if kind in _WORDS:
         return _WORDS[kind]
     if kind is tuple and inside and inside[-1] is not Ellipsis:
+        if len(set(inside)) == 1:
+            return f"a list of {len(inside)} {_many(described(inside[0]))}"
         return f"a list of {len(inside)}: " + ", ".join(map(described, inside))
     if kind in _SEQUENCES:
         return "a list of " + _many(described(inside[0])) if inside else "a list"

@@ -57,7 +57,9 @@ class Document:
     def override_of(self, path: Path) -> Override | None:
         """The override that gave the value at `path`; the last one counts."""
         for override in reversed(self.overrides):
-            if override.path and path[: len(override.path)] == override.path:
+            is_inside = path[: len(override.path)] == override.path
+            is_made = bool(path) and override.path[: len(path)] == path and path not in self.lines
+            if is_inside or is_made:
                 return override
         return None
 

@@ -22,6 +22,7 @@ from lamina.experiment.data import Opened, open_data
 from lamina.experiment.document import Document, read_document
 from lamina.experiment.facts import UNKNOWN, Facts
 from lamina.experiment.fine_tuning import start_from
+from lamina.experiment.fitting import misfits
 from lamina.experiment.making import Refused, reason
 from lamina.experiment.names import wrong_names
 from lamina.experiment.network import Network, build_network
@@ -29,11 +30,12 @@ from lamina.experiment.plugins import with_plugins
 from lamina.experiment.problems import ExperimentError, Path
 from lamina.experiment.registry import Registry
 from lamina.experiment.schema import Configuration
-from lamina.experiment.training import loss_of, metrics_of, optimizer_of, callbacks_of, tried
+from lamina.experiment.shapes import record
+from lamina.experiment.training import callbacks_of, loss_of, metrics_of, optimizer_of, tried
 from lamina.experiment.translate import checked
 from lamina.experiment.watchers import MONITORS
 from lamina.nn import Module
-from lamina.tensor import no_grad, seed, zeros
+from lamina.tensor import seed
 from lamina.train import Trainer
 
 _MOST_PROBLEMS = 50
@@ -101,7 +103,11 @@ class Experiment:
         network = self.network(facts)
         if network.problems:
             raise self.error(network.problems)
-        forward(network.module, facts, self)
+        with self.at("model"):
+            recording = record(network, facts, 1)
+            problems = misfits(self.config, self.registry, facts, network, recording.output)
+        if problems:
+            raise self.error(problems)
         return network.module
 
     def build(self) -> Built:
@@ -152,8 +158,10 @@ def experiment_of(document: Document, registry: Registry) -> Experiment:
     problems += build_network(document.data, registry, UNKNOWN).problems
     if config is not None:
         problems += _conflicts(config, document.data)
-    if config is not None and not problems:
-        problems += tried(config, registry)
+    if config is not None:
+        known = [path for path, _ in problems]
+        problems += [(path, text) for path, text in tried(config, registry)
+                     if not any(path[:len(p)] == p or p[:len(path)] == path for p in known)]
     if problems or config is None:
         found = [document.problem(path, text) for path, text in problems]
         raise ExperimentError(document.name, found[:_MOST_PROBLEMS])
@@ -182,18 +190,3 @@ def _conflicts(config: Configuration, data: dict[str, Any]) -> list[tuple[Path, 
                                               "train with"))
     return found
 
-
-def forward(model: Module, facts: Facts, experiment: Experiment | None = None) -> Any:
-    """What the model gives for one example of zeros: recorded, not computed.
-
-    It tells the sizes that were not given. Raises ExperimentError with the layer that refuses.
-    """
-    example = zeros((1, *facts.input), dtype=facts.input_dtype)
-    modes = [(module, module.training) for module in model.modules()]
-    try:
-        model.eval()
-        with no_grad():
-            return model(example)
-    finally:
-        for module, training in modes:
-            module.training = training

@@ -37,6 +37,8 @@ def make(registry: Registry, kind: str, value: Any, path: Path, *first: Any) -> 
     found = registry.find(kind, name)
     if found is None:
         raise Refused(path, f'no {kind} is named "{name}"')
+    if kind == "augmentation" and isinstance(section.get("policy"), (str, dict)):
+        section["policy"] = make(registry, kind, section["policy"], (*path, "policy"))
     return called(found[1], path, *first, **converted(taken_by(registry, kind, name), section))
 
 

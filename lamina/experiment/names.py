@@ -86,6 +86,8 @@ def _part(registry: Registry, kind: str, value: Any, path: Path,
         own = {"type", *(keys_of(section) if section else ())}
         given = {key: item for key, item in value.items() if key not in own}
         yield from wrong_values(taken_by(registry, kind, name), given, path)
+        if kind == "augmentation" and "policy" in given:  # one inside another
+            yield from _part(registry, kind, given["policy"], (*path, "policy"))
 
 
 def wrong_values(takes: Arguments, given: dict[str, Any], path: Path,

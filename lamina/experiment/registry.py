@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lamina import metrics, models, nn, optim
+from lamina.data import augment
 from lamina.experiment.parts import Branches, LastStep, Take
 from lamina.experiment.problems import plain
 from lamina.experiment.sources import SOURCES
-from lamina.experiment.stages import AUGMENTATIONS
 from lamina.experiment.watchers import CALLBACKS
 from lamina.metrics import NAMES
 from lamina.models.catalogue import MODELS as CATALOGUE
@@ -35,6 +35,7 @@ def _classes(room: Any, base: type, without: tuple[str, ...] = ()) -> dict[str, 
 # Modules that cannot be made from plain values, or are no layers by themselves.
 _NO_LAYERS = ("Module", "ModuleDict", "ModuleList", "Lambda", "Loss", "WithAuxiliary", "KVCache")
 
+AUGMENTATIONS: Table = {name: part for name, part in augment.REGISTRY.items() if name != "Compose"}
 LOSS_LAYERS: Table = _classes(nn, nn.Loss, ("Loss",))
 LAYERS: Table = {
     **{name: part for name, part in _classes(nn, nn.Module, _NO_LAYERS).items()

@@ -11,7 +11,7 @@ from typing import Any
 
 from lamina.errors import LaminaError
 from lamina.experiment.arguments import converted
-from lamina.experiment.facts import CLASSIFICATION, REGRESSION, Facts
+from lamina.experiment.facts import CLASSIFICATION, REGRESSION
 from lamina.experiment.making import Refused, called, make, make_loss, make_metric, make_schedule
 from lamina.experiment.names import taken_by
 from lamina.experiment.problems import Path
@@ -41,10 +41,15 @@ def metrics_of(config: Configuration, registry: Registry, task: str) -> list[Any
     return [make_metric(registry, value, ("metrics", i)) for i, value in enumerate(values)]
 
 
-def augmentations_of(config: Configuration, registry: Registry) -> list[Any]:
-    """The policies of [data] augment."""
-    return [make(registry, "augmentation", value, ("data", "augment", i))
-            for i, value in enumerate(config.data.augment)]
+def augmentations_of(config: Configuration, registry: Registry, classes: int) -> list[Any]:
+    """The policies of [data] augment; those that mix labels are told the number of classes."""
+    found = []
+    for number, value in enumerate(config.data.augment):
+        section = {"type": value} if isinstance(value, str) else dict(value)
+        if "classes" in taken_by(registry, "augmentation", section["type"]).named:
+            section.setdefault("classes", classes)
+        found.append(make(registry, "augmentation", section, ("data", "augment", number)))
+    return found
 
 
 def callbacks_of(config: Configuration, registry: Registry) -> list[Any]:
@@ -138,7 +143,7 @@ def tried(config: Configuration, registry: Registry) -> list[tuple[Path, str]]:
     trials: tuple[Callable[[], Any], ...] = (
         lambda: loss_of(config, registry, CLASSIFICATION),
         lambda: metrics_of(config, registry, CLASSIFICATION),
-        lambda: augmentations_of(config, registry),
+        lambda: augmentations_of(config, registry, 2),
         lambda: callbacks_of(config, registry),
         lambda: optimizer_of(_without_groups(config), registry, _Stand(), TRIED_STEPS),
     )
@@ -156,8 +161,3 @@ def tried(config: Configuration, registry: Registry) -> list[tuple[Path, str]]:
 def _without_groups(config: Configuration) -> Configuration:
     return config.model_copy(update={
         "optimizer": config.optimizer.model_copy(update={"groups": []})})
-
-
-def task_of(facts: Facts | None) -> str:
-    """What is predicted."""
-    return facts.task if facts is not None else CLASSIFICATION

@@ -1,2 +1,0 @@
-"""Augmentations table."""
-AUGMENTATIONS: dict = {}
