@@ -151,7 +151,8 @@ def _many(words: str) -> str:
 
 
 def _converted(hint: Any, value: Any) -> Any:
-    parts = typing.get_args(hint) if typing.get_origin(hint) in (Union, types.UnionType) else (hint,)
+    is_union = typing.get_origin(hint) in (Union, types.UnionType)
+    parts = typing.get_args(hint) if is_union else (hint,)
     kinds = {typing.get_origin(part) or part for part in parts}
     if Tensor in kinds and (isinstance(value, list) or (_is_number(value)
                                                         and not kinds & {int, float})):

@@ -1,7 +1,8 @@
 """Arithmetic in the blocks of a configuration: `"=4 * width"`.
 
-In: text behind `=`, and the block's parameters. Out: a number, boolean or text. Names, numbers,
-`+ - * // / % **`, comparisons, `and`, `or`, `not`, `a if b else c` and brackets: nothing that calls.
+In: text behind `=`, and the block's parameters. Out: a number, boolean or text. There are names,
+numbers, `+ - * / // % **`, comparisons, `and`, `or`, `not`, `a if b else c` and brackets, and
+nothing that calls.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def build_network(data: Mapping[str, Any], registry: Registry, facts: Mapping[st
         if isinstance(section.get("layers"), list):
             module = builder.sequence(section["layers"], ("model", "layers"), facts)
         elif isinstance(section.get("type"), str):
-            module = builder.ready(section, facts)
+            module = builder.ready(section, ("model",), facts)
     builder.check_blocks(facts)
     builder.places.setdefault(id(module), ("model",))
     return Network(module, builder.places, list(dict.fromkeys(builder.problems)))
@@ -83,7 +83,7 @@ class _Builder:
 
     # Ready models
 
-    def ready(self, section: dict[str, Any], facts: Mapping[str, Any]) -> Module:
+    def ready(self, section: dict[str, Any], path: Path, facts: Mapping[str, Any]) -> Module:
         """A model of the registry, told about the data where it was not told."""
         name = section["type"]
         found = self.registry.find("model", name)
@@ -94,8 +94,12 @@ class _Builder:
         for argument, fact in FROM_DATA.items():
             if argument in takes.named and argument not in given and fact in facts:
                 given[argument] = facts[fact]
-        values = {key: self.value(value, ("model", key), facts) for key, value in given.items()}
-        return self.made(found[1], converted(takes, values), ("model",), name)
+        before = len(self.problems)
+        if path != ("model",):  # `names` looks at that one
+            self.problems += wrong_values(takes, given, path)
+        values = {key: self.value(value, (*path, key), facts) for key, value in given.items()}
+        fits = not list(wrong_values(takes, values, path)) and len(self.problems) == before
+        return self.made(found[1], converted(takes, values), path, name) if fits else Identity()
 
     # Layers
 
@@ -158,8 +162,11 @@ class _Builder:
         if kind in self.blocks:
             return self.block(kind, given, path, facts)
         found = self.registry.find("layer", kind)
+        if found is None and self.registry.find("model", kind):
+            return self.ready({k: v for k, v in given.items() if k not in _OWN[1:]}, path, facts)
         if found is None:
-            near = meant(kind, [*self.blocks, *self.registry.tables["layer"]])
+            near = meant(kind, [
+                *self.blocks, *self.registry.tables["layer"], *self.registry.tables["model"]])
             text = unknown(self.registry, "layer", kind)
             self.wrong(_type_path(path, given),
                        f'no layer or block is named "{kind}"{near}' if near else text)

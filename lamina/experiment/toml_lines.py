@@ -15,9 +15,9 @@ _QUOTES = ('"""', "'''", '"', "'")
 
 
 def toml_lines(text: str) -> dict[Path, int]:
-    """Lines by path.
+    r"""Lines by path.
 
-    >>> toml_lines('a = 1\\n[[b]]\\nc = [\\n  2,\\n  {d = 3}]')[("b", 0, "c", 1, "d")]
+    >>> toml_lines('a = 1\n[[b]]\nc = [\n  2,\n  {d = 3}]')[("b", 0, "c", 1, "d")]
     5
     """
     scanner = _Scanner(text.replace("\r\n", "\n"))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lamina.errors import ArgumentError
-from lamina.optim import EMA, ReduceLROnPlateau, SWA
+from lamina.optim import EMA, SWA, ReduceLROnPlateau
 from lamina.train import Callback, EarlyStopping, Trainer
 
 

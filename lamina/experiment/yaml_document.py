@@ -29,12 +29,12 @@ _TAGS = ("str", "int", "float", "bool", "null", "map", "seq", "timestamp", "merg
 
 
 def read_yaml(name: str, text: str) -> tuple[Any, dict[Path, int]]:
-    """The value of a document and the lines of its parts; an empty one is an empty table.
+    r"""The value of a document and the lines of its parts; an empty one is an empty table.
 
     Raises FormatError, which names the line, for what is no YAML, for keys that stand twice and for
     tags; ConfigError where PyYAML is not installed.
 
-    >>> read_yaml("c.yaml", "optimizer:\\n  lr: 1e-3\\n")
+    >>> read_yaml("c.yaml", "optimizer:\n  lr: 1e-3\n")
     ({'optimizer': {'lr': 0.001}}, {('optimizer',): 1, ('optimizer', 'lr'): 2})
     """
     yaml = _yaml()
