@@ -1,0 +1,12 @@
+"""Checkpoints: everything that the rest of a fit depends on, in files that are whole or not used.
+
+In: the state of a trainer. Out: safetensors files with checksums, written by a thread, and from the
+newest whole one the state again.
+"""
+
+from lamina.train.checkpoints.callback import Checkpoint
+from lamina.train.checkpoints.files import read_state, write_state
+from lamina.train.checkpoints.folder import found
+from lamina.train.checkpoints.weights import load_weights
+
+__all__ = ["Checkpoint", "found", "load_weights", "read_state", "write_state"]
