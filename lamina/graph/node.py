@@ -172,10 +172,12 @@ class _Mode:
     """Whether new nodes record that a gradient may flow through them.
 
     And, while the body of a control operation is recorded, the nodes that it makes, by id; while
-    a graph is made from another one, the line that the new nodes come from.
+    a graph is made from another one, the line that the new nodes come from; and whether every node
+    keeps the line and the module that it comes from.
     """
 
     tracking = True
+    places = False
     created: dict[int, Node] | None = None
     where: tuple[str, int] | None = None
 
@@ -191,6 +193,16 @@ def tracking(on: bool) -> Iterator[None]:
         yield
     finally:
         mode.tracking = old
+
+
+@contextmanager
+def keeping_places() -> Iterator[None]:
+    """New nodes in the block know their line and module, for who measures them."""
+    old, mode.places = mode.places, True
+    try:
+        yield
+    finally:
+        mode.places = old
 
 
 @contextmanager
@@ -229,7 +241,7 @@ def build(op: Op, inputs: Sequence[Any], attrs: Attrs) -> Node:
                 tracked = True
                 break
     node = Node(op, nodes, attrs or _NO_ATTRS, shape, dtype, None, tracked)
-    if op.places is not None or settings.check or settings.debug:
+    if op.places is not None or settings.check or settings.debug or mode.places:
         node.where = mode.where or user_frame()
     if mode.created is not None:
         mode.created[id(node)] = node

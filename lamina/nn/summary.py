@@ -7,6 +7,7 @@ layers inside. With inputs the model is recorded on them; nothing of it is compu
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -34,17 +35,42 @@ def measured_table(module: Module, inputs: tuple[Any, ...]) -> str:
     A multiplication and an addition are two operations. A layer that is called several times adds
     up; its output is that of the last call.
     """
+    listed, whole = measured_layers(module, inputs)
+    rows = [(layer.name or "(itself)", layer.described, layer.output, f"{layer.parameters:,}",
+             f"{layer.operations:,}", f"{layer.nbytes:,}") for layer in listed]
+    size = sum(layer.nbytes for layer in listed)
+    text = (f"output {whole.output}, {whole.operations:,} operations,"
+            f" {size / 2**20:.2f} MiB of outputs")
+    return _table(_MEASURED, rows, 3, [_totals(module), text])
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A row of the table: `described` is `Linear 784 -> 10`, `output` the shapes as text."""
+
+    name: str
+    described: str
+    output: str
+    parameters: int
+    operations: int
+    nbytes: int
+
+
+def measured_layers(module: Module, inputs: tuple[Any, ...]) -> tuple[list[Layer], Layer]:
+    """The rows of `measured_table` as data, and one for the whole module.
+
+    inputs: tensors or shapes. What was compiled with the module's calls in it is recorded anew at
+    its next call, since hooks were added.
+    """
     found = _measure(module, tuple(_example(x) for x in inputs))
-    rows = []
-    for name, layer in module.named_modules():
-        if _is_listed(layer):
-            shapes, work, size = found.get(id(layer), ("not called", 0, 0))
-            rows.append((name or "(itself)", _described(layer), shapes, f"{_number(layer):,}",
-                         f"{work:,}", f"{size:,}"))
-    shapes, work, _ = found[id(module)]
-    size = sum(int(row[-1].replace(",", "")) for row in rows)
-    whole = f"output {shapes}, {work:,} operations, {size / 2**20:.2f} MiB of outputs"
-    return _table(_MEASURED, rows, 3, [_totals(module), whole])
+
+    def layer(name: str, part: Module, parameters: int) -> Layer:
+        shapes, work, size = found.get(id(part), ("not called", 0, 0))
+        return Layer(name, _described(part), shapes, parameters, work, size)
+
+    listed = [layer(name, part, _number(part)) for name, part in module.named_modules()
+              if _is_listed(part)]
+    return listed, layer("", module, sum(prod(p.shape) for p in module.parameters()))
 
 
 def _measure(module: Module, inputs: tuple[Any, ...]) -> dict[int, tuple[str, int, int]]:

@@ -1,7 +1,8 @@
 """LAMINA_DEBUG=2: what every kernel of a step costs, as a plain table.
 
 In: a bound program and the pointers of a run. Out: the run, with each kernel timed alone, and lines
-of text: microseconds, share, bytes read and written, and the rates that follow from them.
+of text: microseconds, share, bytes read and written, and the rates that follow from them. Or, in a
+block of `watched`, the same as data.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +41,32 @@ class Cost:
     microseconds: float
     nbytes: int  # read and written, each argument once
     operations: int  # arithmetic instructions, roughly; exact for contractions
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One program that ran: its kernels in order, and the memory beside its inputs."""
+
+    costs: list[Cost]
+    arena_bytes: int  # of values between kernels
+    peak_bytes: int
+
+
+watching: list[list[Watched]] = []  # blocks of `watched`, the innermost last
+
+
+@contextmanager
+def watched() -> Iterator[list[Watched]]:
+    """Programs that run in the block are timed kernel by kernel, and noted in the list.
+
+    A kernel's place is that of its last operation which knows one (`graph.node.keeping_places`).
+    """
+    seen: list[Watched] = []
+    watching.append(seen)
+    try:
+        yield seen
+    finally:
+        watching.remove(seen)
 
 
 def run_profiled(bound: Bound, table: np.ndarray, pointers: Any) -> list[Cost]:
@@ -74,8 +102,14 @@ def cost_of(step: AnyStep, values: Mapping[Var, Any], microseconds: float) -> Co
         return Cost(step.name, step.node.where, microseconds, nbytes, 0)
     sizes = [evaluate(b, values) for b in step.bindings]
     known = dict(zip(step.spec.parameters, sizes, strict=True))
-    where = next((n.where for n in reversed(step.spec.nodes) if n.where), None)
-    return Cost(step.name, where, microseconds, nbytes, evaluate(step.spec.work, known))
+    return Cost(step.name, _place_of(step.spec.nodes), microseconds, nbytes, evaluate(step.spec.work, known))
+
+
+def _place_of(nodes: Sequence[Node]) -> Place:
+    """The place of the last node, or of the last one inside a module: an update is not, mostly."""
+    known = [n.where for n in reversed(nodes) if n.where]
+    return next((where for where in known if getattr(where, "module", "")),
+                known[0] if known else None)
 
 
 def size_of(node: Node, values: Mapping[Var, Any]) -> int:
@@ -111,8 +145,14 @@ def lines(costs: Sequence[Cost], peak_bytes: int) -> Iterator[str]:
 
 
 def report(bound: Bound, table: np.ndarray, pointers: Any, order: Sequence[Node]) -> None:
-    """Run once and print what it cost; order: the nodes of the graph that is computed."""
+    """Run once and print, or note, what it cost; order: the nodes of the graph that is computed."""
+    costs = run_profiled(bound, table, pointers)
+    if watching:
+        new = {id(old): node.where for old, node in zip(bound.program.lines, order, strict=False)}
+        watching[-1].append(Watched(
+            [replace(cost, where=new.get(id(cost.where), cost.where)) for cost in costs],
+            bound.arena_bytes, bound.peak_bytes))
+        return
     now = lines_of(bound.program.lines, order)
-    costs = [replace(cost, where=now.get(cost.where))
-             for cost in run_profiled(bound, table, pointers)]
+    costs = [replace(cost, where=now.get(cost.where)) for cost in costs]
     print("\n".join(lines(costs, bound.peak_bytes)), file=sys.stderr)

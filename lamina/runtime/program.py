@@ -23,7 +23,7 @@ from lamina.kernel.lower import lower
 from lamina.runtime import threads
 from lamina.runtime.buffers import Buffer
 from lamina.runtime.host_call import raise_pending
-from lamina.runtime.profile import cost_of, report
+from lamina.runtime.profile import cost_of, report, watching
 from lamina.runtime.table import FIRST, Layout, Place, Tables
 from lamina.runtime.takeover import Takeover
 from lamina.schedule.plan import checked_after, make_plan
@@ -189,7 +189,7 @@ class Bound:
         for slot, literal in self.literals:
             pointers[slot] = literal.address
         if launch.records:
-            if settings.debug >= 2:
+            if settings.debug >= 2 or watching:
                 report(self, launch.table, pointers, order)
             else:
                 threads.launch(launch.address, launch.records, ctypes.addressof(pointers))
