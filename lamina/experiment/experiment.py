@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any
 
+import numpy as np
+
 from lamina.errors import LaminaError
 from lamina.experiment.batches import Batches
 from lamina.experiment.data import Opened, open_data
@@ -23,6 +25,7 @@ from lamina.experiment.document import Document, read_document
 from lamina.experiment.facts import UNKNOWN, Facts
 from lamina.experiment.fine_tuning import start_from
 from lamina.experiment.fitting import misfits
+from lamina.experiment.memory import labels_of
 from lamina.experiment.making import Refused, reason
 from lamina.experiment.names import wrong_names
 from lamina.experiment.network import Network, build_network
@@ -121,14 +124,14 @@ class Experiment:
         parts = {part: opened.batches(part, self.config, self.registry)
                  for part in ("train", "valid", "test")}
         with self.at():
-            trainer = make_trainer(self, model, opened.facts, len(parts["train"]))
+            trainer = make_trainer(self, model, opened, len(parts["train"]))
         return Built(model, trainer, parts["train"], parts["valid"], parts["test"],
                      opened.facts, opened)
 
 
-def make_trainer(experiment: Experiment, model: Module, facts: Facts, steps: int) -> Trainer:
+def make_trainer(experiment: Experiment, model: Module, opened: Opened, steps: int) -> Trainer:
     """The trainer of a model."""
-    config, registry = experiment.config, experiment.registry
+    config, registry, facts = experiment.config, experiment.registry, opened.facts
     return Trainer(
         model,
         loss=loss_of(config, registry, facts.task),
@@ -137,7 +140,23 @@ def make_trainer(experiment: Experiment, model: Module, facts: Facts, steps: int
         callbacks=callbacks_of(config, registry),
         clip=config.optimizer.clip,
         accumulate=config.optimizer.accumulate,
+        **_further(config, opened),
     )
+
+
+def _further(config: Configuration, opened: Opened) -> dict[str, Any]:
+    """Arguments of the trainer that are not the usual ones."""
+    found: dict[str, Any] = {}
+    if config.precision != "float32":
+        found["precision"] = config.precision
+    if config.recompute:
+        found["recompute"] = True
+    labels = labels_of(opened.parts["train"])
+    if config.class_weights and labels is not None:
+        counts = np.bincount(labels, minlength=opened.facts.number_of_classes)
+        found["class_weight"] = (len(labels) / np.maximum(counts, 1) / len(counts)).astype(
+            np.float32)
+    return found
 
 
 def load(path: str | os.PathLike[str], overrides: Iterable[str] = (), plugins: Iterable[str] = (),

@@ -239,6 +239,9 @@ class Run(Section):
     title: str = Field("", description="The title of the report.")
     save_every: Every = Field("epoch", description="How often a checkpoint is written.")
     keep: Count = Field(2, description="How many checkpoints are kept.")
+    save: Literal["last", "best"] = Field(
+        "last", description="Which weights model.safetensors has: those at the end, or of the best "
+                            "epoch.")
     monitor: str = Field(
         "", description="The number that says which model is the best: valid_loss, or loss if "
                         "nothing validates.")
