@@ -30,3 +30,23 @@ Read side, for `lamina runs` and `lamina plot`:
 Files of a run: config.toml, environment.json, metrics.jsonl, events.out.tfevents.*, card.md,
 report.html; `checkpoints/` belongs to `lm.train.Checkpoint`.
 """
+
+from lamina.runs.chart import Line, line_chart
+from lamina.runs.profile import Profile, profile
+from lamina.runs.record import Comparison, RunRecord, compare, find, plot, read
+from lamina.runs.report import write_report
+from lamina.runs.run import Run
+from lamina.runs.watching import (
+    GradientHistograms,
+    LearningRates,
+    Profiler,
+    SampleImages,
+    SamplePredictions,
+    WeightHistograms,
+)
+
+__all__ = [
+    "Comparison", "GradientHistograms", "LearningRates", "Line", "Profile", "Profiler", "Run",
+    "RunRecord", "SampleImages", "SamplePredictions", "WeightHistograms", "compare", "find",
+    "line_chart", "plot", "profile", "read", "write_report",
+]

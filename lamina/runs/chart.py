@@ -85,7 +85,7 @@ def line_chart(lines: Sequence[Line], title: str = "", x_label: str = "", y_labe
     xs = [line.x for line in cleaned if line.x.size]
     ys = [line.y[np.isfinite(line.y)] for line in cleaned]
     ys = [y for y in ys if y.size]
-    parts = [_title(title)] + _legend(legend, 8 + (_LINE + 4) * bool(title))
+    parts = [_title(title), *_legend(legend, 8 + (_LINE + 4) * bool(title))]
     if ys:
         x_axis = _axis(np.concatenate(xs), _LEFT, width - _RIGHT, log_x, 8, margin=0.0)
         y_axis = _axis(np.concatenate(ys), height + top - _BOTTOM - 8, top, log_y, 6, margin=0.05)

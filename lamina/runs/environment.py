@@ -10,6 +10,7 @@ import datetime
 import os
 import platform
 import sys
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -79,15 +80,11 @@ def cpu_name() -> str:
 def memory_bytes() -> int | None:
     """All of the machine's memory, or what the control group allows; None where nobody tells."""
     found = []
-    try:
+    with suppress(AttributeError, ValueError, OSError):
         found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (AttributeError, ValueError, OSError):
-        pass
-    try:
+    with suppress(OSError):
         limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
         found += [int(limit)] if limit.isdigit() else []
-    except OSError:
-        pass
     return min(found, default=None)
 
 

@@ -39,7 +39,7 @@ def toml_text(values: Mapping[str, Any]) -> str:
 def _table(values: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
     """Lines of a table: plain values first, then the tables inside it."""
     if not all(isinstance(key, str) for key in values):
-        raise _not_plain(path, [key for key in values if not isinstance(key, str)][0], "a key")
+        raise _not_plain(path, next(k for k in values if not isinstance(k, str)), "a key")
     kept = {key: value for key, value in values.items() if value is not None}
     plain = {key: value for key, value in kept.items()
              if not isinstance(value, Mapping) and not _is_tables(value)}

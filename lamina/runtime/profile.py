@@ -102,7 +102,8 @@ def cost_of(step: AnyStep, values: Mapping[Var, Any], microseconds: float) -> Co
         return Cost(step.name, step.node.where, microseconds, nbytes, 0)
     sizes = [evaluate(b, values) for b in step.bindings]
     known = dict(zip(step.spec.parameters, sizes, strict=True))
-    return Cost(step.name, _place_of(step.spec.nodes), microseconds, nbytes, evaluate(step.spec.work, known))
+    return Cost(step.name, _place_of(step.spec.nodes), microseconds, nbytes,
+                evaluate(step.spec.work, known))
 
 
 def _place_of(nodes: Sequence[Node]) -> Place:
