@@ -5,7 +5,14 @@ from lamina.data import (
     tabular,
 )
 from lamina.data.dataset import Dataset
+from lamina.data.epochs import LengthError
 from lamina.data.loader import Loader
+from lamina.data.mix import mix
+from lamina.data.pipeline import (
+    Pipeline,
+    pipeline,
+)
+from lamina.data.source import Source
 from lamina.data.sources import (
     CSV,
     ImageFiles,
@@ -17,4 +24,4 @@ from lamina.data.tabular import (
     split,
 )
 
-__all__ = ["CSV", "Dataset", "ImageFiles", "ImageFolder", "JPEGs", "Loader", "TableRecipe", "augment", "split", "tabular"]
+__all__ = ["CSV", "Dataset", "ImageFiles", "ImageFolder", "JPEGs", "LengthError", "Loader", "Pipeline", "Source", "TableRecipe", "augment", "mix", "pipeline", "split", "tabular"]
