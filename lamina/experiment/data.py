@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.data.source import Columns, Source
+from lamina.data.source import Source
 from lamina.data.tabular import TableRecipe, split_rows
 from lamina.errors import DataError
 from lamina.experiment.arguments import converted
@@ -20,7 +20,7 @@ from lamina.experiment.batches import Batches, batches
 from lamina.experiment.facts import Facts, facts_of
 from lamina.experiment.memory import Arrays, Characters, Rows, labels_of
 from lamina.experiment.names import taken_by
-from lamina.experiment.preparation import Preparation, kind_of, prepared_like
+from lamina.experiment.preparation import Preparation, kind_of, prepared, prepared_like
 from lamina.experiment.registry import Registry
 from lamina.experiment.schema import Configuration
 from lamina.experiment.sources import PATHS, READY
@@ -190,21 +190,6 @@ def _with_facts(config: Configuration, parts: dict[str, Source], raw: dict[str, 
     largest = _largest(train) if columns[-1].dtype.kind in "iu" else -1
     facts = facts_of(columns[0], columns[-1], train.classes, largest, is_text)
     return Opened(parts, facts, preparation, recipe, raw)
-
-
-def prepared(preparation: Preparation, columns: Columns) -> Columns:
-    """The columns of a block as the model and the loss take them."""
-    return (preparation.inputs(columns[0]), *columns[1:-1], as_target(columns[-1]))
-
-
-def as_target(y: np.ndarray) -> np.ndarray:
-    """Labels as int64; numbers as float32 with an axis of their own, `[batch, 1]`."""
-    if y.dtype.kind in "iub":
-        return y.astype(np.int64)
-    if y.dtype == object:
-        raise DataError("data", operands=[("target", f"{y[0]!r:.40}")],
-                        rule="targets are numbers", hint="[table] makes numbers of columns")
-    return y.astype(np.float32)[:, None] if y.ndim == 1 else y.astype(np.float32)
 
 
 def _origin(source: Source) -> Source:

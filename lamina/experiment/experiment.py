@@ -25,8 +25,8 @@ from lamina.experiment.document import Document, read_document
 from lamina.experiment.facts import UNKNOWN, Facts
 from lamina.experiment.fine_tuning import start_from
 from lamina.experiment.fitting import misfits
-from lamina.experiment.memory import labels_of
 from lamina.experiment.making import Refused, reason
+from lamina.experiment.memory import labels_of
 from lamina.experiment.names import wrong_names
 from lamina.experiment.network import Network, build_network
 from lamina.experiment.plugins import with_plugins

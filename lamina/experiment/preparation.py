@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from lamina.data.source import Source
+from lamina.data.source import Columns, Source
+from lamina.errors import DataError
 
 WHITE = np.float32(255)
 MEASURED = 4096  # examples that mean and deviation are measured on
@@ -56,6 +57,21 @@ class Preparation:
             raise ValueError("no preparation")
         return cls(str(found["kind"]), tuple(map(float, found["mean"])),
                    tuple(map(float, found["std"])), bool(found["scaled"]))
+
+
+def prepared(preparation: Preparation, columns: Columns) -> Columns:
+    """The columns of a block as the model and the loss take them."""
+    return (preparation.inputs(columns[0]), *columns[1:-1], as_target(columns[-1]))
+
+
+def as_target(y: np.ndarray) -> np.ndarray:
+    """Labels as int64; numbers as float32 with an axis of their own, `[batch, 1]`."""
+    if y.dtype.kind in "iub":
+        return y.astype(np.int64)
+    if y.dtype == object:
+        raise DataError("data", operands=[("target", f"{y[0]!r:.40}")],
+                        rule="targets are numbers", hint="[table] makes numbers of columns")
+    return y.astype(np.float32)[:, None] if y.ndim == 1 else y.astype(np.float32)
 
 
 def with_channels(x: np.ndarray) -> np.ndarray:
