@@ -15,6 +15,7 @@ from lamina.errors import DataError
 from lamina.runs import compare, find, read
 
 _USUAL = ("loss", "valid_loss")
+WIDEST = 32  # characters of a value of a configuration
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,11 +33,11 @@ def run(options: argparse.Namespace) -> int:
     if options.sort:
         records.sort(key=lambda record: _best(record, options.sort))
     if options.compare:
-        print(compare(records).text())
+        _print_comparison(records)
         return 0
     names = list(dict.fromkeys(
         name for record in records for name in record.final
-        if name not in ("step", "epoch", "time")))
+        if name not in ("step", "epoch", "time") and not name.startswith("lr")))
     ordered = [*(name for name in _USUAL if name in names),
                *(name for name in names if name not in _USUAL)]
     rows = [[os.fspath(record.folder), record.status, _epochs(record),
@@ -53,6 +54,20 @@ def found(folder: str) -> list[Any]:
                         rule="there is a run in the folder, or below it",
                         hint="lamina train config.toml makes one in runs/")
     return list(paths)
+
+
+def _print_comparison(records: list[Any]) -> None:
+    """A column for each run: the keys that differ, and the final (and best) numbers."""
+    found = compare(records)
+    rows = [[key, *(_short(value) for value in values)] for key, values in found.config.items()]
+    rows += [[name, *(f"{cell(final)} ({cell(best)})" if final == final else ""
+                      for final, best in pairs)] for name, pairs in found.metrics.items()]
+    print_table(["", *(os.fspath(record.folder) for record in records)], rows, 1)
+
+
+def _short(value: Any) -> str:
+    text = "" if value is None else str(value)
+    return text if len(text) <= WIDEST else text[: WIDEST - 3] + "..."
 
 
 def _epochs(record: Any) -> str:

@@ -169,7 +169,7 @@ def _is_number(value: Any) -> bool:
 def _hints(part: Any) -> dict[str, Any]:
     """Types by name, as far as they can be found."""
     function = getattr(part, "function", None) if isinstance(part, type) else None
-    target = function or (part.__init__ if isinstance(part, type) else part)
+    target = function or (vars(part).get("__init__", part) if isinstance(part, type) else part)
     try:
         return typing.get_type_hints(target)
     except Exception:  # noqa: BLE001  a name that is imported for checkers only, or a plugin's own

@@ -7,20 +7,18 @@ shuffled, or draws classes equally often, and is augmented.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lamina.data import Pipeline
 from lamina.data.augment import Compose, Normalize, ToFloat
 from lamina.data.source import Columns, Source
 from lamina.dtypes import float32, uint8
+from lamina.experiment.data import Opened
 from lamina.experiment.preparation import Preparation, as_target, prepared, with_channels
 from lamina.experiment.registry import Registry
 from lamina.experiment.schema import Configuration
 from lamina.experiment.training import augmentations_of
 from lamina.tensor import Tensor
-
-if TYPE_CHECKING:
-    from lamina.experiment.data import Opened
 
 Batches = Pipeline
 

@@ -16,7 +16,6 @@ from lamina.data.source import Source
 from lamina.data.tabular import TableRecipe, split_rows
 from lamina.errors import DataError
 from lamina.experiment.arguments import converted
-from lamina.experiment.batches import Batches, batches
 from lamina.experiment.facts import Facts, facts_of
 from lamina.experiment.memory import Arrays, Characters, Rows, labels_of
 from lamina.experiment.names import taken_by
@@ -41,12 +40,6 @@ class Opened:
     preparation: Preparation
     table: TableRecipe | None = None
     raw: dict[str, Source] = field(default_factory=dict)
-
-    def batches(self, part: str, config: Configuration, registry: Registry) -> Batches | None:
-        """Batches of a part; those of training are shuffled and augmented."""
-        if part not in self.parts:
-            return None
-        return batches(self.parts[part], self, config, registry, training=part == "train")
 
 
 def open_data(config: Configuration, registry: Registry, folder: File) -> Opened:

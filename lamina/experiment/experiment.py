@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import LaminaError
-from lamina.experiment.batches import Batches
+from lamina.experiment.batches import Batches, batches
 from lamina.experiment.data import Opened, open_data
 from lamina.experiment.document import Document, read_document
 from lamina.experiment.facts import UNKNOWN, Facts
@@ -121,12 +121,14 @@ class Experiment:
         if self.config.fine_tune is not None:
             with self.at("fine_tune"):
                 start_from(model, self.config.fine_tune, self.document.folder)
-        parts = {part: opened.batches(part, self.config, self.registry)
-                 for part in ("train", "valid", "test")}
+        with self.at("data"):
+            parts = {part: batches(source, opened, self.config, self.registry, part == "train")
+                     for part, source in opened.parts.items()}
+        train = parts["train"]
         with self.at():
-            trainer = make_trainer(self, model, opened, len(parts["train"]))
-        return Built(model, trainer, parts["train"], parts["valid"], parts["test"],
-                     opened.facts, opened)
+            trainer = make_trainer(self, model, opened, len(train))
+        return Built(model, trainer, train, parts.get("valid"), parts.get("test"), opened.facts,
+                     opened)
 
 
 def make_trainer(experiment: Experiment, model: Module, opened: Opened, steps: int) -> Trainer:

@@ -215,8 +215,9 @@ class _Builder:
             return Identity()
         parts = [self.sequence(part if isinstance(part, list) else [part],
                                (*path, "branches", i), facts) for i, part in enumerate(lists)]
-        options = {key: self.value(given[key], (*path, key), facts)
-                   for key in ("join", "axis") if key in given}
+        options: dict[str, Any] = {
+            key: self.value(given[key], (*path, key), facts)
+            for key in ("join", "axis") if key in given}
         return self.made(Branches, options, path, "Branches", *parts)
 
     def group(self, value: Any, path: Path, facts: Mapping[str, Any]) -> Module | None:

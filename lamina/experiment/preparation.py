@@ -106,7 +106,7 @@ def _measured(kind: str, source: Source) -> Preparation:
     """Mean and deviation of each channel over up to `MEASURED` rows, evenly spread."""
     plain = Preparation(kind)
     rows = np.unique(np.linspace(0, len(source) - 1, min(len(source), MEASURED)).astype(np.int64))
-    count, total, squares = 0, np.float64(0), np.float64(0)
+    count, total, squares = 0, np.zeros(1), np.zeros(1)
     for start in range(0, len(rows), _PART):
         values = plain.inputs(source.take(rows[start:start + _PART])[0])
         flat = values.reshape(-1, values.shape[-1]).astype(np.float64)

@@ -10,26 +10,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from annotated_types import Ge
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    model_validator,
+)
+from pydantic_core import core_schema
 
 
-class Expected:
-    """What a value must be, in words: what errors say and the reference prints."""
+class Is:
+    """A value that fulfils a condition, which is said in words: in errors and in the reference."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, is_right: Callable[[Any], bool]) -> None:
         self.text = text
+        self.is_right = is_right
 
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        """The condition as pydantic asks for it."""
+        return core_schema.no_info_after_validator_function(self.checked, handler(source))
 
-def _value(text: str, is_right: Callable[[Any], bool]) -> Any:
-    """A type of values that fulfil a condition."""
-
-    def check(value: Any) -> Any:
-        if not is_right(value):
-            raise ValueError(text)
+    def checked(self, value: Any) -> Any:
+        """The value, or ValueError with the words."""
+        if not self.is_right(value):
+            raise ValueError(self.text)
         return value
-
-    return Annotated[Any, AfterValidator(check), Expected(text)]
 
 
 def _is_number(value: Any) -> bool:
@@ -64,25 +72,47 @@ def _is_normalisation(value: Any) -> bool:
     return value in ("auto", "none", "unit", "standard")
 
 
+def _is_positive(value: Any) -> bool:
+    return _is_number(value) and 0 < value < float("inf")
+
+
+def _is_not_negative(value: Any) -> bool:
+    return _is_number(value) and 0 <= value < float("inf")
+
+
+def _are_words(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _are_parts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_part, value))
+
+
+def _is_portion(value: Any) -> bool:
+    return _is_share(value) or (isinstance(value, dict) and _is_part(value))
+
+
+def _are_sizes(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_count, value))
+
+
 Count = Annotated[int, Ge(1)]
-Rate = _value('a number above 0, or "search"',
-              lambda v: v == "search" or (_is_number(v) and 0 < v < float("inf")))
-PositiveNumber = _value("a number above 0", lambda v: _is_number(v) and 0 < v < float("inf"))
-Number = _value("a number of at least 0", lambda v: _is_number(v) and 0 <= v < float("inf"))
-Share = _value("a number from 0 to below 1", _is_share)
-Portion = _value("a share from 0 to below 1, or a table with the type of another source",
-                 lambda v: _is_share(v) or (isinstance(v, dict) and _is_part(v)))
-PartList = _value("a list of names, or of tables with a type",
-                  lambda v: isinstance(v, list) and all(map(_is_part, v)))
-Patterns = _value("a list of names or patterns of parameters, such as \"fc\" or \"**.bias\"",
-                  lambda v: isinstance(v, list) and all(isinstance(x, str) for x in v))
-Names = _value("a list of names",
-               lambda v: isinstance(v, list) and all(isinstance(x, str) for x in v))
-Sizes = _value("a list of sizes of at least 1",
-               lambda v: isinstance(v, list) and all(map(_is_count, v)))
-Normalisation = _value('"auto", "none", "unit", "standard", or a table with mean and std',
-                       _is_normalisation)
-Every = _value('a number of steps, or "epoch"', lambda v: v == "epoch" or _is_count(v))
+Rate = Annotated[Any, Is('a number above 0, or "search"',
+                         lambda value: value == "search" or _is_positive(value))]
+PositiveNumber = Annotated[Any, Is("a number above 0", _is_positive)]
+Number = Annotated[Any, Is("a number of at least 0", _is_not_negative)]
+Portion = Annotated[Any, Is(
+    "a share from 0 to below 1, or a table with the type of another source", _is_portion)]
+PartList = Annotated[Any, Is("a list of names, or of tables with a type", _are_parts)]
+Patterns = Annotated[Any, Is(
+    'a list of names or patterns of parameters, such as "fc" or "**.bias"', _are_words)]
+Names = Annotated[Any, Is("a list of names", _are_words)]
+Sizes = Annotated[Any, Is("a list of sizes of at least 1", _are_sizes)]
+Normalisation = Annotated[Any, Is(
+    '"auto", "none", "unit", "standard", or a table with mean and std', _is_normalisation)]
+Layers = Annotated[Any, Is("a list of layers", lambda value: isinstance(value, list))]
+Every = Annotated[Any, Is('a number of steps, or "epoch"',
+                          lambda value: value == "epoch" or _is_count(value))]
 
 
 class Section(BaseModel):
@@ -151,7 +181,7 @@ class Model(Section):
     model_config = ConfigDict(extra="allow", strict=True)
 
     type: str | None = Field(None, description="A ready model: one of those below.")
-    layers: _value("a list of layers", lambda v: isinstance(v, list)) | None = Field(  # type: ignore[valid-type]
+    layers: Layers | None = Field(
         None, description="Layers one after the other: names, or tables with `type`, the "
                           "arguments, and `repeat`, `name`, `if`.")
     input: Sizes | None = Field(
@@ -280,5 +310,5 @@ class Configuration(Section):
     run: Run = Field(Run(), description="[run]")  # type: ignore[call-arg]
 
 
-__all__ = ["Block", "Configuration", "Data", "Expected", "FineTune", "Ge", "Group", "Gt", "Loss",
+__all__ = ["Block", "Configuration", "Data", "FineTune", "Group", "Is", "Loss",
            "Model", "Optimizer", "Part", "Run", "Schedule", "Section", "Table"]

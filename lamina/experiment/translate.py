@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from lamina.experiment.problems import Path, listed, meant, shown
-from lamina.experiment.schema import Configuration, Expected
+from lamina.experiment.schema import Configuration, Is
 
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
@@ -118,7 +118,7 @@ def expected(field: FieldInfo) -> str:
     """What a key takes, in words: `a whole number of at least 1`."""
     marks = [*field.metadata, *_marks(field.annotation)]
     for mark in marks:
-        if isinstance(mark, Expected):
+        if isinstance(mark, Is):
             return mark.text
     parts = [_words(part) for part in _flat(field.annotation) if part is not type(None)]
     text = " or ".join(dict.fromkeys(parts))
