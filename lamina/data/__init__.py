@@ -14,14 +14,20 @@ from lamina.data.pipeline import (
 )
 from lamina.data.source import Source
 from lamina.data.sources import (
+    CIFAR,
     CSV,
+    HDF5,
+    IDX,
+    AudioFolder,
     ImageFiles,
     ImageFolder,
     JPEGs,
+    Parquet,
+    TarShards,
 )
 from lamina.data.tabular import (
     TableRecipe,
     split,
 )
 
-__all__ = ["CSV", "Dataset", "ImageFiles", "ImageFolder", "JPEGs", "LengthError", "Loader", "Pipeline", "Source", "TableRecipe", "augment", "mix", "pipeline", "split", "tabular"]
+__all__ = ["AudioFolder", "CIFAR", "CSV", "Dataset", "HDF5", "IDX", "ImageFiles", "ImageFolder", "JPEGs", "LengthError", "Loader", "Parquet", "Pipeline", "Source", "TableRecipe", "TarShards", "augment", "mix", "pipeline", "split", "tabular"]

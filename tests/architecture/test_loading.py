@@ -6,10 +6,10 @@ import sys
 # Loaded with the first program, the first data set that is fetched, or the command that needs it
 LATE = {
     "argparse", "asyncio", "email", "gzip", "hashlib", "http", "lamina.cli", "lamina.codegen",
-    "lamina.data.datasets.sources", "lamina.distributed", "lamina.estimators", "lamina.experiment",
-    "lamina.kernel", "lamina.runs", "lamina.schedule", "lamina.serve", "llvmlite", "PIL",
-    "multiprocessing", "pydantic", "sklearn", "ssl", "statistics", "subprocess", "tempfile",
-    "urllib.request", "zipfile",
+    "lamina.data.datasets.sources", "lamina.data.sources.tar_index", "lamina.distributed",
+    "lamina.estimators", "lamina.experiment", "lamina.kernel", "lamina.runs", "lamina.schedule",
+    "lamina.serve", "llvmlite", "PIL", "multiprocessing", "pyarrow", "pydantic", "sklearn", "ssl",
+    "statistics", "subprocess", "tempfile", "urllib.request", "zipfile",
 }  # fmt: skip
 
 

@@ -21,6 +21,8 @@ DOORS = {
     ("runtime/families.py", "lamina.runtime"),  # the compiler, with the first program
     ("data/datasets/fashion.py", "lamina.data.datasets.sources"),  # network, with the first data
     ("data/datasets/fashion.py", "lamina.data.idx"),
+    ("data/sources/idx.py", "lamina.data.idx"),
+    ("data/sources/tar_shards.py", "lamina.data.sources.tar_index"),  # tarfile
 }
 
 

@@ -1,7 +1,7 @@
 """Columns of cells, and what they become: whole numbers, numbers, truth values or text.
 
-In: the text of each cell of a column. Out: int64, float64, bool or an array of objects. Two kinds of
-column hold the cells: a list, and an array of pyarrow; both follow the same grammar.
+In: the text of each cell of a column. Out: int64, float64, bool or an array of objects. Two kinds
+of column hold the cells: a list, and an array of pyarrow; both follow the same grammar.
 """
 
 from __future__ import annotations
@@ -39,8 +39,11 @@ class Cells(Protocol):
     def texts(self) -> np.ndarray:
         """The cells as they are, in an array of objects."""
 
+    def head(self, count: int) -> Cells:
+        """The first cells alone."""
 
-class ListedCells:
+
+class ListedCells(Cells):
     """Cells in a list of Python's texts."""
 
     def __init__(self, cells: list[str]) -> None:
@@ -67,8 +70,11 @@ class ListedCells:
         column[:] = self.cells
         return column
 
+    def head(self, count: int) -> Cells:
+        return ListedCells(self.cells[:count])
 
-class ArrowCells:
+
+class ArrowCells(Cells):
     """Cells in an array of pyarrow."""
 
     def __init__(self, cells: Any) -> None:
@@ -102,6 +108,9 @@ class ArrowCells:
     def texts(self) -> np.ndarray:
         return np.array(self.cells.to_numpy(), object)
 
+    def head(self, count: int) -> Cells:
+        return ArrowCells(self.cells.slice(0, count))
+
     def _mask(self, chunks: Any) -> np.ndarray:
         return np.array(chunks.to_numpy(), bool)
 
@@ -127,13 +136,14 @@ def convert(cells: Cells, kind: str | None, missing: Sequence[str]) -> np.ndarra
     """
     absent = cells.among(missing)
     present = ~absent
-    chosen = kind or _looks_like(cells, present)
+    chosen = kind or _looks_like(cells, absent)
     if chosen == "text":
         texts = cells.texts()
         texts[absent] = None
         return texts
     grammar, noun = _GRAMMARS[chosen]
-    wrong = np.flatnonzero(present & ~cells.matching(grammar))
+    is_known = kind is None and chosen != "float"  # by inference, which looked at every cell
+    wrong = np.flatnonzero(present & ~(is_known or cells.matching(grammar)))
     if wrong.size:
         raise WrongCell(int(wrong[0]), f"is no {noun}",
                         "" if kind else 'types={NAME: "text"}, or missing=(..., CELL)')
@@ -149,18 +159,23 @@ def convert(cells: Cells, kind: str | None, missing: Sequence[str]) -> np.ndarra
     return _whole_numbers(cells, kind)
 
 
-def _looks_like(cells: Cells, present: np.ndarray) -> str:
-    count = int(present.sum())
-    if count == 0:
+def _looks_like(cells: Cells, absent: np.ndarray) -> str:
+    """The kind of a column; one of whole numbers or truth values has no cell missing."""
+    if absent.all():
         return "float"
-    if not present.all():
-        numbers = int((cells.matching(NUMBER) & present).sum())
-        return "float" if numbers > _MOSTLY * count else "text"
-    if cells.matching(WHOLE).all():
-        return "int"
-    if cells.matching(TRUTH).all():
-        return "bool"
-    return "float" if cells.matching(NUMBER).sum() > _MOSTLY * count else "text"
+    if not absent.any():
+        if _all_match(cells, WHOLE):
+            return "int"
+        if _all_match(cells, TRUTH):
+            return "bool"
+    present = len(cells) - int(absent.sum())
+    numbers = int((cells.matching(NUMBER) & ~absent).sum())
+    return "float" if numbers > _MOSTLY * present else "text"
+
+
+def _all_match(cells: Cells, grammar: str) -> bool:
+    """The first cells decide, most often, so that the others are not looked at."""
+    return bool(cells.head(100).matching(grammar).all() and cells.matching(grammar).all())
 
 
 def _whole_numbers(cells: Cells, kind: str | None) -> np.ndarray:

@@ -22,7 +22,7 @@ _TYPES = {int: "int", float: "float", bool: "bool", str: "text"}
 
 
 class CSV(Source):
-    """The columns of one CSV file, or of several with the same header, one after the other.
+    r"""The columns of one CSV file, or of several with the same header, one after the other.
 
     `columns` are the arrays by name: int64, float64 (NaN where missing), bool, or objects for text
     (None where missing).
@@ -43,7 +43,7 @@ class CSV(Source):
     >>> import tempfile
     >>> path = tempfile.mkdtemp() + "/table.csv"
     >>> with open(path, "w") as file:
-    ...     _ = file.write("age,city\\n31,Rome\\n,Oslo\\n")
+    ...     _ = file.write("age,city\n31,Rome\n,Oslo\n")
     >>> table = CSV(path)
     >>> table
     CSV(2 rows, 2 columns)
@@ -135,7 +135,7 @@ class CSV(Source):
             return []
 
 
-class _Joined:
+class _Joined(Cells):
     """The cells of several files as one column."""
 
     def __init__(self, parts: Sequence[Cells]) -> None:
@@ -160,6 +160,9 @@ class _Joined:
 
     def texts(self) -> np.ndarray:
         return np.concatenate([part.texts() for part in self.parts])
+
+    def head(self, count: int) -> Cells:
+        return self.parts[0].head(count)
 
 
 def _chosen(names: tuple[str, ...], wanted: Sequence[str] | None) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Images from the bytes of their files: decoded, turned upright, brought to one size.
 
-In: the bytes of a JPEG, PNG or other file that Pillow knows. Out: uint8 `[height, width, channels]`.
+In: bytes of a JPEG, PNG or other file that Pillow knows. Out: uint8 `[height, width, channels]`.
 JPEGs are decoded by simplejpeg where it is installed, at the smallest of the scales that the format
 offers which is not below the size wanted. Decoding and resizing let other threads run.
 """
@@ -26,11 +26,12 @@ _DEFAULT_PIXELS = 1 << 27  # where Pillow's own limit was taken away
 
 @dataclass(frozen=True)
 class ImageForm:
-    """How images come out: size (height, width) or None for each its own, channels, fit."""
+    """How images come out: size (height, width), or None for each its own, channels, fit."""
 
     size: tuple[int, int] | None
-    channels: int = 3
-    fit: str = "crop"
+    channels: int
+    fit: str
+    packages: tuple[Any, Any]  # Pillow's Image module, and simplejpeg or None
 
     @classmethod
     def checked(cls, op: str, size: Any, channels: int, fit: str) -> ImageForm:
@@ -48,12 +49,11 @@ class ImageForm:
         if fit not in FITS:
             raise ArgumentError(op, operands=[("fit", repr(fit))], expected=FITS, got=fit,
                                 rule="fit is one of " + ", ".join(FITS))
-        load_packages(op)
-        return cls(sides, channels, fit)
+        return cls(sides, channels, fit, load_packages(op))
 
     def decode(self, content: bytes, name: str) -> np.ndarray:
         """The image in `content`; FormatError names it by `name`."""
-        pillow, simplejpeg = load_packages("images")
+        pillow, simplejpeg = self.packages
         pixels = None
         if simplejpeg is not None and content[:3] == b"\xff\xd8\xff":
             pixels = self._decode_jpeg(pillow, simplejpeg, content, name)
@@ -82,7 +82,7 @@ class ImageForm:
         if colours not in ("YCbCr", "RGB", "Gray"):
             return None
         _check_pixels(pillow, width, height, name)
-        turn = _orientation(pillow, content) if b"Exif\0\0" in content[:65536] else 1
+        turn = _orientation(pillow, content) if _has_exif(content) else 1
         low, wide = self._least(*((width, height) if turn > 4 else (height, width)))
         low, wide = (wide, low) if turn > 4 else (low, wide)
         options = {"colorspace": _COLOURS[self.channels], "min_height": low, "min_width": wide}
@@ -98,7 +98,7 @@ class ImageForm:
     def _decode_any(self, pillow: Any, content: bytes, name: str) -> np.ndarray:
         try:
             with pillow.open(io.BytesIO(content)) as image:
-                _check_pixels(pillow, *image.size, name)
+                _check_pixels(pillow, image.width, image.height, name)
                 turn = image.getexif().get(_ORIENTATION, 1)
                 turn = turn if turn in range(1, 9) else 1
                 if image.format == "JPEG" and image.mode in ("L", "RGB"):
@@ -197,6 +197,17 @@ def _check_pixels(pillow: Any, width: int, height: int, name: str) -> None:
             "image", operands=[("file", name), ("found", f"{width} x {height} pixels")],
             rule=f"an image has at most {limit:,} pixels: a small file can claim to be a huge one",
             hint="set PIL.Image.MAX_IMAGE_PIXELS for files that you trust")
+
+
+def _has_exif(content: bytes) -> bool:
+    """Whether one of the segments before the tables of a JPEG is EXIF's (CIPA DC-008, 4.5.4)."""
+    place = 2
+    while content[place : place + 1] == b"\xff" and (
+            0xE0 <= content[place + 1] <= 0xEF or content[place + 1] == 0xFE):
+        if content[place + 4 : place + 10] == b"Exif\0\0":
+            return True
+        place += 2 + int.from_bytes(content[place + 2 : place + 4], "big")
+    return False
 
 
 def _orientation(pillow: Any, content: bytes) -> int:

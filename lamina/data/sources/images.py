@@ -1,7 +1,7 @@
 """Images as sources: folders of classes, lists of files, JPEGs in one array.
 
-In: paths, or bytes with offsets. Out: uint8 `[n, height, width, channels]` and labels. Each image is
-decoded when it is asked for and none is kept, so that memory does not grow with the data.
+In: paths, or bytes with offsets. Out: uint8 `[n, height, width, channels]` and labels. Each image
+is decoded when it is asked for and none is kept, so that memory does not grow with the data.
 """
 
 from __future__ import annotations
@@ -150,6 +150,15 @@ class JPEGs(_Images):
     arguments as of `ImageFiles`.
 
     Raises ArgumentError if offsets do not fit the data; FormatError names the row of a bad image.
+
+    >>> import io
+    >>> from PIL import Image
+    >>> file = io.BytesIO()
+    >>> Image.new("RGB", (40, 30)).save(file, "JPEG")
+    >>> data = np.frombuffer(file.getvalue(), np.uint8)
+    >>> photos = JPEGs(data, [0, len(data)], labels=[3], size=(16, 16))
+    >>> [column.shape for column in photos.take(np.array([0, 0]))]
+    [(2, 16, 16, 3), (2,)]
     """
 
     def __init__(

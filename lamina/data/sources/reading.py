@@ -1,4 +1,4 @@
-"""What all file sources share: whole files, row numbers that are checked, packages that are missing.
+"""What all file sources share: reading whole files, checking arguments, naming what is missing.
 
 In: paths and numbers from the user. Out: bytes and int64 arrays, or one error that names the file.
 """

@@ -236,7 +236,8 @@ def test_fits(tmp_path: Path):
 
 
 def test_images_of_their_own_size(tmp_path: Path):
-    write(tmp_path, {"a.png": encoded(picture(3, 4), "PNG"), "b.png": encoded(picture(5, 6), "PNG")})
+    write(tmp_path, {"a.png": encoded(picture(3, 4), "PNG"),
+                     "b.png": encoded(picture(5, 6), "PNG")})
     images, = ImageFolder(tmp_path).take(rows(1, 0))
     assert images.dtype == object and [i.shape for i in images] == [(5, 6, 3), (3, 4, 3)]
     assert images[0].flags.writeable
