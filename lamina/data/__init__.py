@@ -6,5 +6,7 @@ from lamina.data.loader import Loader
 from lamina.data.mix import mix
 from lamina.data.pipeline import Pipeline, pipeline
 from lamina.data.source import Source
+from lamina.data.sources.text_lines import TextLines
 
-__all__ = ["Dataset", "LengthError", "Loader", "Pipeline", "Source", "mix", "pipeline"]
+__all__ = ["Dataset", "LengthError", "Loader", "Pipeline", "Source", "TextLines", "mix",
+           "pipeline"]
