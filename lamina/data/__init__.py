@@ -25,9 +25,10 @@ from lamina.data.sources import (
     Parquet,
     TarShards,
 )
+from lamina.data.sources.text_lines import TextLines
 from lamina.data.tabular import (
     TableRecipe,
     split,
 )
 
-__all__ = ["AudioFolder", "CIFAR", "CSV", "Dataset", "HDF5", "IDX", "ImageFiles", "ImageFolder", "JPEGs", "LengthError", "Loader", "Parquet", "Pipeline", "Source", "TableRecipe", "TarShards", "augment", "mix", "pipeline", "split", "tabular"]
+__all__ = ["AudioFolder", "CIFAR", "CSV", "Dataset", "HDF5", "IDX", "ImageFiles", "ImageFolder", "JPEGs", "LengthError", "Loader", "Parquet", "Pipeline", "Source", "TableRecipe", "TarShards", "TextLines", "augment", "mix", "pipeline", "split", "tabular"]

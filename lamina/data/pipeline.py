@@ -32,6 +32,7 @@ from lamina.data.stages.record import Record, Recording
 from lamina.data.stages.select import Repeat, Select, ShuffleNear
 from lamina.data.stages.window import Window
 from lamina.errors import ArgumentError
+from lamina.tensor import compile as compiled
 
 
 class Pipeline(Epochs):
@@ -264,16 +265,23 @@ class Pipeline(Epochs):
     def augment(self, policy: Policy, seed: int = 0) -> Self:
         """`policy(key, *columns)` on each batch, with a key of its own, uint32 `[2]`.
 
-        It runs in the thread that iterates, on tensors, and comes after `batch`; `prefetch` works
+        It is compiled, runs in the thread that iterates, and comes after `batch`; `prefetch` works
         on what comes before it. A run that is restored sees the same images.
+
+        >>> def brighter(key, images):
+        ...     return images + (key[0] % 3).astype(lm.float32)
+        >>> data = Pipeline(np.zeros((8, 2), np.float32)).batch(2).augment(brighter, seed=1)
+        >>> len({x[0, 0].item() for _ in range(3) for x, in data})
+        3
         """
         check.function("augment", policy)
         seed = check.whole("augment", "seed", seed, 0)
         if not self._batched:
             raise check.misplaced("augment", "augment comes after batch or bucket",
                                   "batch(128).augment(policy)")
+        program = compiled(policy)
         return self._with_step("augment", f"augment({seed})", lambda flow, guard: Augment(
-            flow, policy, seed), count=_same)
+            flow, policy, program, seed), count=_same)
 
     # How it is done
 

@@ -21,11 +21,14 @@ Policy = Callable[..., Any]
 
 
 class Augment(Flow):
-    """`policy(key, *columns)`: key uint32 `[2]`, of seed, epoch and the number of the batch."""
+    """`policy(key, *columns)`: key uint32 `[2]`, of seed, epoch and the number of the batch.
 
-    def __init__(self, inner: Flow, policy: Policy, seed: int) -> None:
+    program: the policy compiled, for batches of tensors alone.
+    """
+
+    def __init__(self, inner: Flow, policy: Policy, program: Policy, seed: int) -> None:
         super().__init__(inner)
-        self._policy, self._seed = policy, seed
+        self._policy, self._program, self._seed = policy, program, seed
 
     def open(self, epoch: int, at: State) -> Iterator[Item]:
         number, up = (0, None) if at is None else at
@@ -33,7 +36,8 @@ class Augment(Flow):
             key = augmentation_key(self._seed, epoch, number)
             number += 1
             columns = tuple(as_column(column, block.is_ours) for column in block.columns)
-            made = self._policy(key, *columns)
+            all_tensors = all(isinstance(column, Tensor) for column in columns)
+            made = (self._program if all_tensors else self._policy)(key, *columns)
             columns = tuple(made) if isinstance(made, (tuple, list)) else (made,)
             yield Block(columns, block.ids), [number, after]
 
