@@ -22,6 +22,7 @@ _LEFT, _RIGHT, _BOTTOM = 64, 16, 44
 _LINE = 18  # height of a row of text
 _LETTER = 6.6  # width of a letter of 12 pixels, about
 _MOST_POINTS = 1200  # of a line; more are thinned, ends and extremes kept
+_LARGEST = 1e150  # value that has a place on an axis
 _MARKED = 40  # lines of up to so many points have dots
 # Colours that differ in lightness too (after Okabe and Ito 2008), on white and on black
 _LIGHT = ("#0072b2", "#d55e00", "#009e73", "#a8528d", "#8a6d00", "#4b3fb5", "#b01e3f", "#56707d")
@@ -112,10 +113,16 @@ def _cleaned(line: Line, log_x: bool, log_y: bool) -> Line:
     if x.shape != y.shape:
         raise ArgumentError("line_chart", rule="a line has as many x as y", got=line.name,
                             operands=[(line.name, f"{x.size} x, {y.size} y")])
-    y = np.where(np.isfinite(y) & ((y > 0) | (not log_y)), y, np.nan)
-    kept = np.isfinite(x) & ((x > 0) | (not log_x))
+    y = np.where(_has_place(y, log_y), y, np.nan)
+    kept = _has_place(x, log_x)
     x, y = _thinned(x[kept], y[kept])
     return Line(line.name, x, y)
+
+
+def _has_place(values: np.ndarray, log: bool) -> np.ndarray:
+    """Which of the values are on an axis; those near the ends of float64 would overflow on it."""
+    found: np.ndarray = (np.abs(values) < _LARGEST) & ((values > 1 / _LARGEST) | (not log))
+    return found
 
 
 def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

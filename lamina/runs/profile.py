@@ -29,7 +29,7 @@ ELSEWHERE = "(outside modules)"  # the loss, the optimizer
 
 @dataclass(frozen=True)
 class Kernel:
-    """One kernel. module: of its last operation; a fused one counts there whole."""
+    """One kernel. module: of its contraction, or its last operation; it counts there whole."""
 
     name: str
     module: str

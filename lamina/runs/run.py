@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 EXISTS = ("error", "number", "continue")
 WATCHED = ("graph", "profile", "weights", "gradients")
+_PAGES_SHARE = 50  # times as long as the pages of a long run take, until they are written again
 _MOST_NUMBERS = 1000  # folders `NAME-2`, `NAME-3` ... that are tried
 
 
@@ -45,7 +46,7 @@ class Run(Callback):
 
     config: plain data, kept as config.toml. model: whose layers are described, the trainer's by
     default. valid: data whose confusions and worst errors the report shows, as for
-    `Trainer.evaluate`; classes: names of its labels.
+    `Trainer.evaluate`, the validation data of the fit by default; classes: names of its labels.
     exists: what to do where the folder has a run: "error"; "number", take `folder-2`, `folder-3`
     ...; "continue", append. A trainer that was resumed from a checkpoint always appends: what the
     folder has of later steps is superseded, not lost.
@@ -53,8 +54,8 @@ class Run(Callback):
     watch: "graph", "profile" (a step timed by kernel after the last epoch), "weights" and
     "gradients" (histograms every epoch). report_every: epochs between two reports.
     title, license, about (paragraphs by heading, such as {"Data": "..."}): for the model card.
-    It comes last among the callbacks, so that it sees what the others did. `folder` and `writer`
-    (a SummaryWriter) may be used by others. Raises ArgumentError, or DataError if nothing can be
+    It is called after the other callbacks, so that it sees what they did. `folder` and `writer` (a
+    SummaryWriter) may be used by them. Raises ArgumentError, or DataError if nothing can be
     written.
 
     >>> import lamina as lm, tempfile, numpy as np
@@ -66,6 +67,8 @@ class Run(Callback):
     >>> run.record().epochs["epoch"].tolist(), run.record().status
     ([1.0, 2.0], 'finished')
     """
+
+    comes_last = True
 
     def __init__(
         self,
@@ -100,7 +103,7 @@ class Run(Callback):
         self._journal: Journal | None = None
         self._details: parts.Details = {}
         self._batch: Any = None
-        self._number = 0  # of the step in its epoch
+        self._pages_due = 0.0
 
     def record(self) -> RunRecord:
         """What the folder tells now."""
@@ -126,7 +129,6 @@ class Run(Callback):
 
     def on_epoch_start(self, trainer: Trainer) -> None:
         """Batches are waited for from now on."""
-        self._number = 0
         self.clock.epoch_start()
 
     def on_step_start(self, trainer: Trainer, batch: Any) -> None:
@@ -142,9 +144,8 @@ class Run(Callback):
     def on_step_end(self, trainer: Trainer, logs: Logs) -> None:
         """Every few steps a line."""
         self.clock.step_end()
-        self._number += 1
-        every = self.log_every or trainer.log_every
-        if self._number == 1 or self._number % every == 0:
+        number, every = trainer.position.batches, self.log_every or trainer.log_every
+        if number == 1 or number % every == 0:
             with self.clock.watching():
                 self._write("step", trainer, logs)
 
@@ -162,15 +163,17 @@ class Run(Callback):
             self._write("epoch", trainer, logs)
             self._tell("on_epoch_end", trainer, logs)
             self.writer.flush()
-            if trainer.epoch % self.report_every == 0:
+            if trainer.epoch % self.report_every == 0 and self.clock.total >= self._pages_due:
                 self._write_pages()
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """Look at the validation data, time a step, and write the last report."""
         with self.clock.watching():
-            if self._valid is not None:
+            fitted = None if trainer.loop is None else trainer.loop.valid
+            valid = fitted if self._valid is None else self._valid
+            if valid is not None:
                 with undone(trainer.model, trainer.optimizer):
-                    found = outcome(self._model or trainer.model, self._valid)
+                    found = outcome(self._model or trainer.model, valid)
                 self._details |= parts.of_outcome(found, self._classes)
             if "profile" in self.watch and self._batch is not None:
                 self._details["profile"] = profile_of(trainer, self._batch).as_data()
@@ -244,11 +247,14 @@ class Run(Callback):
         self._write_pages()
 
     def _write_pages(self) -> None:
+        start = self.clock.total
         self._details |= {"title": self.title, "license": self.license, "about": self.about}
         parts.write_details(self.folder, self._details)
         record = read(self.folder)
         write_atomically(self.folder / "card.md", [card_text(record, self._details).encode()])
         write_report(self.folder, record, self._details)
+        now = self.clock.total
+        self._pages_due = now + _PAGES_SHARE * (now - start)
 
 
 def _check_choices(exists: str, watch: Sequence[str]) -> None:

@@ -107,10 +107,11 @@ def cost_of(step: AnyStep, values: Mapping[Var, Any], microseconds: float) -> Co
 
 
 def _place_of(nodes: Sequence[Node]) -> Place:
-    """The place of the last node, or of the last one inside a module: an update is not, mostly."""
-    known = [n.where for n in reversed(nodes) if n.where]
-    return next((where for where in known if getattr(where, "module", "")),
-                known[0] if known else None)
+    """The place of the last node, or of a better one: a contraction, or one inside a module."""
+    known = [n for n in reversed(nodes) if n.where]
+    inside = [n for n in known if getattr(n.where, "module", "")]
+    best = [*(n for n in inside if n.op.name == "tiled"), *inside, *known]
+    return best[0].where if best else None
 
 
 def size_of(node: Node, values: Mapping[Var, Any]) -> int:

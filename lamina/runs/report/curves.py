@@ -39,7 +39,8 @@ def _groups(names: list[str], columns: Columns, x: str) -> list[tuple[str, list[
 
 
 def _chart(title: str, lines: list[Line], x: str) -> str:
-    return line_chart(lines, title=title, x_label=x, log_y=_is_wide(lines))
+    return line_chart(lines, title=title, x_label=x,
+                      log_y=not _is_rate(lines[0].name) and _is_wide(lines))
 
 
 def _is_wide(lines: list[Line]) -> bool:

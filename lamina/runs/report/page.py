@@ -88,8 +88,8 @@ def page(record: RunRecord, details: Details) -> str:
         *_outcome(details),
         section("Layers", _layers(details), note=_model_note(details)),
         section("Time", _times(details)),
-        section("Kernels of a step", _kernels(details), note="Each timed alone; the dearest first. "
-                "A fused kernel counts for the module of its last operation."),
+        section("Kernels of a step", _kernels(details), note="Each timed alone; the dearest first."
+                " A fused one counts for the module of its matrix product, or last operation."),
         section("Memory of a step", _memory(details)),
         section("Configuration and environment", _config(record), _environment(record)),
     ])
@@ -135,9 +135,9 @@ def _outcome(details: Details) -> list[str]:
         sections.append(section("Errors", table(
             ["", ""], [[name, float(value)] for name, value in found["errors"].items()], (1,)),
             note=f"On {found['count']:,} validation examples."))
-    worst = found.get("worst") or []
-    sections.append(section("Worst errors", _worst(worst), note="The surest of the wrong answers."
-                            if confusion is not None else "The farthest from the truth."))
+    note = ("Where the truth got the least chance." if confusion is not None else
+            "The farthest from the truth.")
+    sections.append(section("Worst errors", _worst(found.get("worst") or []), note=note))
     return sections
 
 
