@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from lamina.data.dataset import Dataset
+from lamina.data.source import Source
+from lamina.data.tabular.reading import read_table
 from lamina.errors import ArgumentError, ShapeError
 from lamina.tensor import Tensor, tensor
 
@@ -28,13 +30,15 @@ def split(
     """`train, valid = split(data)`, or `train, valid, test` where `test` is a share above 0.
 
     data: a dict of columns, a DataFrame, a pyarrow Table, an array, a tuple of arrays, or a
-    Dataset; the parts are of the same kind. The options are those of `split_rows`; each may be the
-    name of a column of `data`.
+    Dataset; the parts are of the same kind. Of a source with names they are dicts of columns. The
+    options are those of `split_rows`; each may be the name of a column of `data`.
 
     >>> train, valid = split({"x": list(range(10)), "y": [0, 1] * 5}, stratify="y")
     >>> len(train["x"]), sorted(valid["y"].tolist())
     (8, [0, 1])
     """
+    if isinstance(data, Source):
+        data = read_table(data, "split").columns
     rows = _length(data)
     keys = {"stratify": stratify, "groups": groups, "time": time}
     found = {name: _key(data, name, key) for name, key in keys.items()}

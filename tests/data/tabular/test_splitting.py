@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lamina.data import Dataset, split
+from lamina.data.source import Source
 from lamina.data.tabular import split_rows
 from lamina.errors import ArgumentError, ShapeError
 
@@ -71,6 +72,21 @@ def test_tables_keep_their_kind():
     arrays, = split((np.arange(10), np.arange(10) * 2), 0.3)[1:]
     assert np.array_equal(arrays[0] * 2, arrays[1])
     assert len(split(Dataset(np.arange(10)), 0.3)[1]) == 3
+
+
+class Rows(Source):
+    names = ("x", "y")
+
+    def __len__(self):
+        return 10
+
+    def take(self, rows):
+        return rows * 2, rows % 2
+
+
+def test_sources_give_columns():
+    train, valid = split(Rows(), 0.2, stratify="y")
+    assert len(train["x"]) == 8 and sorted(valid["y"].tolist()) == [0, 1]
 
 
 @pytest.mark.parametrize(("call", "error"), [
