@@ -111,7 +111,8 @@ class AutoContrast(ImagePolicy):
 class Equalize(ImagePolicy):
     """Values of each channel spread so that all levels are about equally frequent.
 
-    p: the probability for each image. The same levels as Pillow's `ImageOps.equalize`.
+    p: the probability for each image. The same levels as Pillow's `ImageOps.equalize`, which leaves
+    images of fewer than 256 pixels as they are.
     """
 
     p: float = 0.5
