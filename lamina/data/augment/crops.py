@@ -16,7 +16,7 @@ from lamina.data.augment.sampling import INTERPOLATIONS, Border, Fill
 from lamina.dtypes import float32, int32
 from lamina.errors import ArgumentError, ShapeError
 from lamina.functional.arguments import check_choice
-from lamina.tensor import Tensor, exp, round, sqrt
+from lamina.tensor import Tensor, exp, round, sqrt, where
 
 TRIES = 10  # boxes drawn for each image, of which the first that fits is taken
 
@@ -125,17 +125,16 @@ class RandomResizedCrop(Geometric):
         """A shift, and a scale for each axis."""
         wanted = pair("RandomResizedCrop", "size", self.size)
         for_box, for_row, for_column = split(key, 3)
-        height, width = self._boxes(for_box, count, size)
-        top, left = (whole_below(uniform(k, (count,)), n - part + 1)
-                     for k, n, part in zip((for_row, for_column), size, (height, width),
-                                           strict=True))
+        fits, *parts = self._boxes(for_box, count, size)
+        top, left = (where(fits, whole_below(uniform(k, (count,)), n - part + 1), (n - part) // 2)
+                     for k, n, part in zip((for_row, for_column), size, parts, strict=True))
         (yy, y0), (xx, x0) = (
             _stretched(first, part, n)
-            for first, part, n in zip((top, left), (height, width), wanted, strict=True))
+            for first, part, n in zip((top, left), parts, wanted, strict=True))
         return AffineMap(yy=yy, y0=y0, xx=xx, x0=x0), wanted
 
-    def _boxes(self, key: Tensor, count: int, size: Size) -> tuple[Tensor, Tensor]:
-        """Heights and widths, int32 `[count]`."""
+    def _boxes(self, key: Tensor, count: int, size: Size) -> tuple[Tensor, Tensor, Tensor]:
+        """Whether one of the boxes fits, bool, and heights and widths, int32: `[count]` each."""
         for_area, for_ratio = split(key, 2)
         low, high = map(log, self.ratio)
         area = uniform(for_area, (count, TRIES), *self.scale) * (size[0] * size[1])
@@ -143,7 +142,8 @@ class RandomResizedCrop(Geometric):
         heights, widths = (round(sqrt(a)).astype(int32) for a in (area / ratio, area * ratio))
         fits = (heights > 0) & (widths > 0) & (heights <= size[0]) & (widths <= size[1])
         middle = self._largest(size)
-        return (first_accepted(fits, heights, middle[0]), first_accepted(fits, widths, middle[1]))
+        return (fits.any(axis=1), first_accepted(fits, heights, middle[0]),
+                first_accepted(fits, widths, middle[1]))
 
     def _largest(self, size: Size) -> Size:
         """The largest part of an allowed shape."""

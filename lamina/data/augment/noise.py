@@ -6,6 +6,7 @@ In and out: images `[batch, height, width, channels]`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from lamina.data.augment.draws import normal, split, uniform
@@ -45,5 +46,5 @@ class GaussianNoise(ImagePolicy):
         low, high = (std, std) if is_number(std) else std
         for_noise, for_std = split(key, 2)
         scale = spread(uniform(for_std, images.shape[:1], low, high) * white(images), images)
-        noise = normal(for_noise, (images.shape[0], images.size // images.shape[0]))
+        noise = normal(for_noise, (images.shape[0], prod(images.shape[1:])))
         return pixels_like(as_float(images) + noise.reshape(images.shape) * scale, images)

@@ -94,12 +94,14 @@ def as_float(images: Tensor) -> Tensor:
 
 def rounded_like(values: Tensor, images: Tensor) -> Tensor:
     """float32 values in the dtype of the images: for uint8 rounded, and cut to 0..255."""
-    return clip(round(values), 0.0, 255.0).astype(uint8) if images.dtype is uint8 else values
+    return round(values).astype(uint8) if images.dtype is uint8 else values  # the cast saturates
 
 
 def pixels_like(values: Tensor, images: Tensor) -> Tensor:
     """float32 values in the dtype of the images, cut to black..white in both."""
-    return rounded_like(clip(values, 0.0, white(images)), images)
+    if images.dtype is uint8:
+        return rounded_like(values, images)
+    return clip(values, 0.0, white(images))
 
 
 def sometimes(key: Tensor, p: float, changed: Tensor, images: Tensor) -> Tensor:

@@ -25,7 +25,6 @@ from lamina.data.augment.sharpness import smoothed
 from lamina.data.augment.tones import (
     equalising,
     extremes,
-    levels,
     looked_up,
     posterized,
     solarized,
@@ -191,5 +190,5 @@ def _toned(images: Tensor, choice: _Choice, ranges: Ranges) -> Tensor:
     result = blend(values, plain, spread(factor, images), top)
     result = stretched(solarized(result, spread(threshold, images), top), low, high, top)
     result = where(chosen("posterize"), posterized(result, spread(step, images), top), result)
-    equalised = looked_up(levels(images), equalising(images)) * (top / 255)
+    equalised = looked_up(images, equalising(images)) * (top / 255)
     return rounded_like(where(chosen("equalize"), equalised, result), images)

@@ -79,7 +79,11 @@ def build(description: Any) -> Policy:
     arguments = {name: value for name, value in description.items() if name != "type"}
     _check_arguments(policy, arguments)
     if policy is Compose:
-        return Compose(*map(build, arguments["policies"]))
+        parts = arguments["policies"]
+        if not isinstance(parts, list | tuple):
+            raise ArgumentError("Compose", operands=[("policies", f"{parts!r:.60}")], got=parts,
+                                rule="policies is a list of policies")
+        return Compose(*map(build, parts))
     if policy is RandomApply:
         arguments["policy"] = build(arguments["policy"])
     return policy(**arguments)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from lamina.data.augment.policy import (
     ImagePolicy,
     as_float,
@@ -17,12 +19,23 @@ from lamina.data.augment.policy import (
     sometimes,
     white,
 )
-from lamina.dtypes import float32, int32
+from lamina.dtypes import float32, int32, uint8
 from lamina.errors import ArgumentError
 from lamina.functional.arguments import check_counts, check_probability
 from lamina.ops.indexing import gather, scatter_add
 from lamina.ops.movement import iota
-from lamina.tensor import Tensor, broadcast_to, clip, cumsum, floor, maximum, ones, round, where
+from lamina.tensor import (
+    Tensor,
+    broadcast_to,
+    clip,
+    cumsum,
+    floor,
+    maximum,
+    ones,
+    round,
+    tensor,
+    where,
+)
 from lamina.tensor import max as largest
 from lamina.tensor import min as smallest
 
@@ -111,7 +124,8 @@ class AutoContrast(ImagePolicy):
 class Equalize(ImagePolicy):
     """Values of each channel spread so that all levels are about equally frequent.
 
-    p: the probability for each image. The same levels as Pillow's `ImageOps.equalize`.
+    p: the probability for each image. The same levels as Pillow's `ImageOps.equalize`, which leaves
+    images of fewer than 256 pixels as they are.
     """
 
     p: float = 0.5
@@ -122,7 +136,7 @@ class Equalize(ImagePolicy):
 
     def change(self, key: Tensor, images: Tensor) -> Tensor:
         """Two passes: a histogram of each channel, then a look-up of each pixel."""
-        changed = looked_up(levels(images), equalising(images)) * (white(images) / 255)
+        changed = looked_up(images, equalising(images)) * (white(images) / 255)
         return sometimes(key, self.p, rounded_like(changed, images), images)
 
 
@@ -154,23 +168,30 @@ def stretched(values: Tensor, low: Tensor, high: Tensor, top: float) -> Tensor:
 
 def levels(images: Tensor) -> Tensor:
     """int32, 0..255: the level of every value."""
-    values = as_float(images) * (255 / white(images))
-    return clip(round(values), 0.0, 255.0).astype(int32)
+    if images.dtype is uint8:
+        return images.astype(int32)
+    return round(images * 255.0).astype(uint8).astype(int32)
 
 
-def histogram(places: Tensor) -> Tensor:
-    """int32 `[batch, channels, 256]`: how often every level occurs; places: from `levels`."""
-    batch, _, _, channels = places.shape
-    image = Tensor(iota(shape=(batch, 1, 1, 1), axis=0, dtype=int32))
-    channel = Tensor(iota(shape=(1, 1, 1, channels), axis=3, dtype=int32))
-    counts = scatter_add(ones(places.shape, int32).node, image.node, channel.node, places.node,
-                         axes=(0, 1, 2), dims=(-1, -1, -1), shape=(batch, channels, LEVELS))
-    return Tensor(counts)
+def histogram(images: Tensor) -> Tensor:
+    """int32 `[batch, channels, 256]`: how often every level occurs in each channel."""
+    batch, _, _, channels = images.shape
+    places = _table_places(images)
+    counts = scatter_add(ones(places.shape, int32).node, places.node, axes=(1,), dims=(0, -1),
+                         shape=(batch, channels * LEVELS))
+    return Tensor(counts).reshape(batch, channels, LEVELS)
+
+
+def _table_places(images: Tensor) -> Tensor:
+    """int32 `[batch, pixels * channels]`: where in a table `[channels, 256]` each value stands."""
+    batch, height, width, channels = images.shape
+    firsts = np.tile(np.arange(channels, dtype=np.int32) * LEVELS, height * width)
+    return levels(images).reshape(batch, height * width * channels) + tensor(firsts)
 
 
 def equalising(images: Tensor) -> Tensor:
     """float32 `[batch, channels, 256]`: what each level becomes so that all are as frequent."""
-    counts = histogram(levels(images))
+    counts = histogram(images)
     level = Tensor(iota(shape=(1, 1, LEVELS), axis=2, dtype=int32))
     last = largest(where(counts > 0, level, 0), axis=2, keepdims=True)
     pixels = images.shape[1] * images.shape[2]
@@ -181,11 +202,10 @@ def equalising(images: Tensor) -> Tensor:
     return where(step > 0, table, level).astype(float32)
 
 
-def looked_up(places: Tensor, table: Tensor) -> Tensor:
-    """float32 like the places, `[batch, height, width, channels]`: what each level becomes."""
-    batch, _, _, channels = places.shape
-    image = Tensor(iota(shape=(batch, 1, 1, 1), axis=0, dtype=int32)) * channels
-    channel = Tensor(iota(shape=(1, 1, 1, channels), axis=3, dtype=int32))
-    flat = ((image + channel) * LEVELS + places).reshape(-1)
-    found = gather(table.reshape(-1).node, flat.node, axes=(0,), dims=(-1,), shape=flat.shape)
-    return Tensor(found).reshape(places.shape)
+def looked_up(images: Tensor, table: Tensor) -> Tensor:
+    """float32 like the images: what each level becomes by the table, `[batch, channels, 256]`."""
+    batch, _, _, channels = images.shape
+    places = _table_places(images)
+    found = gather(table.reshape(batch, channels * LEVELS).node, places.node, axes=(1,),
+                   dims=(0, -1), shape=places.shape)
+    return Tensor(found).reshape(images.shape)
