@@ -22,7 +22,7 @@ from lamina.experiment.names import taken_by
 from lamina.experiment.preparation import Preparation, kind_of, prepared, prepared_like
 from lamina.experiment.registry import Registry
 from lamina.experiment.schema import Configuration
-from lamina.experiment.sources import PATHS, READY
+from lamina.experiment.sources import PATHS, PATHS_OF
 
 _LABELS_READ = 65_536  # rows whose labels are read to find the largest, where none are at hand
 _SAMPLE = 8
@@ -67,7 +67,8 @@ def open_source(section: dict[str, Any], registry: Registry, folder: File) -> So
     found = registry.find("source", name)
     if found is None:
         raise DataError("data", operands=[("type", name)], rule="a source of that name is there")
-    given = {key: _placed(value, folder) if key in PATHS else value
+    paths = (*PATHS, *PATHS_OF.get(found[0], ()))
+    given = {key: _placed(value, folder) if key in paths else value
              for key, value in section.items() if key != "type"}
     source: Source = found[1](**converted(taken_by(registry, "source", name), given))
     return source
@@ -92,8 +93,8 @@ def _divided(config: Configuration, registry: Registry, folder: File) -> dict[st
             parts[key] = open_source({**_classes_of(whole, registry, value["type"]), **value},
                                      registry, folder)
             shares[key] = 0.0
-    found = registry.find("source", section.type)
-    if found is not None and found[0] in READY and "split" not in own and not shares["test"]:
+    is_divided = "split" in taken_by(registry, "source", section.type).named
+    if is_divided and "split" not in own and not shares["test"]:
         parts.setdefault("test", open_source({**own, "split": "test"}, registry, folder))
     train, valid, test = _split(whole, shares["validation"], shares["test"], config)
     parts = {"train": train, "valid": parts.get("validation", valid),
