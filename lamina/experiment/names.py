@@ -62,8 +62,6 @@ def wrong_names(data: dict[str, Any], registry: Registry) -> Found:
             if isinstance(arguments, dict):
                 yield from _part(registry, "callback", {**arguments, "type": name},
                                  ("callbacks", name))
-            else:
-                yield ("callbacks", name), "expected a table of arguments"
 
 
 def _parts(registry: Registry, kind: str, values: Any, path: Path) -> Found:

@@ -297,7 +297,7 @@ class Configuration(Section):
                           '"mean_absolute_error" for numbers.')
     optimizer: Annotated[Optimizer, BeforeValidator(_typed)] = Field(
         Optimizer(), description="[optimizer]")  # type: ignore[call-arg]
-    callbacks: dict[str, Any] = Field(
+    callbacks: dict[str, dict[str, Any]] = Field(
         {}, description="[callbacks.NAME]: one of those below, with its arguments.")
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="What activations are computed in; weights stay float32.")

@@ -73,7 +73,9 @@ def _place(loc: tuple[str | int, ...]) -> tuple[Path, type[BaseModel], FieldInfo
             inside = _contents(field.annotation) if field is not None else None
         elif typing.get_origin(inside) in (list, dict):
             path.append(part)
-            inside = _contents(typing.get_args(inside)[-1])
+            contents = typing.get_args(inside)[-1]
+            field = FieldInfo.from_annotation(contents)
+            inside = _contents(contents)
     return tuple(path), owner, field
 
 
