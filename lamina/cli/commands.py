@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lamina.cli import doctor, ops, train
+from lamina.cli import check, doctor, evaluate, init, ops, plot, predict, runs, time, train
 from lamina.cli.versions import lamina_version
 from lamina.config import settings
 from lamina.errors import LaminaError, describe_line
@@ -31,7 +31,20 @@ class Command:
 
 
 COMMANDS = (
-    Command("train", "train a network on a data set", train.add_arguments, train.run),
+    Command("init", "write a configuration for a folder of images, a table or a text",
+            init.add_arguments, init.run),
+    Command("check", "find what is wrong with a configuration, without training",
+            check.add_arguments, check.run),
+    Command("train", "train what a configuration describes, or a ready example",
+            train.add_arguments, train.run),
+    Command("evaluate", "loss and metrics of a trained model", evaluate.add_arguments,
+            evaluate.run),
+    Command("predict", "what a trained model says about files", predict.add_arguments,
+            predict.run),
+    Command("time", "where a network spends its time, layer by layer", time.add_arguments,
+            time.run),
+    Command("runs", "list and compare trainings", runs.add_arguments, runs.run),
+    Command("plot", "draw the curves of trainings", plot.add_arguments, plot.run),
     Command("doctor", "check this installation and machine", doctor.add_arguments, doctor.run),
     Command("ops", "list the operations", ops.add_arguments, ops.run),
 )
@@ -41,7 +54,9 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run `lamina WORDS...`; the words of the command line where none are given."""
     try:
         settings.verify()
-        options = _parser().parse_args(words)
+        parser = _parser()
+        options, further = parser.parse_known_args(words)
+        _take_overrides(parser, options, further)
         return options.run(options)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -63,6 +78,16 @@ def _parser() -> argparse.ArgumentParser:
         command.add_arguments(sub)
         sub.set_defaults(run=command.run)
     return parser
+
+
+def _take_overrides(parser: argparse.ArgumentParser, options: argparse.Namespace,
+                    further: list[str]) -> None:
+    """`key=value` words behind an option, which argparse leaves over, are overrides too."""
+    are_overrides = all("=" in word and not word.startswith("-") for word in further)
+    if further and not (are_overrides and hasattr(options, "overrides")):
+        parser.error(f"unrecognized arguments: {' '.join(further)}")
+    if further:
+        options.overrides = [*options.overrides, *further]
 
 
 def _without_our_line(error: LaminaError) -> str:

@@ -1,117 +1,108 @@
-"""`lamina train NAME`: trains a small convolutional network, tests it and saves it.
+"""`lamina train`: trains what a configuration describes, or one of two ready examples.
 
-In: a name of `RECIPES` and options. Out: progress, the test accuracy, and a model file; after
-Ctrl-C the model as it is then, and exit status 130.
+In: a file, or a name of `RECIPES`; overrides and options. Out: progress, results on the test data,
+and a folder with model, checkpoints and report; after Ctrl-C the model as it is then, and exit
+status 130.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import os
 from pathlib import Path
+from typing import Any
 
-from lamina.cli.recipes import RECIPES, Recipe, small_convnet
+from lamina.cli import recipe
+from lamina.cli.door import experiments
+from lamina.cli.options import add_overrides, add_plugins, add_threads, positive
+from lamina.cli.recipes import RECIPES
 from lamina.config import override, settings
-from lamina.data import Loader
-from lamina.files import check_writable
-from lamina.functional import cross_entropy
-from lamina.io import save
-from lamina.nn import Module
-from lamina.optim import Adam
-from lamina.optim.schedules import cosine
-from lamina.tensor import seed
-from lamina.train import Trainer
+from lamina.errors import ArgumentError
 from lamina.train.progress import Progress
 
-_TEST_BATCH = 1000
+SUFFIXES = (".toml", ".yaml", ".yml")
+# Options that are short for overrides of a configuration.
+SHORT = {"epochs": "epochs", "batch_size": "batch_size", "lr": "optimizer.lr", "seed": "seed"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
-    names = parser.add_subparsers(metavar="NAME", required=True, dest="name")
-    for recipe in RECIPES.values():
-        sub = names.add_parser(recipe.name, help=recipe.summary, description=recipe.summary)
-        add = sub.add_argument
-        add("--epochs", type=_positive(int), default=recipe.epochs, help=_shown(recipe.epochs))
-        add("--batch-size", type=_positive(int), default=recipe.batch_size,
-            help=_shown(recipe.batch_size))
-        add("--lr", type=_positive(float), default=recipe.lr,
-            help=f"learning rate at the start; {_shown(recipe.lr)}")
-        add("--seed", type=int, default=0, help=f"of all random numbers; {_shown(0)}")
-        add("--out", type=Path, default=Path("runs", recipe.name, "model.safetensors"),
-            metavar="FILE", help="where the model goes; default: %(default)s")
-        add("--threads", type=_positive(int), default=settings.threads or None,
-            help="default: what the system allows")
+    names = "; ".join(f"{one.name}: {one.summary}" for one in RECIPES.values())
+    parser.add_argument("name", type=_name, metavar="NAME",
+                        help=f"a configuration (.toml, .yaml), or an example: {names}")
+    add_overrides(parser)
+    add = parser.add_argument
+    add("--resume", action="store_true", help="go on with the newest run of this configuration")
+    add("--epochs", type=positive(int), help="how often to go over the data")
+    add("--batch-size", type=positive(int), help="examples in a step")
+    add("--lr", type=positive(float), help="learning rate at the start")
+    add("--seed", type=int, help="of all random numbers")
+    add("--out", type=Path, metavar="PATH",
+        help="the folder of the run; for an example, the model file")
+    add_threads(parser)
+    add_plugins(parser)
+
+
+def _name(text: str) -> str:
+    if text in RECIPES or text.lower().endswith(SUFFIXES) or os.path.isfile(text):
+        return text
+    shown = ", ".join(map(repr, RECIPES))
+    raise argparse.ArgumentTypeError(
+        f"invalid choice: {text!r} (choose from {shown}, or give a .toml or .yaml file)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Train, test and save; returns the exit status."""
-    recipe = RECIPES[options.name]
-    with override(threads=options.threads or 0):
-        train_data, test_data = _load(recipe, options)
-        seed(options.seed)
-        model = small_convnet(recipe.side)
-        save_model = _saver(options.out, model, recipe)
-        trainer, progress = _trainer(model, options, steps=len(train_data) * options.epochs)
-        try:
-            with progress:
-                trainer.fit(train_data, epochs=options.epochs)
-            save_model(trainer.epoch)
-            results = trainer.evaluate(test_data)
-        except KeyboardInterrupt:
-            save_model(trainer.epoch)
-            print(f"stopped in epoch {trainer.epoch}; model saved in {options.out}")
-            raise
-    print(f"test accuracy {results['accuracy']:.2%}, test loss {results['loss']:.4f}")
-    print(f"model saved in {options.out}")
+    if options.name in RECIPES:
+        _check_recipe(options)
+        return recipe.run(options)
+    with override(threads=options.threads or settings.threads):
+        return _run(options)
+
+
+def _check_recipe(options: argparse.Namespace) -> None:
+    given = [*options.overrides, *(["--resume"] if options.resume else []), *options.plugin]
+    if given:
+        raise ArgumentError("lamina train", operands=[("example", options.name),
+                                                      ("given", " ".join(given))],
+                            rule="overrides, --resume and --plugin are for configurations",
+                            got=given)
+
+
+def _run(options: argparse.Namespace) -> int:
+    running_module = experiments("running")
+    experiment = experiments().load(options.name, [*options.overrides, *_short(options)],
+                                    options.plugin)
+    progress = Progress(experiment.config.batch_size)
+    running = running_module.prepare(experiment, options.resume, [progress])
+    for name, text in _described(running):
+        print(f"{name:<6}  {text}", flush=True)
+    try:
+        with progress:
+            running.fit()
+        results = running.test()
+    except KeyboardInterrupt:
+        running.save()
+        print(f"stopped in epoch {running.built.trainer.epoch}; model saved in "
+              f"{running.model_file}; --resume goes on")
+        raise
+    if results:
+        print("test   " + ", ".join(f"{name} {value:.4g}" for name, value in results.items()))
+    print(f"model saved in {running.model_file}")
     return 0
 
 
-def _load(recipe: Recipe, options: argparse.Namespace) -> tuple[Loader, Loader]:
-    def report(line: str) -> None:
-        print(line, flush=True)
-
-    train, test = recipe.load("train", report), recipe.load("test", report)
-    return (
-        Loader(*train, batch_size=options.batch_size, shuffle=True, seed=options.seed,
-               transform=recipe.prepare),
-        Loader(*test, batch_size=_TEST_BATCH, transform=recipe.prepare),
-    )
+def _short(options: argparse.Namespace) -> list[str]:
+    """Overrides for the options that are short for them."""
+    found = [f"{key}={getattr(options, name)}" for name, key in SHORT.items()
+             if getattr(options, name) is not None]
+    return found if options.out is None else [*found, f"run.folder={str(options.out)!r}"]
 
 
-def _trainer(model: Module, options: argparse.Namespace, steps: int) -> tuple[Trainer, Progress]:
-    progress = Progress(options.batch_size, unit="images")
-    optimizer = Adam(model.parameters(), lr=cosine(options.lr, steps))
-    trainer = Trainer(
-        model,
-        loss=cross_entropy,
-        optimizer=optimizer,
-        metrics=["accuracy"],
-        callbacks=[progress],
-    )
-    return trainer, progress
-
-
-def _saver(path: Path, model: Module, recipe: Recipe) -> Callable[[int], None]:
-    """What writes the model; a path that cannot be written is an error now, not after training."""
-    check_writable(path)
-
-    def write(epoch: int) -> None:
-        save(path, model, {"recipe": recipe.name, "epoch": str(epoch)})
-
-    return write
-
-
-def _positive(kind: type) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        value: float = kind(text)
-        if not 0 < value < float("inf"):
-            raise argparse.ArgumentTypeError(f"{text} is not positive")
-        return value
-
-    parse.__name__ = kind.__name__  # for argparse's "invalid int value"
-    return parse
-
-
-def _shown(default: float) -> str:
-    return f"default: {default}"
+def _described(running: Any) -> list[tuple[str, str]]:
+    """What is about to be trained."""
+    built = running.built
+    sizes = ", ".join(f"{len(part):,} {name}" for name, part in built.opened.parts.items())
+    again = ", resumed" if running.is_resumed else ""
+    return [("data", sizes), ("model", f"{built.model.num_parameters():,} parameters"),
+            ("run", f"{running.folder}{again}")]

@@ -1,8 +1,12 @@
 """Data on its way to the model: sources in memory and files, pipelines, tables, augmentation."""
 
-from lamina.data import tabular
+from lamina.data import augment, tabular
 from lamina.data.dataset import Dataset
+from lamina.data.epochs import LengthError
+from lamina.data.imbalance import class_weights
 from lamina.data.loader import Loader
+from lamina.data.mix import mix
+from lamina.data.pipeline import Pipeline, pipeline
 from lamina.data.source import Source
 from lamina.data.sources import (
     CIFAR,
@@ -16,9 +20,11 @@ from lamina.data.sources import (
     Parquet,
     TarShards,
 )
+from lamina.data.sources.text_lines import TextLines
 from lamina.data.tabular import TableRecipe, split
 
 __all__ = [
     "AudioFolder", "CIFAR", "CSV", "Dataset", "HDF5", "IDX", "ImageFiles", "ImageFolder", "JPEGs",
-    "Loader", "Parquet", "Source", "TableRecipe", "TarShards", "split", "tabular",
+    "LengthError", "Loader", "Parquet", "Pipeline", "Source", "TableRecipe", "TarShards",
+    "TextLines", "augment", "class_weights", "mix", "pipeline", "split", "tabular",
 ]  # fmt: skip

@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from lamina.data.memory import gather, is_plain
+from lamina.data.rows import as_rows
+from lamina.data.source import Source
 from lamina.errors import ArgumentError, ShapeError
 from lamina.tensor import Tensor
 
@@ -17,11 +20,13 @@ Batch = tuple[np.ndarray, ...]
 Transform = Callable[..., Any]
 
 
-class Dataset:
+class Dataset(Source):
     """Rows of several arrays: `Dataset(images, labels)`.
 
+    Lists of text, and of rows that differ in length, become arrays of objects.
     transform: called with the arrays of a whole batch, returns as many or others:
     `lambda images, labels: (images.astype(np.float32) / 255, labels)`.
+    names: of the arrays, for sources of named columns.
 
     >>> data = Dataset([[1.0], [2.0], [3.0]], [0, 1, 0])
     >>> len(data)
@@ -31,10 +36,14 @@ class Dataset:
            [3.]], dtype=float32), array([1, 0]))
     """
 
-    def __init__(self, *arrays: Any, transform: Transform | None = None) -> None:
+    def __init__(
+        self, *arrays: Any, transform: Transform | None = None, names: tuple[str, ...] = ()
+    ) -> None:
         self.arrays = tuple(_as_array(array) for array in arrays)
         self.transform = transform
+        self.names = names
         _check_lengths(self.arrays)
+        self._plain = [is_plain(array) for array in self.arrays]
 
     def __len__(self) -> int:
         return len(self.arrays[0])
@@ -47,7 +56,15 @@ class Dataset:
 
     def take(self, rows: np.ndarray) -> Batch:
         """The rows with these numbers, `[batch, ...]` of each array, transformed."""
-        return self._transformed(tuple(np.take(array, rows, axis=0) for array in self.arrays))
+        if rows.ndim != 1 or rows.dtype != np.int64 or not len(rows) or _reach(rows) >= len(self):
+            return self._transformed(tuple(np.take(array, rows, axis=0) for array in self.arrays))
+        return self.take_known(rows)
+
+    def take_known(self, rows: np.ndarray) -> Batch:
+        """The same for rows int64 `[n]` that are known to exist: an order's."""
+        return self._transformed(tuple(
+            gather(array, rows) if plain else array[rows]
+            for array, plain in zip(self.arrays, self._plain, strict=True)))
 
     def _transformed(self, batch: Batch) -> Batch:
         if self.transform is None:
@@ -67,10 +84,15 @@ class Dataset:
         return ""
 
 
+def _reach(rows: np.ndarray) -> int:
+    """The largest row number; beyond any array if one is negative."""
+    return int(np.maximum.reduce(rows.view(np.uint64)))
+
+
 def _as_array(value: Any) -> np.ndarray:
     if isinstance(value, Tensor):
         return value.numpy()
-    array = np.asarray(value)
+    array = as_rows(value)
     is_list = not hasattr(value, "dtype")
     return array.astype(np.float32) if is_list and array.dtype == np.float64 else array
 

@@ -1,27 +1,31 @@
-"""The in-memory loader: shuffles row numbers and gathers whole batches.
+"""The loader: the short way to shuffled batches, a pipeline of the most usual kind.
 
-In: a Dataset, or its arrays. Out: tuples of tensors, `[batch, ...]` each. No Python runs for a
-single row.
+In: a Source such as a Dataset, or arrays. Out: tuples of tensors, `[batch, ...]` each. No Python
+runs for a single row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from lamina.data.dataset import Dataset, Transform
+from lamina.data.pipeline import Pipeline
+from lamina.data.rows import Mapped
+from lamina.data.source import Source
 from lamina.errors import ArgumentError
-from lamina.tensor import Tensor, asarray
 
 
 class Loader:
     """Batches of a dataset: `for images, labels in Loader(images, labels, batch_size=128): ...`.
 
-    shuffle: another order each epoch, the same in every run with the same `seed`.
-    drop_last: leave out the last batch if it is short.
-    `epoch` counts the iterations begun; set it to resume at the order of that epoch.
+    data: arrays, or one Source. shuffle: another order each epoch, the same in every run with the
+    same `seed`. drop_last: leave out the last batch if it is short. transform: a function of the
+    arrays of a whole batch.
+    `epoch` counts the iterations begun; set it to resume at the order of that epoch, or go back to
+    any batch with `state` and `restore`.
 
     >>> loader = Loader(np.arange(10), batch_size=4)
     >>> [batch.shape for batch, in loader]
@@ -37,7 +41,7 @@ class Loader:
         seed: int = 0,
         transform: Transform | None = None,
     ) -> None:
-        if len(data) == 1 and isinstance(data[0], Dataset):
+        if len(data) == 1 and isinstance(data[0], Source):
             self.dataset = _with_transform(data[0], transform)
         else:
             self.dataset = Dataset(*data, transform=transform)
@@ -45,57 +49,49 @@ class Loader:
         self.shuffle = shuffle
         self.drop_last = drop_last
         self.seed = seed
-        self.epoch = 0
-        self._done = 0  # batches handed out of the epoch that was begun
-        self._first = 0  # where the next iteration begins
+        rows = Pipeline(self.dataset)
+        self.pipeline = (rows.shuffle(seed) if shuffle else rows).batch(
+            self.batch_size, drop_last=drop_last)
         if len(self) == 0:
             raise _no_batch(len(self.dataset), batch_size)
 
     def __len__(self) -> int:
         """Number of batches."""
-        rows = len(self.dataset)
-        return rows // self.batch_size if self.drop_last else -(-rows // self.batch_size)
+        return len(self.pipeline)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        order = self._order(self.epoch)
-        self.epoch += 1
-        first, self._first = self._first, 0
-        for number in range(first, len(self)):
-            self._done = number + 1
-            start = number * self.batch_size
-            stop = min(start + self.batch_size, len(self.dataset))
-            batch = self.dataset[start:stop] if order is None else self.dataset.take(
-                order[start:stop])
-            yield tuple(asarray(array) for array in batch)
-        self._done = 0
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        return iter(self.pipeline)
 
-    def state(self) -> dict[str, int]:
-        """The position after the latest batch that was handed out."""
-        if self._done:
-            return {"epoch": self.epoch - 1, "batch": self._done}
-        return {"epoch": self.epoch, "batch": self._first}
+    @property
+    def epoch(self) -> int:
+        """The epoch that the next iteration is."""
+        return self.pipeline.epoch
 
-    def restore(self, state: Mapping[str, int]) -> None:
-        """The next iteration goes on from the position that `state()` gave."""
-        self.epoch, self._first, self._done = state["epoch"], state["batch"], 0
+    @epoch.setter
+    def epoch(self, number: int) -> None:
+        self.pipeline.epoch = number
 
-    def _order(self, epoch: int) -> np.ndarray | None:
-        """Row numbers of an epoch, or None for the order of the arrays."""
-        if not self.shuffle:
-            return None
-        return np.random.default_rng((self.seed, epoch)).permutation(len(self.dataset))
+    def state(self) -> dict[str, Any]:
+        """The position after the batch that was handed out last; see `Pipeline.state`."""
+        return self.pipeline.state()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Let the next iteration begin at a position that `state` gave."""
+        self.pipeline.restore(state)
 
 
-def _with_transform(dataset: Dataset, transform: Transform | None) -> Dataset:
+def _with_transform(source: Source, transform: Transform | None) -> Source:
     if transform is None:
-        return dataset
-    if dataset.transform is not None:
+        return source
+    if not isinstance(source, Dataset):
+        return Mapped(source, transform)
+    if source.transform is not None:
         raise ArgumentError(
             "Loader",
             operands=[("transform", repr(transform))],
             rule="the dataset has a transform already; a loader adds none",
         )
-    return Dataset(*dataset.arrays, transform=transform)
+    return Dataset(*source.arrays, transform=transform, names=source.names)
 
 
 def _checked(batch_size: int) -> int:

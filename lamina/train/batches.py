@@ -1,6 +1,7 @@
 """What the trainer accepts as data, made into batches.
 
-In: a Loader, a Dataset, arrays, or any iterable of batches. Out: tuples of tensors.
+In: a Loader, a Pipeline, a Source such as a Dataset, arrays, or any iterable of batches. Out: tuples
+of tensors.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.data import Dataset, Loader
+from lamina.data import Loader, Pipeline, Source
 from lamina.dtypes import float32
 from lamina.errors import ArgumentError, ShapeError
 from lamina.functional.operands import describe
@@ -20,16 +21,24 @@ Batches = Iterable[Any]
 
 
 def as_batches(data: Any, batch_size: int, shuffle: bool) -> Batches:
-    """`data` itself if it yields batches; a Loader for a Dataset or a tuple of arrays."""
-    if isinstance(data, Dataset):
+    """`data` itself if it yields batches; a Loader for a Source or a tuple of arrays."""
+    if isinstance(data, Source):
         return Loader(data, batch_size=batch_size, shuffle=shuffle)
     if isinstance(data, tuple):
         return Loader(*data, batch_size=batch_size, shuffle=shuffle)
+    if isinstance(data, Pipeline) and not data.is_batched:
+        raise ArgumentError(
+            "Trainer",
+            operands=[("data", repr(data))],
+            rule="a pipeline for training has batches",
+            hint=f"pipeline.batch({batch_size})",
+        )
     if isinstance(data, (np.ndarray, Tensor)) or not hasattr(data, "__iter__"):
         raise ArgumentError(
             "Trainer",
             operands=[("data", type(data).__name__)],
-            rule="data is a Loader, a Dataset, a tuple of arrays, or an iterable of batches",
+            rule="data is a Loader, a Pipeline, a Source such as a Dataset, a tuple of arrays, or "
+                 "an iterable of batches",
             hint="(inputs, targets)",
         )
     return data
@@ -37,7 +46,10 @@ def as_batches(data: Any, batch_size: int, shuffle: bool) -> Batches:
 
 def number_of_batches(batches: Batches) -> int | None:
     """Their number, or None where it is not known."""
-    return len(batches) if isinstance(batches, Sized) else None
+    try:
+        return len(batches) if isinstance(batches, Sized) else None
+    except TypeError:  # a pipeline that knows it at its end only
+        return None
 
 
 def as_tensors(batch: Any) -> tuple[Tensor, ...]:

@@ -1,0 +1,194 @@
+"""Policies that draw one of 14 changes for each image, at a given strength.
+
+In and out: images `[batch, height, width, channels]` of one channel or three. All changes are one
+program: those that move pixels are one sampling whose map depends on the choice, the others one
+pass over the pixels in which the changes that were not chosen are neutral.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lamina.data.augment.affine import shear_columns, shear_rows, shift, turn
+from lamina.data.augment.colours import blend, grey
+from lamina.data.augment.draws import happens, integers, split
+from lamina.data.augment.policy import (
+    ImagePolicy,
+    as_float,
+    check_colours,
+    rounded_like,
+    spread,
+    white,
+)
+from lamina.data.augment.sampling import INTERPOLATIONS, Border, Fill, sample
+from lamina.data.augment.sharpness import smoothed
+from lamina.data.augment.tones import (
+    equalising,
+    extremes,
+    looked_up,
+    posterized,
+    solarized,
+    stretched,
+)
+from lamina.dtypes import float32
+from lamina.errors import ArgumentError
+from lamina.functional.arguments import check_choice, check_counts
+from lamina.tensor import Tensor, exp2, full, round, where
+
+CHANGES = (
+    "identity", "shear_x", "shear_y", "translate_x", "translate_y", "rotate", "brightness",
+    "colour", "contrast", "sharpness", "posterize", "solarize", "autocontrast", "equalize",
+)
+BLENDS = ("brightness", "colour", "contrast", "sharpness")
+STRONGEST = 30  # magnitudes are 0 to 30
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """What each change does at its strongest; from nothing it grows linearly with the strength.
+
+    shear: pixels for each row. translate: a share of the size, or pixels. degrees. factor: how far
+    a blend goes from 1. bits: how many posterize takes away. Solarize goes to threshold 0.
+    """
+
+    shear: float
+    translate_share: float
+    translate_pixels: float
+    degrees: float
+    factor: float
+    bits: int
+
+
+RAND_AUGMENT = Ranges(0.3, 150 / 331, 0.0, 30.0, 0.9, 4)  # Cubuk et al. 2020
+TRIVIAL_AUGMENT = Ranges(0.99, 0.0, 32.0, 135.0, 0.99, 6)  # Mueller and Hutter 2021, "wide"
+
+
+@dataclass(frozen=True)
+class RandAugment(ImagePolicy):
+    """`n` changes in a row, each image its own, all of one magnitude (Cubuk et al. 2020).
+
+    magnitude: 0 (nothing) to 30. The changes are CHANGES, equally likely; moves, turns and blends
+    go either way. interpolation, fill: of those that move pixels.
+
+    >>> import lamina as lm
+    >>> images = lm.zeros((4, 32, 32, 3), lm.uint8)
+    >>> RandAugment(n=2, magnitude=9)(lm.generator.key(), images)[0].shape
+    (4, 32, 32, 3)
+    """
+
+    n: int = 2
+    magnitude: float = 9
+    interpolation: str = "nearest"
+    fill: Fill = 0.0
+
+    def check(self) -> None:
+        """Count, magnitude, and how pixels are moved."""
+        check_counts("RandAugment", 1, n=self.n)
+        _check_magnitude("RandAugment", self.magnitude)
+        check_choice("RandAugment", "interpolation", self.interpolation, INTERPOLATIONS)
+        Border("constant", self.fill).check("RandAugment")
+
+    def change(self, key: Tensor, images: Tensor) -> Tensor:
+        """Layer after layer."""
+        check_colours("RandAugment", images)
+        for own in split(key, self.n):
+            images = _changed(own, images, self.magnitude / STRONGEST, RAND_AUGMENT,
+                              self.interpolation, self.fill)
+        return images
+
+
+@dataclass(frozen=True)
+class TrivialAugment(ImagePolicy):
+    """One change of a random strength, each image its own (Mueller and Hutter 2021, "wide").
+
+    The strength is one of 31, equally likely. interpolation, fill: as in `RandAugment`.
+
+    >>> import lamina as lm
+    >>> TrivialAugment()(lm.generator.key(), lm.zeros((4, 32, 32, 3)))[0].shape
+    (4, 32, 32, 3)
+    """
+
+    interpolation: str = "nearest"
+    fill: Fill = 0.0
+
+    def check(self) -> None:
+        """How pixels are moved."""
+        check_choice("TrivialAugment", "interpolation", self.interpolation, INTERPOLATIONS)
+        Border("constant", self.fill).check("TrivialAugment")
+
+    def change(self, key: Tensor, images: Tensor) -> Tensor:
+        """One layer."""
+        check_colours("TrivialAugment", images)
+        for_strength, own = split(key, 2)
+        drawn = integers(for_strength, 0, STRONGEST + 1, (images.shape[0],))
+        return _changed(own, images, drawn.astype(float32) * (1 / STRONGEST), TRIVIAL_AUGMENT,
+                        self.interpolation, self.fill)
+
+
+def _check_magnitude(op: str, magnitude: object) -> None:
+    if (not isinstance(magnitude, int | float) or isinstance(magnitude, bool)
+            or not 0 <= magnitude <= STRONGEST):
+        raise ArgumentError(op, operands=[("magnitude", f"{magnitude!r:.60}")], got=magnitude,
+                            rule=f"magnitude is 0 to {STRONGEST}")
+
+
+class _Choice:
+    """The change of each image, and its strength: 0 in all images that have another change."""
+
+    def __init__(self, key: Tensor, count: int, strength: Tensor | float) -> None:
+        for_choice, for_sign = split(key, 2)
+        self.number = integers(for_choice, 0, len(CHANGES), (count,))
+        self.strength = full((count,), strength) if isinstance(strength, float) else strength
+        self.signed = self.strength * (1.0 - 2.0 * happens(for_sign, 0.5, (count,)).astype(float32))
+
+    def is_(self, name: str) -> Tensor:
+        """bool `[batch]`."""
+        return self.number == CHANGES.index(name)
+
+    def amount(self, name: str, most: float) -> Tensor:
+        """float32 `[batch, 1, 1]`: up to `most` either way."""
+        return where(self.is_(name), self.signed * most, 0.0).reshape(-1, 1, 1)
+
+
+def _changed(key: Tensor, images: Tensor, strength: Tensor | float, ranges: Ranges,
+             interpolation: str, fill: Fill) -> Tensor:
+    choice = _Choice(key, images.shape[0], strength)
+    return _toned(_moved(images, choice, ranges, interpolation, fill), choice, ranges)
+
+
+def _moved(images: Tensor, choice: _Choice, ranges: Ranges, interpolation: str, fill: Fill
+           ) -> Tensor:
+    """Sheared, shifted or turned images; others are sampled where they are."""
+    height, width = images.shape[1:3]
+    down, right = (choice.amount(name, ranges.translate_share * n + ranges.translate_pixels)
+                   for name, n in (("translate_y", height), ("translate_x", width)))
+    move = (shear_rows(choice.amount("shear_x", ranges.shear))
+            .then(shear_columns(choice.amount("shear_y", ranges.shear)))
+            .then(turn(choice.amount("rotate", ranges.degrees))))
+    return sample("RandAugment", images, move.centred(height, width).then(shift(down, right)),
+                  (height, width), Border("constant", fill), interpolation)
+
+
+def _toned(images: Tensor, choice: _Choice, ranges: Ranges) -> Tensor:
+    """Images of other colours, tones or sharpness; others as they are."""
+    top = white(images)
+    values = as_float(images)
+
+    def chosen(name: str) -> Tensor:
+        return spread(choice.is_(name), images)
+
+    automatic = choice.is_("autocontrast").reshape(-1, 1, 1, 1)
+    low, high = extremes(images)
+    low, high = where(automatic, low, 0.0), where(automatic, high, top)
+    changes: list[Tensor] = [choice.amount(name, ranges.factor) for name in BLENDS]
+    factor = 1.0 + (changes[0] + changes[1] + changes[2] + changes[3])
+    mean = spread(grey(values).mean(axis=(1, 2, 3)), images)
+    plain = where(chosen("brightness"), 0.0, where(chosen("colour"), grey(values), where(
+        chosen("contrast"), mean, smoothed(values))))
+    threshold = where(choice.is_("solarize"), (1.0 - choice.strength) * top, 2 * top)
+    step = exp2(round(choice.strength * float(ranges.bits)))
+    result = blend(values, plain, spread(factor, images), top)
+    result = stretched(solarized(result, spread(threshold, images), top), low, high, top)
+    result = where(chosen("posterize"), posterized(result, spread(step, images), top), result)
+    equalised = looked_up(images, equalising(images)) * (top / 255)
+    return rounded_like(where(chosen("equalize"), equalised, result), images)

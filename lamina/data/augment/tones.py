@@ -1,0 +1,211 @@
+"""Tones: what a pixel becomes depends on its value, and on how values are spread in its image.
+
+In and out: images `[batch, height, width, channels]` of any number of channels. Values are taken as
+256 levels; float32 images give multiples of 1/255 where levels count (Posterize, Equalize).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lamina.data.augment.policy import (
+    ImagePolicy,
+    as_float,
+    is_number,
+    pixels_like,
+    rounded_like,
+    sometimes,
+    white,
+)
+from lamina.dtypes import float32, int32, uint8
+from lamina.errors import ArgumentError
+from lamina.functional.arguments import check_counts, check_probability
+from lamina.ops.indexing import gather, scatter_add
+from lamina.ops.movement import iota
+from lamina.tensor import (
+    Tensor,
+    broadcast_to,
+    clip,
+    cumsum,
+    floor,
+    maximum,
+    ones,
+    round,
+    tensor,
+    where,
+)
+from lamina.tensor import max as largest
+from lamina.tensor import min as smallest
+
+LEVELS = 256
+
+
+@dataclass(frozen=True)
+class Solarize(ImagePolicy):
+    """Values from `threshold` on, a share of white, turned to their negative.
+
+    p: the probability for each image.
+
+    >>> import lamina as lm
+    >>> image = lm.tensor([[[[0], [100], [200]]]], lm.uint8)
+    >>> Solarize(0.5, p=1.0)(lm.generator.key(), image)[0].flatten().tolist()
+    [0, 100, 55]
+    """
+
+    threshold: float = 0.5
+    p: float = 0.5
+
+    def check(self) -> None:
+        """Threshold and probability."""
+        if not is_number(self.threshold) or not 0 <= self.threshold <= 1:
+            raise ArgumentError("Solarize", operands=[("threshold", f"{self.threshold!r:.60}")],
+                                rule="threshold is a share of white, 0 to 1", got=self.threshold)
+        check_probability("Solarize", self.p)
+
+    def change(self, key: Tensor, images: Tensor) -> Tensor:
+        """Each pixel by itself."""
+        values, top = as_float(images), white(images)
+        changed = solarized(values, self.threshold * top, top)
+        return sometimes(key, self.p, rounded_like(changed, images), images)
+
+
+@dataclass(frozen=True)
+class Posterize(ImagePolicy):
+    """Only the highest `bits` bits, 1 to 8, of the level of a value stay.
+
+    p: the probability for each image.
+
+    >>> import lamina as lm
+    >>> image = lm.tensor([[[[3], [100], [255]]]], lm.uint8)
+    >>> Posterize(2, p=1.0)(lm.generator.key(), image)[0].flatten().tolist()
+    [0, 64, 192]
+    """
+
+    bits: int
+    p: float = 0.5
+
+    def check(self) -> None:
+        """Bits and probability."""
+        check_counts("Posterize", 1, bits=self.bits)
+        if self.bits > 8:
+            raise ArgumentError("Posterize", operands=[("bits", str(self.bits))], got=self.bits,
+                                rule="bits is 1 to 8")
+        check_probability("Posterize", self.p)
+
+    def change(self, key: Tensor, images: Tensor) -> Tensor:
+        """Each pixel by itself."""
+        changed = posterized(as_float(images), float(2 ** (8 - self.bits)), white(images))
+        return sometimes(key, self.p, rounded_like(changed, images), images)
+
+
+@dataclass(frozen=True)
+class AutoContrast(ImagePolicy):
+    """The darkest value of each channel becomes black, the lightest white, between them linear.
+
+    p: the probability for each image. A channel of one value stays.
+    """
+
+    p: float = 0.5
+
+    def check(self) -> None:
+        """The probability."""
+        check_probability("AutoContrast", self.p)
+
+    def change(self, key: Tensor, images: Tensor) -> Tensor:
+        """Two passes: extremes, then values."""
+        low, high = extremes(images)
+        changed = stretched(as_float(images), low, high, white(images))
+        return sometimes(key, self.p, pixels_like(changed, images), images)
+
+
+@dataclass(frozen=True)
+class Equalize(ImagePolicy):
+    """Values of each channel spread so that all levels are about equally frequent.
+
+    p: the probability for each image. The same levels as Pillow's `ImageOps.equalize`, which leaves
+    images of fewer than 256 pixels as they are.
+    """
+
+    p: float = 0.5
+
+    def check(self) -> None:
+        """The probability."""
+        check_probability("Equalize", self.p)
+
+    def change(self, key: Tensor, images: Tensor) -> Tensor:
+        """Two passes: a histogram of each channel, then a look-up of each pixel."""
+        changed = looked_up(images, equalising(images)) * (white(images) / 255)
+        return sometimes(key, self.p, rounded_like(changed, images), images)
+
+
+# ---- the rules -----------------------------------------------------------------------------------
+def solarized(values: Tensor, threshold: Tensor | float, top: float) -> Tensor:
+    """top - value where a value is not below the threshold."""
+    return where(values >= threshold, top - values, values)
+
+
+def posterized(values: Tensor, step: Tensor | float, top: float) -> Tensor:
+    """The level of each value rounded down to a multiple of the step."""
+    level = clip(round(values * (255 / top)), 0.0, 255.0)
+    return floor(level / step) * step * (top / 255)
+
+
+def extremes(images: Tensor) -> tuple[Tensor, Tensor]:
+    """float32 `[batch, 1, 1, channels]`: the smallest and the largest value of each channel."""
+    return (as_float(smallest(images, axis=(1, 2), keepdims=True)),
+            as_float(largest(images, axis=(1, 2), keepdims=True)))
+
+
+def stretched(values: Tensor, low: Tensor, high: Tensor, top: float) -> Tensor:
+    """low becomes 0 and high becomes top; all stays where they are equal."""
+    wide = high > low
+    scale = where(wide, top / where(wide, high - low, 1.0), 1.0)
+    return (values - broadcast_to(where(wide, low, 0.0), values.shape)) * broadcast_to(
+        scale, values.shape)
+
+
+def levels(images: Tensor) -> Tensor:
+    """int32, 0..255: the level of every value."""
+    if images.dtype is uint8:
+        return images.astype(int32)
+    return round(images * 255.0).astype(uint8).astype(int32)
+
+
+def histogram(images: Tensor) -> Tensor:
+    """int32 `[batch, channels, 256]`: how often every level occurs in each channel."""
+    batch, _, _, channels = images.shape
+    places = _table_places(images)
+    counts = scatter_add(ones(places.shape, int32).node, places.node, axes=(1,), dims=(0, -1),
+                         shape=(batch, channels * LEVELS))
+    return Tensor(counts).reshape(batch, channels, LEVELS)
+
+
+def _table_places(images: Tensor) -> Tensor:
+    """int32 `[batch, pixels * channels]`: where in a table `[channels, 256]` each value stands."""
+    batch, height, width, channels = images.shape
+    firsts = np.tile(np.arange(channels, dtype=np.int32) * LEVELS, height * width)
+    return levels(images).reshape(batch, height * width * channels) + tensor(firsts)
+
+
+def equalising(images: Tensor) -> Tensor:
+    """float32 `[batch, channels, 256]`: what each level becomes so that all are as frequent."""
+    counts = histogram(images)
+    level = Tensor(iota(shape=(1, 1, LEVELS), axis=2, dtype=int32))
+    last = largest(where(counts > 0, level, 0), axis=2, keepdims=True)
+    pixels = images.shape[1] * images.shape[2]
+    of_last = largest(where(level == last, counts, 0), axis=2, keepdims=True)
+    step = (pixels - of_last) // (LEVELS - 1)
+    below = cumsum(counts, axis=2) - counts
+    table = clip((below + step // 2) // maximum(step, 1), 0, LEVELS - 1)
+    return where(step > 0, table, level).astype(float32)
+
+
+def looked_up(images: Tensor, table: Tensor) -> Tensor:
+    """float32 like the images: what each level becomes by the table, `[batch, channels, 256]`."""
+    batch, _, _, channels = images.shape
+    places = _table_places(images)
+    found = gather(table.reshape(batch, channels * LEVELS).node, places.node, axes=(1,),
+                   dims=(0, -1), shape=places.shape)
+    return Tensor(found).reshape(images.shape)

@@ -1,0 +1,200 @@
+"""The data of an experiment: sources opened, rows divided, examples prepared.
+
+In: the sections [data] and [table]. Out: batches for training, validation and test, and the facts
+that the model needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path as File
+from typing import Any
+
+import numpy as np
+
+from lamina.data.source import Source
+from lamina.data.tabular import TableRecipe, split_rows
+from lamina.errors import DataError
+from lamina.experiment.arguments import converted
+from lamina.experiment.facts import Facts, facts_of
+from lamina.experiment.memory import Arrays, Characters, Rows, labels_of
+from lamina.experiment.names import taken_by
+from lamina.experiment.preparation import Preparation, kind_of, prepared, prepared_like
+from lamina.experiment.registry import Registry
+from lamina.experiment.schema import Configuration
+from lamina.experiment.sources import PATHS, PATHS_OF
+
+_LABELS_READ = 65_536  # rows whose labels are read to find the largest, where none are at hand
+_SAMPLE = 8
+
+
+@dataclass
+class Opened:
+    """Data that is ready: sources of prepared rows, and what is known about them.
+
+    parts: "train", "valid" and "test", as far as there are any. table: the recipe of [table].
+    """
+
+    parts: dict[str, Source]
+    facts: Facts
+    preparation: Preparation
+    table: TableRecipe | None = None
+    raw: dict[str, Source] = field(default_factory=dict)
+
+
+def open_data(config: Configuration, registry: Registry, folder: File) -> Opened:
+    """Open the sources of a configuration, whose relative paths start from `folder`.
+
+    Raises DataError, FormatError and ArgumentError of the sources.
+    """
+    parts = _divided(config, registry, folder)
+    if config.data.limit is not None:
+        parts = {name: _limited(part, config.data.limit) for name, part in parts.items()}
+    if not len(parts["train"]):
+        raise DataError("data", operands=[("source", config.data.type), ("rows", "0")],
+                        rule="there is at least one example to train with",
+                        hint="smaller shares for validation and test")
+    recipe = None
+    raw = dict(parts)
+    if config.table is not None:
+        recipe, parts = _as_features(config, parts)
+    return _with_facts(config, parts, raw, recipe)
+
+
+def open_source(section: dict[str, Any], registry: Registry, folder: File) -> Source:
+    """The source that a table with `type` and arguments describes."""
+    name = section["type"]
+    found = registry.find("source", name)
+    if found is None:
+        raise DataError("data", operands=[("type", name)], rule="a source of that name is there")
+    paths = (*PATHS, *PATHS_OF.get(found[0], ()))
+    given = {key: _placed(value, folder) if key in paths else value
+             for key, value in section.items() if key != "type"}
+    source: Source = found[1](**converted(taken_by(registry, "source", name), given))
+    return source
+
+
+def _placed(value: Any, folder: File) -> Any:
+    """A path that starts from the folder of the configuration."""
+    if isinstance(value, str):
+        return str(folder / File(value).expanduser())
+    return [_placed(item, folder) for item in value] if isinstance(value, list) else value
+
+
+def _divided(config: Configuration, registry: Registry, folder: File) -> dict[str, Source]:
+    """Sources of training, validation and test."""
+    section = config.data
+    own = {"type": section.type, **section.arguments}
+    whole = open_source(own, registry, folder)
+    parts: dict[str, Source] = {}
+    shares = {"validation": section.validation, "test": section.test}
+    for key, value in shares.items():
+        if isinstance(value, dict):
+            parts[key] = open_source({**_classes_of(whole, registry, value["type"]), **value},
+                                     registry, folder)
+            shares[key] = 0.0
+    is_divided = "split" in taken_by(registry, "source", section.type).named
+    if is_divided and "split" not in own and not shares["test"]:
+        parts.setdefault("test", open_source({**own, "split": "test"}, registry, folder))
+    train, valid, test = _split(whole, shares["validation"], shares["test"], config)
+    parts = {"train": train, "valid": parts.get("validation", valid),
+             "test": parts.get("test", test)}
+    return {name: part for name, part in parts.items() if name == "train" or len(part)}
+
+
+def _classes_of(source: Source, registry: Registry, kind: str) -> dict[str, Any]:
+    """The classes of the training folder, so that another one gives them the same numbers."""
+    takes = taken_by(registry, "source", kind)
+    if isinstance(source, Characters):
+        return {"characters": "".join(source.classes)}
+    has_classes = "classes" in takes.named and source.classes
+    return {"classes": list(source.classes)} if has_classes else {}
+
+
+def _split(source: Source, valid: float, test: float, config: Configuration
+           ) -> tuple[Source, Source, Source]:
+    """The rows of three parts: classes evenly where labels are at hand, the end of a text last."""
+    rows = len(source)
+    labels = labels_of(source)
+    stratify = labels if labels is not None and labels.dtype.kind in "iu" and labels.ndim == 1 \
+        else None
+    if isinstance(source, Characters):
+        numbers = split_rows(rows, valid, test, time=np.arange(rows))
+    elif valid or test:
+        numbers = split_rows(rows, valid, test, stratify=stratify, seed=config.seed)
+    else:
+        numbers = (np.arange(rows),)
+    empty = np.zeros(0, np.int64)
+    train, valid_rows, test_rows = (*numbers, empty, empty)[:3]
+    return (source if len(train) == rows else Rows(source, train)), Rows(source, valid_rows), \
+        Rows(source, test_rows)
+
+
+def _limited(source: Source, limit: int) -> Source:
+    """So many rows, evenly spread."""
+    rows = len(source)
+    if rows <= limit:
+        return source
+    return Rows(source, np.linspace(0, rows - 1, limit).astype(np.int64))
+
+
+def _as_features(config: Configuration, parts: dict[str, Source]
+                 ) -> tuple[TableRecipe, dict[str, Source]]:
+    """The recipe, fitted on the training rows, and what it makes of each part."""
+    section = config.table
+    if section is None:
+        raise ValueError("no [table]")
+    columns = {**section.columns, **dict.fromkeys(section.drop, "ignored")}
+    task = None if section.task == "auto" else section.task
+    recipe = TableRecipe(target=section.target, columns=columns, task=task)
+    tables = {name: table_of(part) for name, part in parts.items()}
+    recipe.fit(tables["train"])
+    classes = tuple(map(str, recipe.classes)) if recipe.classes else ()
+    return recipe, {name: Arrays(recipe(table), ("features", section.target), classes, name)
+                    for name, table in tables.items()}
+
+
+def table_of(source: Source) -> dict[str, np.ndarray]:
+    """All rows of a source of columns, by name."""
+    if not source.names:
+        raise DataError("data", operands=[("source", type(source).__name__)],
+                        rule="[table] takes a source whose columns have names",
+                        hint='type = "CSV"')
+    return dict(zip(source.names, source.take(np.arange(len(source))), strict=True))
+
+
+def _with_facts(config: Configuration, parts: dict[str, Source], raw: dict[str, Source],
+                recipe: TableRecipe | None) -> Opened:
+    train = parts["train"]
+    block = train.take(np.arange(min(_SAMPLE, len(train))))
+    if len(block) < 2:
+        raise DataError("data", operands=[("source", config.data.type),
+                                          ("columns", str(len(block)))],
+                        rule="an example has an input and a target",
+                        hint="an image folder has a sub-folder for each class")
+    is_text = isinstance(_origin(train), Characters)
+    if block[0].dtype == object:
+        raise DataError("data", operands=[("source", config.data.type),
+                                          ("input", "text, or of several shapes")],
+                        rule="inputs are numbers of one shape",
+                        hint="size = [64, 64] for images; [table] for columns of text")
+    preparation = prepared_like(kind_of(block[0], recipe is not None, is_text),
+                                config.data.normalize, train)
+    columns = prepared(preparation, block)
+    largest = _largest(train) if columns[-1].dtype.kind in "iu" else -1
+    facts = facts_of(columns[0], columns[-1], train.classes, largest, is_text)
+    return Opened(parts, facts, preparation, recipe, raw)
+
+
+def _origin(source: Source) -> Source:
+    return _origin(source.source) if isinstance(source, Rows) else source
+
+
+def _largest(source: Source) -> int:
+    """The largest label, of all where they are at hand, else of the first rows."""
+    labels = labels_of(source)
+    if labels is None and source.classes:
+        return len(source.classes) - 1
+    if labels is None:
+        labels = source.take(np.arange(min(len(source), _LABELS_READ)))[-1]
+    return int(labels.max())

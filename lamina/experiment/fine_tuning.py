@@ -1,0 +1,63 @@
+"""Begin with the weights of another model, and leave some of them as they are.
+
+In: a model and the section [fine_tune]. Out: the model with those weights.
+"""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path as File
+from typing import Any
+
+from lamina.errors import ArgumentError
+from lamina.experiment.schema import FineTune
+from lamina.io import load
+from lamina.nn import Module, freeze
+
+_SHOWN = 4
+
+
+def start_from(model: Module, section: FineTune, folder: File) -> list[str]:
+    """Load what fits, freeze what is to stay; the names that were loaded.
+
+    Raises DataError or FormatError for the file, and ArgumentError if nothing in it fits.
+    """
+    path = folder / File(section.from_).expanduser()
+    state = _renamed(load(path), section.rename)
+    mine = model.state_dict()
+    chosen = {name: value for name, value in state.items()
+              if name in mine and value.shape == mine[name].shape and _is_chosen(name, section)}
+    if not chosen:
+        raise ArgumentError(
+            "fine_tune",
+            operands=[("file", f"{path}: {', '.join(list(state)[:_SHOWN])} ..."),
+                      ("model", f"{', '.join(list(mine)[:_SHOWN])} ...")],
+            rule="some parameters have the same name and shape in both",
+            hint='rename = {"backbone." = ""}')
+    model.load_state_dict(chosen, strict=False)
+    if section.freeze:
+        freeze(model, *section.freeze)
+    return list(chosen)
+
+
+def _renamed(state: dict[str, Any], rename: dict[str, str]) -> dict[str, Any]:
+    """A checkpoint's weights without `model.`, and beginnings replaced."""
+    if any(name.startswith("model.") for name in state) and any(
+            name.startswith("optimizer.") for name in state):
+        state = {name.removeprefix("model."): value for name, value in state.items()
+                 if name.startswith("model.")}
+    for old, new in rename.items():
+        state = {new + name[len(old):] if name.startswith(old) else name: value
+                 for name, value in state.items()}
+    return state
+
+
+def _is_chosen(name: str, section: FineTune) -> bool:
+    """Whether the name, or a module around it, fits a pattern."""
+    if not section.layers:
+        return True
+    parts = name.split(".")
+    around = [".".join(parts[:n]) for n in range(1, len(parts) + 1)]
+    return any(fnmatchcase(part, re.sub(r"\*\*", "*", pattern))
+               for pattern in section.layers for part in around)

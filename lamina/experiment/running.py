@@ -1,0 +1,125 @@
+"""`lamina train`: an experiment from its data to a saved model, in a folder of its own.
+
+In: an experiment. Out: the folder: configuration, checkpoints, curves, report, and the model file;
+what an interrupted run left is continued bit by bit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path as File
+from typing import Any
+
+from lamina.errors import DataError
+from lamina.experiment.experiment import Built, Experiment
+from lamina.experiment.facts import CLASSIFICATION
+from lamina.experiment.saved import MODEL, metadata_of, save_model
+from lamina.runs import Run
+from lamina.train import Checkpoint, load_weights
+
+CHECKPOINTS = "checkpoints"
+BEST = "best.safetensors"
+
+
+@dataclass
+class Running:
+    """A training that can start: `fit` runs it, `save` keeps the model as it is."""
+
+    experiment: Experiment
+    built: Built
+    folder: File
+    is_resumed: bool
+
+    @property
+    def model_file(self) -> File:
+        """Where the model goes."""
+        return self.folder / MODEL
+
+    def fit(self) -> list[dict[str, float]]:
+        """Train to the last epoch and save the model; the logs of each epoch."""
+        built, config = self.built, self.experiment.config
+        resume = self.folder / CHECKPOINTS if self.is_resumed else None
+        history = built.trainer.fit(built.train, built.valid, epochs=config.epochs, resume=resume)
+        best = self.folder / CHECKPOINTS / BEST
+        if config.run.save == "best" and best.exists():
+            load_weights(built.model, best)
+        self.save()
+        return history
+
+    def save(self) -> None:
+        """Write the model file."""
+        built = self.built
+        save_model(self.model_file, built.model, metadata_of(
+            self.experiment, built.facts, built.opened.preparation, built.opened.table))
+
+    def test(self) -> dict[str, float]:
+        """Loss and metrics over the test part; empty without one."""
+        return {} if self.built.test is None else self.built.trainer.evaluate(self.built.test)
+
+
+def prepare(experiment: Experiment, resume: bool = False, watchers: Sequence[Any] = ()) -> Running:
+    """Build an experiment and its folder.
+
+    resume: go on in the newest folder of this experiment. watchers: callbacks besides those of the
+    configuration, such as progress. Raises ExperimentError, and DataError where there is nothing to
+    resume.
+    """
+    config = experiment.config
+    folder = File(config.run.folder.replace("{name}", experiment.name))
+    if resume:
+        folder = newest(folder)
+    built = experiment.build()
+    run = _run(experiment, built, folder, resume)
+    checkpoint = Checkpoint(run.folder / CHECKPOINTS, every=config.run.save_every,
+                            keep=config.run.keep, best=_monitor(experiment, built),
+                            mode=_mode(experiment))
+    built.trainer.callbacks += [*watchers, run, checkpoint]
+    return Running(experiment, built, run.folder, resume)
+
+
+def newest(folder: File) -> File:
+    """`runs/name-3`, if that is the last of `runs/name`, `runs/name-2` ...; DataError if none is.
+
+    Only folders with checkpoints count.
+    """
+    pattern = re.compile(re.escape(folder.name) + r"(?:-(\d+))?")
+    found = []
+    for path in folder.parent.glob(f"{folder.name}*") if folder.parent.is_dir() else ():
+        match = pattern.fullmatch(path.name)
+        if match and (path / CHECKPOINTS).is_dir():
+            found.append((int(match[1] or 1), path))
+    if not found:
+        raise DataError("--resume", operands=[("folder", str(folder))],
+                        rule="there is a run with checkpoints to go on with",
+                        hint="without --resume, to begin one")
+    return max(found)[1]
+
+
+def _run(experiment: Experiment, built: Built, folder: File, resume: bool) -> Run:
+    section = experiment.config.run
+    sizes = ", ".join(f"{len(part):,} {name}" for name, part in built.opened.parts.items())
+    return Run(
+        folder,
+        experiment.resolved(),
+        built.model,
+        valid=built.valid,
+        classes=built.facts.classes if built.facts.task == CLASSIFICATION else (),
+        exists="continue" if resume else section.exists,
+        title=section.title or experiment.name,
+        about={"Data": f"{experiment.config.data.type}: {sizes}."},
+    )
+
+
+def _monitor(experiment: Experiment, built: Built) -> str:
+    given = experiment.config.run.monitor
+    return given or ("valid_loss" if built.valid is not None else "loss")
+
+
+def _mode(experiment: Experiment) -> str:
+    section = experiment.config.run
+    if section.mode != "auto":
+        return section.mode
+    small = ("loss", "error", "perplexity")
+    return "min" if not section.monitor or section.monitor.endswith(small) else "max"
