@@ -48,7 +48,7 @@ class Compiled:
         if traces or settings.check or settings.device == "interpret":
             return self._function(*args, **kwargs)  # recorded whole, or op by op
         leaves, structure = tree.flatten((args, kwargs)) if kwargs else _flat(args)
-        signature: list[Any] = []
+        signature: list[Any] = [] if mode.precision is None else [mode.precision.name]
         tensors: list[Tensor] = []
         for x in leaves:
             if isinstance(x, Tensor):
