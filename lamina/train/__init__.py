@@ -1,10 +1,15 @@
 """Training: the trainer, its callbacks and metrics; rates and batch sizes found by trying."""
 
 from lamina.train import metrics
+from lamina.train.averaging import AverageWeights
 from lamina.train.batch_size import BatchSearch, find_batch_size
 from lamina.train.callbacks import Callback, EarlyStopping
 from lamina.train.lr_search import RateSearch, find_lr
+from lamina.train.objective import Objective
+from lamina.train.rates import LambdaCallback, ReduceOnPlateau
 from lamina.train.trainer import Trainer
+from lamina.train.transfer import GradualUnfreezing, LoadReport, load_weights
 
-__all__ = ["BatchSearch", "Callback", "EarlyStopping", "RateSearch", "Trainer", "find_batch_size",
-           "find_lr", "metrics"]
+__all__ = ["AverageWeights", "BatchSearch", "Callback", "EarlyStopping", "GradualUnfreezing",
+           "LambdaCallback", "LoadReport", "Objective", "RateSearch", "ReduceOnPlateau", "Trainer",
+           "find_batch_size", "find_lr", "load_weights", "metrics"]

@@ -27,6 +27,12 @@ class Callback:
     def on_step_end(self, trainer: Trainer, logs: Logs) -> None:
         """After every step. logs: means over the epoch so far, as last read from the device."""
 
+    def on_evaluate_start(self, trainer: Trainer) -> None:
+        """Before the first batch of an evaluation, within `fit` or not."""
+
+    def on_evaluate_end(self, trainer: Trainer, logs: Logs) -> None:
+        """After the last batch of an evaluation. logs: its means."""
+
     def on_epoch_end(self, trainer: Trainer, logs: Logs) -> None:
         """After validation. logs: means over the epoch, those of validation as `valid_...`."""
 

@@ -29,7 +29,7 @@ class Totals:
     def means(self) -> dict[str, float]:
         """Means by name; waits for the device."""
         evaluate(self.weight, *self.sums.values())
-        weight = max(self.weight.item(), 1.0)
+        weight = self.weight.item() or 1.0  # nothing was added
         return {name: value.item() / weight for name, value in self.sums.items()}
 
     def reset(self) -> None:

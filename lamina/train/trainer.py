@@ -18,6 +18,7 @@ from lamina.errors import ArgumentError, NumericError
 from lamina.functional.arguments import check_counts
 from lamina.metrics import Metric as Accumulated
 from lamina.nn import Module, Parameter
+from lamina.nn.recomputing import recompute as recomputed
 from lamina.optim import Optimizer, accumulate
 from lamina.tensor import Tensor, isfinite, no_grad
 from lamina.tensor import compile as compiled
@@ -26,7 +27,6 @@ from lamina.train.arguments import (
     check_epochs,
     check_model,
     checked_callbacks,
-    scalar,
 )
 from lamina.train.batches import (
     Batches,
@@ -41,6 +41,7 @@ from lamina.train.interrupt import DeferredInterrupt
 from lamina.train.losses import Loss, named_loss
 from lamina.train.lr_search import RateSearch, find_lr
 from lamina.train.metrics import Metric, named_metrics
+from lamina.train.objective import Objective
 from lamina.train.totals import Totals
 from lamina.tree import map_leaves
 
@@ -56,6 +57,12 @@ class Trainer:
     log_every: steps between two reads of the means; a read waits for the device.
     clip: the most that the norm of all gradients may be (`optim.clip_grad_norm_`), or a function of
     the parameters that changes their gradients before each step.
+    precision: "bfloat16" for mixed precision (`lm.autocast`): the weights stay float32.
+    class_weight: a factor for each class, `[classes]` (`lm.data.class_weights`).
+    sample_weight: whether the last column of a batch is a factor for each example, `[batch]`:
+    `(input, ..., target, weight)`; losses and metrics `[batch]` are then weighted means.
+    recompute: compute values again in the backward pass instead of keeping them all
+    (`nn.recompute`): True for segments of the square root of the depth, or their number.
     accumulate: the number of parts that a batch goes through the model in (`optim.accumulate`), for
     batches that are too large at once; more where it does not divide the size of a batch.
     `epoch` and `step` count those begun, from 1, over all fits; `steps_per_epoch` is None if the
@@ -84,6 +91,10 @@ class Trainer:
         log_every: int = 10,
         clip: float | Callable[[list[Parameter]], object] | None = None,
         accumulate: int = 1,
+        precision: Any = "float32",
+        class_weight: Any = None,
+        sample_weight: bool = False,
+        recompute: bool | str | int = False,
     ) -> None:
         check_model(model)
         check_counts("Trainer", 1, log_every=log_every, accumulate=accumulate)
@@ -91,6 +102,10 @@ class Trainer:
         self.accumulate = accumulate
         self.model = model
         self.loss = named_loss(loss)
+        self.objective = Objective(model, self.loss, precision=precision,
+                                   class_weight=class_weight, sample_weight=sample_weight)
+        if recompute:
+            recomputed(model, segments="sqrt" if recompute is True else recompute)
         self.optimizer = optimizer
         self.metrics, self.accumulated = named_metrics(metrics)
         self.callbacks = checked_callbacks(callbacks)
@@ -195,29 +210,24 @@ class Trainer:
     def _train_step(self, weight: Tensor, *batch: Tensor) -> tuple[Any, ...]:
         """Forward, backward, update and totals of one batch: traced once, then one program."""
         guard = Guard(self._changing())
-        loss, prediction = self._gradients(*batch)
+        loss, prediction = self._gradients(*self.objective.columns(batch))
         self.clip(list(self.model.parameters()))
         self.optimizer.step()
         self.optimizer.zero_grad()
         guard.undo_unless(isfinite(loss))
-        self._add(self._trained, loss, prediction, batch[-1], weight)
+        self._add(self._trained, loss, prediction, batch, weight)
         return self._results(loss, prediction)
 
-    def _gradients(self, *batch: Tensor) -> tuple[Tensor, Any]:
+    def _gradients(self, *columns: Tensor) -> tuple[Tensor, Any]:
         """Loss and prediction, after their gradients were left in the parameters."""
-        parts = _parts(batch[-1], self.accumulate)
+        parts = _parts(columns[-1], self.accumulate)
         if parts == 1:
-            loss, prediction = self._loss_of(*batch)
+            loss, prediction = self.objective(*columns)
             loss.backward()
             return loss, prediction
         found: tuple[Tensor, Any] = accumulate(
-            self._loss_of, self.model.parameters(), parts, *batch, has_aux=True)
+            self.objective, self.model.parameters(), parts, *columns, has_aux=True)
         return found
-
-    def _loss_of(self, *batch: Tensor) -> tuple[Tensor, Any]:
-        *inputs, target = batch
-        prediction = self.model(*inputs)
-        return scalar(self.loss(prediction, target)), prediction
 
     def _changing(self) -> list[Tensor]:
         """What a step may change."""
@@ -240,6 +250,7 @@ class Trainer:
         self._evaluated.reset()
         self._restart()
         number = 0
+        self._call("on_evaluate_start")
         with _evaluating(self.model), no_grad():
             measure = self._program("evaluate", self._evaluation_step)
             for batch in batches:
@@ -248,11 +259,13 @@ class Trainer:
                 interrupt.check()
         if number == 0:
             raise no_batches("evaluate")
-        return self._evaluated.means() | self._computed()
+        logs = self._evaluated.means() | self._computed()
+        self._call("on_evaluate_end", logs)
+        return logs
 
     def _evaluation_step(self, weight: Tensor, *batch: Tensor) -> tuple[Any, ...]:
-        loss, prediction = self._loss_of(*batch)
-        self._add(self._evaluated, loss, prediction, batch[-1], weight)
+        loss, prediction = self.objective.of(*batch)
+        self._add(self._evaluated, loss, prediction, batch, weight)
         return self._results(loss, prediction)
 
     def predict(self, data: Any, batch_size: int = 256) -> Any:
@@ -266,10 +279,11 @@ class Trainer:
         only_inputs = is_array or isinstance(data, tuple)
         outputs: list[Any] = []
         with _evaluating(self.model), no_grad():
-            forward = self._program("predict", self.model.__call__)
+            forward = self._program("predict", self.objective.forward)
             for batch in batches:
                 parts = as_tensors(batch)
-                inputs = parts if only_inputs or len(parts) == 1 else parts[:-1]
+                whole = only_inputs or len(parts) == 1
+                inputs = parts if whole else parts[:self.objective.target_at]
                 outputs.append(map_leaves(Tensor.numpy, forward(*inputs)))
         if not outputs:
             raise no_batches("predict")
@@ -278,12 +292,14 @@ class Trainer:
     # Both
 
     def _add(
-        self, totals: Totals, loss: Tensor, prediction: Any, target: Tensor, weight: Tensor
+        self, totals: Totals, loss: Tensor, prediction: Any, batch: tuple[Tensor, ...],
+        weight: Tensor,
     ) -> None:
         with no_grad():
-            output = map_leaves(Tensor.detach, prediction)
-            values = {name: metric(output, target) for name, metric in self.metrics.items()}
-            totals.add({"loss": loss} | values, weight)
+            output, target = map_leaves(Tensor.detach, prediction), batch[self.objective.target_at]
+            values = {name: self.objective.mean(metric(output, target), batch)
+                      for name, metric in self.metrics.items()}
+            totals.add({"loss": loss} | values, self.objective.weight_of(weight, batch))
 
     def _results(self, loss: Tensor, prediction: Any) -> tuple[Any, ...]:
         """What a step gives back: the loss, and the prediction if a metric outside wants it."""
@@ -295,7 +311,7 @@ class Trainer:
         """Show a batch to the metrics that are not part of the step, if it made a step."""
         if self.accumulated and math.isfinite(results[0].item()):
             prediction = map_leaves(Tensor.numpy, results[1])
-            target = as_tensors(batch)[-1].numpy()
+            target = as_tensors(batch)[self.objective.target_at].numpy()
             for metric in self.accumulated.values():
                 metric.update(prediction, target)
 

@@ -51,7 +51,8 @@ def tensordot(x: Any, y: Any, axes: int | tuple[Sequence[int], Sequence[int]] = 
         axes = (tuple(sequence_of(pair[0])), tuple(sequence_of(pair[1])))
     else:
         axes = whole("tensordot", "axes", axes, 0)
-    return Tensor(products.tensordot(*_narrow("tensordot", [node_of(x), node_of(y)]), axes))
+    left, right = _narrow("tensordot", [node_of(x), node_of(y)])
+    return Tensor(products.tensordot(left, right, axes))
 
 
 def _narrow(name: str, nodes: list[Node]) -> list[Node]:
