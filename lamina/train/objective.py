@@ -30,7 +30,8 @@ class Objective:
     its outputs and the loss are float32 again.
     class_weight: a factor for each class, `[classes]`, by the target, which holds labels.
     sample_weight: whether the last column of a batch is a factor for each example, `[batch]`.
-    With weights the loss is sum(weight loss) / sum(weight) over the batch.
+    With weights the loss is sum(weight loss) / sum(weight) over the batch; labels that the loss
+    ignores have none.
 
     >>> import lamina as lm
     >>> objective = Objective(lm.nn.Identity(), lm.functional.cross_entropy, class_weight=[1, 3])
@@ -53,6 +54,7 @@ class Objective:
         self.precision = checked_precision("Trainer", precision)
         self.class_weight = None if class_weight is None else _class_factors(class_weight)
         self.sample_weight = sample_weight
+        self.ignored: int | None = getattr(loss, "ignore_index", None)
         self._each = None
         if sample_weight or class_weight is not None:
             self._each = unreduced(loss)
@@ -84,11 +86,15 @@ class Objective:
             columns = tuple(columns_)
             _check_weights(columns, weight)
             weight = weight.astype(float32)
+        kept = None if self.ignored is None else columns[-1] != self.ignored
         if self.class_weight is not None:
-            factors = take(self.class_weight, _labels(columns[-1]), axis=0)
+            labels = _labels(columns[-1] if kept is None else where(kept, columns[-1], 0))
+            factors = take(self.class_weight, labels, axis=0)
             weight = factors if weight is None else factors * _beside(weight, factors)
         if weight is None:
             return columns
+        if kept is not None:
+            weight = where(kept, _beside(weight, kept), 0.0)
         mean = weight.mean()
         return *columns, weight / where(mean == 0.0, 1.0, mean)
 
