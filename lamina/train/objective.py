@@ -103,8 +103,12 @@ class Objective:
         """Where the inputs of a batch end and its target stands, counted from the end."""
         return -2 if self.sample_weight else -1
 
-    def __call__(self, *columns: Tensor) -> tuple[Tensor, Any]:
-        """The loss, 0-d, and the prediction of what `columns` gave."""
+    def __call__(self, *batch: Tensor) -> tuple[Tensor, Any]:
+        """The loss, 0-d, and the prediction of a batch as it comes from the data."""
+        return self.loss_of(*self.columns(batch))
+
+    def loss_of(self, *columns: Tensor) -> tuple[Tensor, Any]:
+        """The same of what `columns` gave, or of a part of it."""
         if not self.weighted:
             *inputs, target = columns
             prediction = self.forward(*inputs)
@@ -112,10 +116,6 @@ class Objective:
         *inputs, target, weight = columns
         prediction = self.forward(*inputs)
         return self._weighted_mean(prediction, target, weight), prediction
-
-    def of(self, *batch: Tensor) -> tuple[Tensor, Any]:
-        """The loss and the prediction of a batch as it comes from the data."""
-        return self(*self.columns(batch))
 
     def weight_of(self, count: Tensor, batch: Sequence[Tensor]) -> Tensor:
         """What a batch counts for in the means of an epoch: examples, or their weights' sum."""

@@ -222,11 +222,11 @@ class Trainer:
         """Loss and prediction, after their gradients were left in the parameters."""
         parts = _parts(columns[-1], self.accumulate)
         if parts == 1:
-            loss, prediction = self.objective(*columns)
+            loss, prediction = self.objective.loss_of(*columns)
             loss.backward()
             return loss, prediction
         found: tuple[Tensor, Any] = accumulate(
-            self.objective, self.model.parameters(), parts, *columns, has_aux=True)
+            self.objective.loss_of, self.model.parameters(), parts, *columns, has_aux=True)
         return found
 
     def _changing(self) -> list[Tensor]:
@@ -264,7 +264,7 @@ class Trainer:
         return logs
 
     def _evaluation_step(self, weight: Tensor, *batch: Tensor) -> tuple[Any, ...]:
-        loss, prediction = self.objective.of(*batch)
+        loss, prediction = self.objective(*batch)
         self._add(self._evaluated, loss, prediction, batch, weight)
         return self._results(loss, prediction)
 

@@ -47,7 +47,7 @@ def test_weighted_means_by_hand(loss):
 def test_class_weights_are_those_of_the_loss():
     model = net()
     expected = F.cross_entropy(model(lm.tensor(X)), lm.tensor(Y), lm.tensor(C))
-    loss, _ = Objective(model, F.cross_entropy, class_weight=C).of(lm.tensor(X), lm.tensor(Y))
+    loss, _ = Objective(model, F.cross_entropy, class_weight=C)(lm.tensor(X), lm.tensor(Y))
     assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
 
 
@@ -84,12 +84,12 @@ def test_predictions_leave_the_weights_out_and_no_weight_is_no_loss():
 
 def test_labels_of_every_pixel_and_binary_targets():
     scores, labels = RNG.normal(size=(2, 3, 3)).astype(np.float32), RNG.integers(0, 3, (2, 3))
-    loss, _ = Objective(nn.Identity(), F.cross_entropy, class_weight=C).of(
+    loss, _ = Objective(nn.Identity(), F.cross_entropy, class_weight=C)(
         lm.tensor(scores), lm.tensor(labels))
     expected = F.cross_entropy(lm.tensor(scores), lm.tensor(labels), lm.tensor(C))
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
     binary = (Y[:, None] > 0).astype(np.float32)
-    loss, _ = Objective(nn.Identity(), F.binary_cross_entropy_with_logits, class_weight=[1, 4]).of(
+    loss, _ = Objective(nn.Identity(), F.binary_cross_entropy_with_logits, class_weight=[1, 4])(
         lm.tensor(X[:, :1]), lm.tensor(binary))
     each = np.log1p(np.exp(-X[:, :1])) * binary + np.log1p(np.exp(X[:, :1])) * (1 - binary)
     weight = 1 + 3 * binary

@@ -123,7 +123,8 @@ def test_functions_and_methods_freeze_alike_and_gradients_alone_leave_statistics
     nn.freeze(other, "**.weight", "body")
     for model in (one, other):
         assert not model[0][1].training
-        assert [n for n, p in model.named_parameters() if p.requires_grad] == ["mid.bias", "fc.bias"]
+        trained = [name for name, p in model.named_parameters() if p.requires_grad]
+        assert trained == ["mid.bias", "fc.bias"]
     assert net().requires_grad_(False)[0][1].training
     assert net().freeze("body.1.weight")[0][1].training  # not frozen whole
     assert nn.ReLU().freeze().unfreeze().training
