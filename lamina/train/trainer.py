@@ -168,7 +168,7 @@ class Trainer:
 
     def _search_lr(self, train: Batches) -> None:
         if any(group.wants_search for group in self.optimizer.param_groups):
-            self.lr_search = find_lr(self.model, self.loss, train, self.optimizer)
+            self.lr_search = find_lr(self.model, self.objective, train, self.optimizer)
             self.optimizer.lr = self.lr_search.lr
 
     def stop(self) -> None:

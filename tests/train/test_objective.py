@@ -75,6 +75,14 @@ def test_parts_of_a_batch_have_the_gradient_of_the_whole():
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
+def test_a_rate_is_searched_with_the_weights():
+    model = net()
+    trainer = Trainer(model, loss="cross_entropy", class_weight=C, sample_weight=True,
+                      optimizer=lm.optim.SGD(model.parameters(), lr="search"))
+    trainer.fit((X, Y, W), epochs=1)
+    assert trainer.optimizer.lr == trainer.lr_search.lr > 0
+
+
 def test_predictions_leave_the_weights_out_and_no_weight_is_no_loss():
     trainer = Trainer(net(), loss="cross_entropy", optimizer=None, sample_weight=True)
     data = [(X, Y, W)]
