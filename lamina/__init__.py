@@ -57,6 +57,7 @@ from lamina.tensor import (
     atan2,
     atanh,
     attention,
+    autocast,
     avg_pool,
     bernoulli,
     bitwise_and,
@@ -245,7 +246,8 @@ pi, e, inf, nan, newaxis = math.pi, math.e, math.inf, math.nan, None
 __all__ = [
     "Compiled", "DType", "Generator", "LaminaError", "ShapeDtype", "Tensor", "Trainer", "abs",
     "acos", "acosh", "add", "all", "any", "arange", "argmax", "argmin", "argsort", "asarray",
-    "asin", "asinh", "astype", "atan", "atan2", "atanh", "attention", "avg_pool", "bernoulli",
+    "asin", "asinh", "astype", "atan", "atan2", "atanh", "attention", "autocast", "avg_pool",
+    "bernoulli",
     "bfloat16", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
     "bitwise_right_shift", "bitwise_xor", "bool", "broadcast_to", "cat", "ceil", "checkpoint",
     "chunk", "clamp", "clip", "compile", "concat", "cond", "conv", "conv_transpose", "copysign",

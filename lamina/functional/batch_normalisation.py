@@ -16,6 +16,7 @@ from lamina.functional.operands import (
     describe,
 )
 from lamina.tensor import Tensor, no_grad, reshape, sqrt
+from lamina.tensor.precision import kept_narrow
 
 
 def batch_norm(
@@ -57,7 +58,7 @@ def batch_norm(
     result = (input - _across(mean, shape)) / _across(sqrt(var + eps), shape)
     if weight is not None:
         result = result * _across(weight, shape)
-    return result if bias is None else result + _across(bias, shape)
+    return kept_narrow(result if bias is None else result + _across(bias, shape), input)
 
 
 def instance_norm(
@@ -100,7 +101,7 @@ def instance_norm(
     result = (input - mean) / sqrt(var + eps)
     if weight is not None:
         result = result * _across(weight, shape)
-    return result if bias is None else result + _across(bias, shape)
+    return kept_narrow(result if bias is None else result + _across(bias, shape), input)
 
 
 def _across(value: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -27,6 +27,7 @@ from lamina.functional.windows import (
     to_channels_last,
 )
 from lamina.tensor import Tensor, conv, conv_transpose, pad
+from lamina.tensor.precision import kept_narrow
 
 
 def conv1d(
@@ -140,7 +141,9 @@ def _conv(
         padding = 0
     result = conv(image, weight, stride=strides, padding=per_axis("padding", padding, rank),
                   dilation=dilations, groups=groups)
-    return from_channels_last(result if bias is None else result + bias, data_format)
+    if bias is not None:
+        result = result + kept_narrow(bias, result)
+    return from_channels_last(result, data_format)
 
 
 def _conv_transpose(
@@ -159,7 +162,9 @@ def _conv_transpose(
     check_output_padding(op, more, strides, dilations)
     result = conv_transpose(image, weight, stride=strides, dilation=dilations, groups=groups,
                             padding=per_axis("padding", padding, rank), output_padding=more)
-    return from_channels_last(result if bias is None else result + bias, data_format)
+    if bias is not None:
+        result = result + kept_narrow(bias, result)
+    return from_channels_last(result, data_format)
 
 
 def check_output_padding(op: str, more: Sequence[int], strides: Sequence[int],

@@ -10,6 +10,7 @@ from lamina.functional.arguments import check_counts
 from lamina.functional.operands import check_float, check_tensors, describe
 from lamina.tensor import Tensor, einsum, matmul, reshape
 from lamina.tensor import one_hot as one_hot_of
+from lamina.tensor.precision import kept_narrow
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -28,7 +29,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if input.ndim == 0 or input.shape[-1] != weight.shape[-1]:
         raise _features_differ(input, weight)
     product = matmul(input, weight.T)
-    return product if bias is None else product + bias
+    return product if bias is None else product + kept_narrow(bias, product)
 
 
 def _features_differ(input: Tensor, weight: Tensor) -> ShapeError:

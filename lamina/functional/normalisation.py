@@ -16,6 +16,7 @@ from lamina.functional.operands import (
 from lamina.tensor import Tensor, pad, reshape, sqrt
 from lamina.tensor import layer_norm as layer_norm_over
 from lamina.tensor import rms_norm as rms_norm_over
+from lamina.tensor.precision import kept_narrow
 
 # Binary digits after the point: 2 to the power of minus this is the step at 1.
 _DIGITS = {"bfloat16": 7, "float16": 10, "float32": 23, "float64": 52}
@@ -87,7 +88,7 @@ def group_norm(
     shape = (channels, *[1] * (input.ndim - 1 - axis))
     if weight is not None:
         result = result * reshape(weight, shape)
-    return result if bias is None else result + reshape(bias, shape)
+    return kept_narrow(result if bias is None else result + reshape(bias, shape), input)
 
 
 def local_response_norm(
@@ -119,7 +120,7 @@ def local_response_norm(
     total = squares[(*before, slice(0, channels))]
     for start in range(1, size):
         total = total + squares[(*before, slice(start, start + channels))]
-    return input / (k + total * (alpha / size)) ** beta
+    return kept_narrow(input / (k + total * (alpha / size)) ** beta, input)
 
 
 def _last_axes(

@@ -174,10 +174,12 @@ class _Mode:
     And, while the body of a control operation is recorded, the nodes that it makes, by id; while
     a graph is made from another one, the line that the new nodes come from; and whether every node
     keeps the line and the module that it comes from.
+    precision: what contractions get their operands in (`lamina.ops.precision`); None: as they come.
     """
 
     tracking = True
     places = False
+    precision: DType | None = None
     created: dict[int, Node] | None = None
     where: tuple[str, int] | None = None
 

@@ -145,6 +145,8 @@ class Inliner:
             values = [self.b.splat(v, lanes) for v in values]
         attrs = {k: v.compute if isinstance(v, dtypes.DType) else v for k, v in node.attrs.items()}
         result: Value = node.op.emit(self.b, *values, **attrs)
+        if node.dtype.compute is not node.dtype and node.op.extra.get("rounds"):
+            result = self.b.narrow(result, node.dtype)
         return result
 
     def _view(self, node: Node, index: Position) -> Value:

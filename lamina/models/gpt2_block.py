@@ -5,6 +5,7 @@ from lamina import nn
 from lamina.nn import KVCache, LayerNorm, Parameter, init
 from lamina.nn.attention_masks import causal_mask
 from lamina.tensor import Tensor, permute_dims, reshape, unstack
+from lamina.tensor.precision import kept_narrow
 
 
 class Conv1D(nn.Module):
@@ -16,7 +17,8 @@ class Conv1D(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x: `[..., in]`."""
-        return x @ self.weight + self.bias
+        product = x @ self.weight
+        return product + kept_narrow(self.bias, product)
 
 
 class Attention(nn.Module):

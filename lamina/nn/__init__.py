@@ -157,6 +157,7 @@ from lamina.nn.positions import (
     RotaryPositions,
     SinusoidalPositions,
 )
+from lamina.nn.recomputing import recompute
 from lamina.nn.recurrent import (
     GRU,
     LSTM,
@@ -379,6 +380,7 @@ __all__ = [
     "freeze",
     "init",
     "remove_parametrizations",
+    "recompute",
     "replace",
     "select",
     "spectral_norm",

@@ -13,6 +13,7 @@ from lamina.errors import ArgumentError, IndexingError
 from lamina.functional.arguments import check_counts
 from lamina.nn import lookup
 from lamina.nn.module import Module
+from lamina.nn.segments import in_segments
 
 
 class _Numbered(Module):
@@ -119,6 +120,8 @@ class Sequential(_Numbered):
     ['fc.weight', 'fc.bias']
     """
 
+    _segments: int | None = None  # how many parts `nn.recompute` asked for; 0: the square root
+
     def __init__(self, *modules: Any) -> None:
         if len(modules) == 1 and isinstance(modules[0], Mapping):
             for name, module in modules[0].items():
@@ -131,6 +134,8 @@ class Sequential(_Numbered):
 
     def forward(self, input: Any) -> Any:
         """input: what the first module takes."""
+        if self._segments is not None:
+            return in_segments(list(self), self._segments, input)
         for module in self:
             input = module(input)
         return input

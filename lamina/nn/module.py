@@ -11,9 +11,11 @@ from typing import Any, Self
 
 from lamina.dtypes import DType
 from lamina.errors import ArgumentError, pop_place, push_place
-from lamina.nn import lookup, precision
+from lamina.nn import lookup, precision, segments
+from lamina.nn.freezing import hold_statistics
 from lamina.nn.hooks import Handle, Hooks
 from lamina.nn.parameter import Buffer, Parameter
+from lamina.nn.patterns import parameters_like
 from lamina.nn.summary import measured_table, summary_table
 from lamina.state import Loaded, assign_all
 from lamina.tensor import Tensor
@@ -41,6 +43,8 @@ class Module:
     _place: str | None = None  # what __call__ shows in errors; None: to be made
     _unknown: str = ""  # the sizes that the first input will tell, such as "in_features"
     _hooks: Hooks | None = None  # functions that are called before and after forward
+    _held: bool = False  # a frozen batch norm: in evaluation whatever train() says
+    _recomputed: bool = False  # whether the backward pass computes what is inside again
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """The outputs for `inputs`; every subclass writes its own."""
@@ -52,11 +56,16 @@ class Module:
         try:
             if self._unknown:
                 lookup.learn_sizes(self, inputs or tuple(options.values()))
-            if self._hooks is not None:
-                return self._hooks.call(self, inputs, options)
-            return self.forward(*inputs, **options)
+            if self._recomputed:
+                return segments.again(self, self._forward, inputs, options)
+            return self._forward(*inputs, **options)
         finally:
             pop_place()
+
+    def _forward(self, *inputs: Any, **options: Any) -> Any:
+        if self._hooks is not None:
+            return self._hooks.call(self, inputs, options)
+        return self.forward(*inputs, **options)
 
     def _note(self) -> None:
         """What is being recorded depends on this module as it is now."""
@@ -231,9 +240,12 @@ class Module:
             return assign_all(place, dict(self._named_state()), state, strict, hint)
 
     def train(self, mode: bool = True) -> Self:
-        """Switch dropout, batch norm and the like to training, or with False to evaluation."""
+        """Switch dropout, batch norm and the like to training, or with False to evaluation.
+
+        Batch norms that `freeze` holds stay in evaluation.
+        """
         for module in self.modules():
-            module.training = mode
+            module.training = mode and not module._held
         return self
 
     def eval(self) -> Self:
@@ -252,13 +264,31 @@ class Module:
             parameter.requires_grad = requires_grad
         return self
 
-    def freeze(self) -> Self:
-        """Stop training the parameters: `model.encoder.freeze()`."""
-        return self.requires_grad_(False)
+    def freeze(self, *patterns: str) -> Self:
+        """Stop training the parameters that fit a pattern, or all: `model.freeze("encoder")`.
 
-    def unfreeze(self) -> Self:
-        """Train the parameters again."""
-        return self.requires_grad_(True)
+        A pattern names parameters or modules, as in `nn.select`. Batch norms that are frozen whole
+        keep their statistics and stay in evaluation mode; `requires_grad_(False)` leaves them.
+
+        >>> import lamina as lm
+        >>> model = lm.nn.Sequential(lm.nn.Linear(4, 4), lm.nn.BatchNorm1d(4), lm.nn.Linear(4, 2))
+        >>> model.freeze("0", "1").train()[1].training
+        False
+        >>> [name for name, p in model.named_parameters() if p.requires_grad]
+        ['2.weight', '2.bias']
+        """
+        return self._trained(False, patterns)
+
+    def unfreeze(self, *patterns: str) -> Self:
+        """Train the parameters that fit a pattern again, or all."""
+        return self._trained(True, patterns)
+
+    def _trained(self, requires_grad: bool, patterns: tuple[str, ...]) -> Self:
+        chosen = parameters_like(self, *patterns).values() if patterns else self.parameters()
+        for parameter in chosen:
+            parameter.requires_grad = requires_grad
+        hold_statistics(self)
+        return self
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""

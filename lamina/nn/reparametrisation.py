@@ -20,7 +20,16 @@ from lamina.functional.similarity import normalize
 from lamina.functional.windows import is_count
 from lamina.nn.module import Module, check_modules
 from lamina.nn.parameter import Buffer, Parameter
-from lamina.tensor import Tensor, matmul, no_grad, normal, permute_dims, reshape, sqrt
+from lamina.tensor import (
+    Tensor,
+    autocast,
+    matmul,
+    no_grad,
+    normal,
+    permute_dims,
+    reshape,
+    sqrt,
+)
 
 M = TypeVar("M", bound=Module)
 
@@ -138,6 +147,7 @@ class _SingularVectors(Module):
         u, v = self._improved(matrix, u, v, _STARTING_STEPS)
         self._u, self._v = Buffer(u), Buffer(v)
 
+    @autocast(enabled=False)  # a quotient of norms is not for 8 digits
     def forward(self, weight: Tensor) -> Tensor:
         """weight divided by its largest singular value."""
         if weight.ndim < 2:

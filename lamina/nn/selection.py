@@ -6,16 +6,14 @@ of a name, or some letters of it, `**` for any number of parts, also none. Out: 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 from lamina.errors import ArgumentError
+from lamina.nn.freezing import hold_statistics
 from lamina.nn.module import Module
 from lamina.nn.parameter import Parameter
-
-_SHOWN = 4  # names listed in one error
+from lamina.nn.patterns import named_like, names_of, nothing_fits, parameters_like
 
 
 class Selection(dict[str, Parameter]):
@@ -48,19 +46,25 @@ def select(model: Module, *patterns: str) -> Selection:
     >>> list(select(model, "0"))
     ['0.weight', '0.bias']
     """
-    named = dict(model.named_parameters())
-    chosen = {name for pattern in patterns for name in _fitting(model, pattern, named)}
-    return Selection((name, p) for name, p in named.items() if name in chosen)
+    return Selection(parameters_like(model, *patterns))
 
 
 def freeze(model: Module, *patterns: str) -> Selection:
-    """Stop training the parameters that fit a pattern; all of them without one."""
-    return select(model, *(patterns or ("**",))).freeze()
+    """Stop training the parameters that fit a pattern; all of them without one.
+
+    Batch norms that are frozen whole stay in evaluation mode: they use their running statistics
+    and keep them.
+    """
+    found = select(model, *(patterns or ("**",))).freeze()
+    hold_statistics(model)
+    return found
 
 
 def unfreeze(model: Module, *patterns: str) -> Selection:
     """Train the parameters that fit a pattern again; all of them without one."""
-    return select(model, *(patterns or ("**",))).unfreeze()
+    found = select(model, *(patterns or ("**",))).unfreeze()
+    hold_statistics(model)
+    return found
 
 
 def replace(model: Any, what: str | type[Module], function: Callable[[Any], Module]) -> Any:
@@ -80,14 +84,13 @@ def replace(model: Any, what: str | type[Module], function: Callable[[Any], Modu
     """
     if isinstance(what, type) and issubclass(what, Module):
         chosen = [module for module in model.modules() if isinstance(module, what)]
+        if not chosen:
+            raise nothing_fits("replace", str(what), names_of(model))
     elif isinstance(what, str):
-        fits = _expression(what).fullmatch
-        chosen = [module for name, module in model._walk("", ()) if name and fits(name)]
+        chosen = named_like(model, "replace", what)
     else:
         raise ArgumentError("replace", operands=[("what", f"{what!r:.60}")],
                             rule="what is a pattern over names, or a class of modules", got=what)
-    if not chosen:
-        raise _nothing("replace", str(what), [name for name, _ in model.named_modules() if name])
     return _Replacing({id(module) for module in chosen}, function).value(model)
 
 
@@ -128,32 +131,3 @@ class _Replacing:
                                                      ("function(module)", f"{found!r:.60}")],
                                 rule="the function returns a Module", got=found)
         return found
-
-
-def _fitting(model: Module, pattern: str, named: dict[str, Parameter]) -> list[str]:
-    if not isinstance(pattern, str):
-        raise ArgumentError("select", operands=[("pattern", f"{pattern!r:.60}")],
-                            rule="a pattern is text", hint='"encoder.**.weight"', got=pattern)
-    fits = _expression(pattern).fullmatch
-    inside = tuple(f"{name}." for name, _ in model._walk("", ()) if name and fits(name))
-    found = [name for name in named if fits(name) or (inside and name.startswith(inside))]
-    if not found:
-        raise _nothing("select", pattern, list(named))
-    return found
-
-
-def _nothing(op: str, pattern: str, names: list[str]) -> ArgumentError:
-    shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
-    return ArgumentError(op, operands=[("pattern", pattern), ("names", shown)],
-                         rule="something fits the pattern", got=pattern)
-
-
-@cache
-def _expression(pattern: str) -> re.Pattern[str]:
-    """`**` is any number of parts, `*` anything but a dot, `?` one letter."""
-    parts = [r"(?:[^.]+\.)*" if part == "**" else
-             re.escape(part).replace(r"\*", "[^.]*").replace(r"\?", "[^.]") + r"\."
-             for part in pattern.split(".")]
-    if parts[-1].endswith(r"\."):
-        return re.compile("".join(parts)[:-2])
-    return re.compile("".join(parts[:-1]) + r"[^.]+(?:\.[^.]+)*")  # ends with **: at least one part

@@ -188,9 +188,14 @@ def _masked(scores: Node, mask: Sequence[Node], causal: bool) -> Node:
 
 def _attention_body(q: Node, k: Node, v: Node, *mask: Node, causal: bool, scale: float) -> Node:
     turned = permute(k, axes=(*range(k.ndim - 2), k.ndim - 1, k.ndim - 2))
-    scores = multiply(matmul(q, turned), constant(scale, q.dtype))
-    weights = softmax(_masked(scores, mask, causal), axis=scores.ndim - 1)
-    return matmul(weights, v)
+    scores = _widened(matmul(q, turned))  # 16 bits are too few for exponents and their sums
+    scores = multiply(scores, constant(scale, scores.dtype))
+    weights = softmax(_masked(scores, [_widened(m) for m in mask], causal), axis=scores.ndim - 1)
+    return matmul(weights if weights.dtype is q.dtype else cast(weights, dtype=q.dtype), v)
+
+
+def _widened(x: Node) -> Node:
+    return x if x.dtype.compute is x.dtype else cast(x, dtype=x.dtype.compute)
 
 
 def _attention_numpy(q: np.ndarray, k: np.ndarray, v: np.ndarray, *mask: np.ndarray, causal: bool,

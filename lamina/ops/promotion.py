@@ -8,8 +8,9 @@ from typing import Any
 from lamina import dtypes
 from lamina.dtypes import promote, span
 from lamina.errors import DTypeError
-from lamina.graph.node import Node, Op, as_nodes, constant
+from lamina.graph.node import Node, Op, as_nodes, constant, mode
 from lamina.ops.elementwise import cast
+from lamina.ops.precision import recorded_dtype
 from lamina.ops.rules import NAMES, boolean, describe
 
 
@@ -59,5 +60,7 @@ def prepare(op: Op, inputs: Sequence[Node], numeric: slice = slice(None)) -> lis
                              rule="takes " + ", ".join(d.name for d in op.takes),
                              hint=f".astype(lm.{_first_of_kind(op)})")
         dtype = dtypes.float32 if op.takes is dtypes.FLOATS else dtypes.int64
+    if mode.precision is not None:
+        dtype = recorded_dtype(op, dtype)
     nodes[numeric] = [n if n.dtype is dtype else cast(n, dtype=dtype) for n in chosen]
     return nodes

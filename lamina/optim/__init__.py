@@ -16,6 +16,7 @@ from lamina.optim.clipping import clip_grad_adaptive_, clip_grad_norm_, clip_gra
 from lamina.optim.groups import decay_groups
 from lamina.optim.lamb import LAMB
 from lamina.optim.lars import LARS
+from lamina.optim.layers import layer_rates
 from lamina.optim.lbfgs import LBFGS
 from lamina.optim.lion import Lion
 from lamina.optim.muon import Muon
@@ -33,5 +34,6 @@ __all__ = [
     "ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "EMA", "LAMB", "LARS",
     "LBFGS", "Lion", "Muon", "NAdam", "Optimizer", "RAdam", "RMSprop", "ReduceLROnPlateau", "Rprop",
     "SGD", "SWA", "Shampoo", "accumulate", "add_grad_noise_", "clip_grad_adaptive_",
-    "clip_grad_norm_", "clip_grad_value_", "decay_groups", "schedules",
+    "clip_grad_norm_", "clip_grad_value_", "decay_groups", "layer_rates",
+    "schedules",
 ]

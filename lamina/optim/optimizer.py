@@ -15,7 +15,7 @@ from lamina.errors import ArgumentError, GradientError
 from lamina.optim.groups import ParameterGroup, Rate, make_groups
 from lamina.optim.options import RULES, Rule
 from lamina.state import assign_all
-from lamina.tensor import Tensor, evaluate, no_grad, tensor, zeros
+from lamina.tensor import Tensor, autocast, evaluate, no_grad, tensor, zeros
 
 Moments = dict[str, Tensor]  # state of one parameter, by name
 Scalars = dict[str, Tensor]  # what all updates of one step share, by name
@@ -99,7 +99,7 @@ class Optimizer:
         loss = None if closure is None else closure()
         self._check_ready()
         changed: list[Tensor] = [self.step_count]
-        with no_grad():
+        with no_grad(), autocast(enabled=False):
             previous = self.step_count.detach()
             self.step_count.assign(previous + 1.0)
             for group, states in zip(self.param_groups, self.state, strict=True):

@@ -192,6 +192,7 @@ from lamina.tensor.functions.spellings import (
     unsqueeze,
 )
 from lamina.tensor.methods import attach
+from lamina.tensor.precision import autocast
 from lamina.tensor.transforms import (
     grad,
     gradients,
@@ -208,7 +209,7 @@ attach()
 __all__ = [
     "Compiled", "Generator", "ShapeDtype", "Tensor", "abs", "acos", "acosh", "add", "all", "any",
     "arange", "argmax", "argmin", "argsort", "asarray", "asin", "asinh", "astype", "atan", "atan2",
-    "atanh", "attention", "avg_pool", "bernoulli", "bitwise_and", "bitwise_invert",
+    "atanh", "attention", "autocast", "avg_pool", "bernoulli", "bitwise_and", "bitwise_invert",
     "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "broadcast_to", "cat",
     "ceil", "checkpoint", "chunk", "clamp", "clip", "compile", "concat", "cond", "conv",
     "conv_transpose", "copysign", "cos", "cosh", "cross_entropy", "cummax", "cummin", "cumprod",

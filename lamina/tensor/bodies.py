@@ -14,6 +14,7 @@ from lamina import tree
 from lamina.errors import ArgumentError, DTypeError, GradientError, LaminaError, ShapeError
 from lamina.graph.node import Node, constant, leaf, mode, tracking
 from lamina.graph.subgraph import Graph, parameter
+from lamina.ops.elementwise import cast
 from lamina.tensor.array import Tensor, tensor
 from lamina.tensor.history import described
 from lamina.tensor.trace import Trace, traces
@@ -85,6 +86,17 @@ def result_nodes(name: str, x: Any, like: Sequence[Node] = ()) -> tuple[list[Nod
             raise ArgumentError(name, operands=[("returned", repr(type(t).__name__))],
                                 rule="a body returns tensors, in any nesting")
     return nodes, structure
+
+
+def as_before(nodes: list[Node], like: Sequence[Node]) -> list[Node]:
+    """Under `autocast`: floats of another size in the dtypes of `like`, so that a carry keeps its.
+
+    Otherwise the nodes themselves: a dtype that changed is the user's mistake.
+    """
+    if mode.precision is None or len(nodes) != len(like):
+        return nodes
+    return [cast(x, dtype=y.dtype) if x.dtype is not y.dtype and x.dtype.is_float
+            and y.dtype.is_float else x for x, y in zip(nodes, like, strict=True)]
 
 
 def slice_parameter(x: Node) -> Node:

@@ -44,11 +44,20 @@ class Compiled:
         """How many different signatures were traced."""
         return sum(map(len, self._known.values()))
 
+    @property
+    def peak_bytes(self) -> int:
+        """Bytes that its largest program needs beside what goes in: between values and results.
+
+        0 before the first call. They are planned before anything runs, so equal on every run.
+        """
+        bound = (r.bound for recordings in self._known.values() for r in recordings)
+        return max((b.peak_bytes for b in bound if b is not None), default=0)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if traces or settings.check or settings.device == "interpret":
             return self._function(*args, **kwargs)  # recorded whole, or op by op
         leaves, structure = tree.flatten((args, kwargs)) if kwargs else _flat(args)
-        signature: list[Any] = []
+        signature: list[Any] = [] if mode.precision is None else [mode.precision.name]
         tensors: list[Tensor] = []
         for x in leaves:
             if isinstance(x, Tensor):

@@ -21,6 +21,7 @@ from lamina.tensor.array import Tensor, tensor
 from lamina.tensor.bodies import (
     Body,
     aligned,
+    as_before,
     check_same,
     flat_nodes,
     result_nodes,
@@ -78,7 +79,8 @@ def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *
         params = [parameter(x) for x in inputs]
         body = run_body("cond", partial(_applied, function, structure, params), params)
         runs.append((params, body))
-        found.append(result_nodes("cond", body.returned, found[0][0] if found else ()))
+        nodes, nested = result_nodes("cond", body.returned, found[0][0] if found else ())
+        found.append((as_before(nodes, found[0][0]) if found else nodes, nested))
     check_same("cond", "both functions return the same nesting, shapes and dtypes",
                ("true_fn", "false_fn"), found[0], found[1])
     changed = _assigned([body for _, body in runs])
@@ -123,7 +125,8 @@ def scan(f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None,
     if not isinstance(body.returned, (tuple, list)) or len(body.returned) != 2:
         raise ArgumentError("scan", operands=[("returned", type(body.returned).__name__)],
                             rule="f returns a pair: the next carry, and what is stacked (or None)")
-    after = result_nodes("scan", body.returned[0], start)
+    nodes, nested = result_nodes("scan", body.returned[0], start)
+    after = as_before(nodes, start), nested
     check_same("scan", "the carry keeps its nesting, shapes and dtypes", ("init", "returned"),
                (start, carry_structure), after)
     ys, structure = result_nodes("scan", body.returned[1])
@@ -171,7 +174,8 @@ def while_loop(cond_fn: Callable[[Any], Any], body_fn: Callable[[Any], Any], ini
     start, structure = flat_nodes(init)
     params = [parameter(x) for x in start]
     body = run_body("while_loop", lambda: body_fn(stand_ins(structure, params)), params)
-    after = result_nodes("while_loop", body.returned, start)
+    nodes, nested = result_nodes("while_loop", body.returned, start)
+    after = as_before(nodes, start), nested
     check_same("while_loop", "the carry keeps its nesting, shapes and dtypes",
                ("init", "returned"), (start, structure), after)
     test = run_body("while_loop", lambda: cond_fn(stand_ins(structure, params)), params)

@@ -29,6 +29,7 @@ from lamina.tensor.bodies import (
 )
 from lamina.tensor.control import finish
 from lamina.tensor.history import described
+from lamina.tensor.precision import autocast
 
 
 # ---- checkpoint ----------------------------------------------------------------------------------
@@ -97,7 +98,8 @@ def custom_op(forward: Callable[..., Any], backward: Callable[..., Any]) -> Call
             found = backward(gs, ys, *own, **attrs)
             return roots, result, _cotangents(found, params)
 
-        body = run_body("custom_op", both, params)
+        with autocast(enabled=False):  # it computes in the dtypes that it is given
+            body = run_body("custom_op", both, params)
         roots, result, cotangents = body.returned
         changed = [new for _, _, new in body.assigned]
         if set(back) & set(topological(changed)):

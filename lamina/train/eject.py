@@ -10,6 +10,8 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
+from lamina.dtypes import float32
+from lamina.errors import ArgumentError
 from lamina.files import write_atomically
 from lamina.train.spelling import Spelling, defaults, number
 
@@ -38,7 +40,10 @@ whole|    whole = {{{whole}}}
 
     def forward(*batch):
         *inputs, target = batch
-        prediction = model(*inputs)
+full|        prediction = model(*inputs)
+half|        with lm.autocast("{precision}"):  # contractions; weights stay float32
+half|            prediction = model(*inputs)
+half|        prediction = prediction.astype(lm.float32)
         return loss_of(prediction, target), prediction
 
     def add(number, loss, prediction, target):  # to the sums of an epoch
@@ -103,10 +108,16 @@ def write(trainer: Trainer, path: str | os.PathLike[str]) -> None:
 
 def text(trainer: Trainer) -> str:
     """The file."""
+    objective = trainer.objective
+    if objective.weighted:
+        raise ArgumentError(
+            "Trainer.eject", operands=[("weights", "class_weight or sample_weight")],
+            rule="the plain loop has no weights of classes or examples")
     spelling = Spelling()
     clip = _clip(trainer, spelling)
     wanted = {"whole" if trainer.accumulated else "plain", "clip" if clip else "",
-              "parts" if trainer.accumulate > 1 else "once"}
+              "parts" if trainer.accumulate > 1 else "once",
+              "full" if objective.precision is float32 else "half"}
     body = _lines(_BODY, wanted).format(
         loss=spelling.spell("loss", trainer.loss),
         names=", ".join(map(_quoted, ["examples", "loss", *trainer.metrics])),
@@ -116,6 +127,7 @@ def text(trainer: Trainer) -> str:
                         for name, x in trainer.accumulated.items()),
         optimizer=_optimizer(trainer, spelling),
         least=trainer.accumulate,
+        precision=objective.precision.name,
         clip=clip,
     )
     definitions = "".join(f"{source.rstrip()}\n\n\n" for source in spelling.definitions.values())

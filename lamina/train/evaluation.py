@@ -62,7 +62,8 @@ def predict(trainer: Trainer, data: Any, batch_size: int) -> Any:
         forward = trainer.steps.program("predict")
         for batch in batches:
             parts = as_tensors(batch)
-            inputs = parts if only_inputs or len(parts) == 1 else parts[:-1]
+            whole = only_inputs or len(parts) == 1
+            inputs = parts if whole else parts[:trainer.objective.target_at]
             outputs.append(map_leaves(Tensor.numpy, forward(*inputs)))
     if not outputs:
         raise no_batches("predict")

@@ -20,6 +20,7 @@ from lamina.optim import Optimizer
 from lamina.tensor import Tensor
 from lamina.tensor import compile as compiled
 from lamina.train.batches import as_batches, as_tensors, no_batches
+from lamina.train.objective import Objective
 from lamina.train.snapshot import undone
 
 _SMOOTHING = 0.9  # of the mean of losses
@@ -43,7 +44,7 @@ class RateSearch:
 
 def find_lr(
     model: Module,
-    loss: Callable[[Tensor, Tensor], Tensor],
+    loss: Callable[[Tensor, Tensor], Tensor] | Objective,
     data: Any,
     optimizer: Optimizer,
     *,
@@ -55,6 +56,7 @@ def find_lr(
 ) -> RateSearch:
     """The learning rate, one for all groups, with which short runs on `data` end best.
 
+    loss: a function of prediction and target, or an `Objective`, which has a precision and weights.
     data: as for `Trainer.fit`; batches are `(input, ..., target)`. low, high, steps: the sweep.
     trial_steps: steps of each trial; 0 takes the sweep's word: a quarter of the rate where the loss
     was smallest. Model, optimizer and random stream are as before afterwards, also after an error.
@@ -96,14 +98,14 @@ class _Run:
     """One compiled step at a rate."""
 
     def __init__(
-        self, model: Module, loss: Callable[[Tensor, Tensor], Tensor], optimizer: Optimizer,
-        batches: Iterator[tuple[Tensor, ...]],
+        self, model: Module, loss: Callable[[Tensor, Tensor], Tensor] | Objective,
+        optimizer: Optimizer, batches: Iterator[tuple[Tensor, ...]],
     ) -> None:
         self._optimizer, self._batches = optimizer, batches
+        objective = loss if isinstance(loss, Objective) else Objective(model, loss)
 
         def step(*batch: Tensor) -> Tensor:
-            *inputs, target = batch
-            value = loss(model(*inputs), target)
+            value, _ = objective(*batch)
             value.backward()
             optimizer.step()
             optimizer.zero_grad()

@@ -118,7 +118,7 @@ def _checked(trainer: Trainer, batch: Any, stream: Tensor, search: AbstractConte
     with undone(trainer.model, trainer.optimizer), override(check=True), search:
         generator.state.assign(stream.detach())
         try:
-            loss, _ = trainer.steps.loss_of(*as_tensors(batch))
+            loss, _ = trainer.objective(*as_tensors(batch))
             evaluate(loss)
             loss.backward()
             evaluate(*(p.grad for p in trainer.model.parameters() if p.grad is not None))

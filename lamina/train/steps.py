@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lamina.optim import accumulate
 from lamina.tensor import Tensor, isfinite, no_grad
 from lamina.tensor import compile as compiled
-from lamina.train.arguments import scalar
 from lamina.train.guard import Guard
 from lamina.train.totals import Totals
 from lamina.tree import map_leaves
@@ -59,41 +58,36 @@ class Steps:
         """Forward, backward, update and totals of one batch. weight: how many examples it has."""
         trainer = self.trainer
         guard = Guard(self._changing())
-        loss, prediction = self.gradients(*batch)
+        loss, prediction = self.gradients(*trainer.objective.columns(batch))
         good = isfinite(loss) & self._gradients_are_finite()
         trainer.clip(list(trainer.model.parameters()))
         trainer.optimizer.step()
         trainer.optimizer.zero_grad()
         guard.undo_unless(good)
-        self._add(trainer.trained, good, loss, prediction, batch[-1], weight)
+        self._add(trainer.trained, good, loss, prediction, batch, weight)
         return self._result(good, loss, prediction)
 
     def evaluate(self, weight: Tensor, *batch: Tensor) -> Result:
         """Forward and totals of one batch."""
-        loss, prediction = self.loss_of(*batch)
+        loss, prediction = self.trainer.objective(*batch)
         good = isfinite(loss)
-        self._add(self.trainer.evaluated, None, loss, prediction, batch[-1], weight)
+        self._add(self.trainer.evaluated, None, loss, prediction, batch, weight)
         return self._result(good, loss, prediction)
 
     def predict(self, *inputs: Tensor) -> Any:
         """The model's outputs."""
-        return self.trainer.model(*inputs)
+        return self.trainer.objective.forward(*inputs)
 
-    def loss_of(self, *batch: Tensor) -> tuple[Tensor, Any]:
-        """Loss and prediction."""
-        *inputs, target = batch
-        prediction = self.trainer.model(*inputs)
-        return scalar(self.trainer.loss(prediction, target)), prediction
-
-    def gradients(self, *batch: Tensor) -> tuple[Tensor, Any]:
+    def gradients(self, *columns: Tensor) -> tuple[Tensor, Any]:
         """Loss and prediction, after their gradients were left in the parameters."""
-        parts = _parts(batch[-1], self.trainer.accumulate)
+        parts = _parts(columns[-1], self.trainer.accumulate)
+        objective = self.trainer.objective
         if parts == 1:
-            loss, prediction = self.loss_of(*batch)
+            loss, prediction = objective.loss_of(*columns)
             loss.backward()
             return loss, prediction
         found: tuple[Tensor, Any] = accumulate(
-            self.loss_of, self.trainer.model.parameters(), parts, *batch, has_aux=True)
+            objective.loss_of, self.trainer.model.parameters(), parts, *columns, has_aux=True)
         return found
 
     def _gradients_are_finite(self) -> Tensor | bool:
@@ -115,12 +109,13 @@ class Steps:
         return [*model.parameters(), *model.buffers(), *optimizer.state_tensors().values()]
 
     def _add(self, totals: Totals, good: Tensor | None, loss: Tensor, prediction: Any,
-             target: Tensor, weight: Tensor) -> None:
+             batch: tuple[Tensor, ...], weight: Tensor) -> None:
+        objective = self.trainer.objective
         with no_grad():
-            output = map_leaves(Tensor.detach, prediction)
-            values = {name: metric(output, target)
+            output, target = map_leaves(Tensor.detach, prediction), batch[objective.target_at]
+            values = {name: objective.mean(metric(output, target), batch)
                       for name, metric in self.trainer.metrics.items()}
-            totals.add({"loss": loss} | values, weight, good)
+            totals.add({"loss": loss} | values, objective.weight_of(weight, batch), good)
 
     def _result(self, good: Tensor, loss: Tensor, prediction: Any) -> Result:
         shown = map_leaves(Tensor.detach, prediction) if self.trainer.accumulated else ()

@@ -15,6 +15,7 @@ from lamina.errors import ArgumentError
 from lamina.functional.arguments import check_counts
 from lamina.metrics import Metric as Accumulated
 from lamina.nn import Module, Parameter
+from lamina.nn.recomputing import recompute as recomputed
 from lamina.optim import Optimizer
 from lamina.tensor import Tensor
 from lamina.train import checkpoints, eject, evaluation, state
@@ -27,6 +28,7 @@ from lamina.train.losses import Loss, named_loss
 from lamina.train.lr_search import RateSearch, find_lr
 from lamina.train.metrics import Metric, named_metrics
 from lamina.train.nan import NaNGuard
+from lamina.train.objective import Objective
 from lamina.train.position import BETWEEN, TRAINING, Position
 from lamina.train.steps import Result, Steps
 from lamina.train.totals import Totals
@@ -44,6 +46,12 @@ class Trainer:
     log_every: steps between two reads of the means; a read waits for the device.
     clip: the most that the norm of all gradients may be (`optim.clip_grad_norm_`), or a function of
     the parameters that changes their gradients before each step.
+    precision: "bfloat16" for mixed precision (`lm.autocast`): the weights stay float32.
+    class_weight: a factor for each class, `[classes]` (`lm.data.class_weights`).
+    sample_weight: whether the last column of a batch is a factor for each example, `[batch]`:
+    `(input, ..., target, weight)`; losses and metrics `[batch]` are then weighted means.
+    recompute: compute values again in the backward pass instead of keeping them all
+    (`nn.recompute`): True for segments of the square root of the depth, or their number.
     accumulate: the number of parts that a batch goes through the model in (`optim.accumulate`), for
     batches that are too large at once; more where it does not divide the size of a batch.
     on_nan: what is done when loss or gradients are no finite numbers; the step has then changed
@@ -79,6 +87,10 @@ class Trainer:
         accumulate: int = 1,
         on_nan: str = "raise",
         nan_limit: int = 10,
+        precision: Any = "float32",
+        class_weight: Any = None,
+        sample_weight: bool = False,
+        recompute: bool | str | int = False,
     ) -> None:
         check_model(model)
         check_counts("Trainer", 1, log_every=log_every, accumulate=accumulate)
@@ -87,6 +99,10 @@ class Trainer:
         self.accumulate = accumulate
         self.model = model
         self.loss = named_loss(loss)
+        self.objective = Objective(model, self.loss, precision=precision,
+                                   class_weight=class_weight, sample_weight=sample_weight)
+        if recompute:
+            recomputed(model, segments="sqrt" if recompute is True else recompute)
         self.optimizer = optimizer
         self.metrics, self.accumulated = named_metrics(metrics)
         self.callbacks = checked_callbacks(callbacks)
@@ -188,7 +204,7 @@ class Trainer:
 
     def _search_lr(self, train: Batches) -> None:
         if any(group.wants_search for group in self.optimizer.param_groups):
-            self.lr_search = find_lr(self.model, self.loss, train, self.optimizer)
+            self.lr_search = find_lr(self.model, self.objective, train, self.optimizer)
             self.optimizer.lr = self.lr_search.lr
 
     def stop(self) -> None:
@@ -272,7 +288,7 @@ class Trainer:
         """Show a batch to the metrics that are not part of the step, if it made a step."""
         if self.accumulated and math.isfinite(result.loss.item()):
             prediction = map_leaves(Tensor.numpy, result.prediction)
-            target = as_tensors(batch)[-1].numpy()
+            target = as_tensors(batch)[self.objective.target_at].numpy()
             for metric in self.accumulated.values():
                 metric.update(prediction, target)
 

@@ -28,6 +28,7 @@ from lamina.tensor.functions.plumbing import (
     tensor_of,
     whole,
 )
+from lamina.tensor.precision import kept_narrow
 
 
 def softmax(x: Any, axis: int = -1) -> Tensor:
@@ -62,7 +63,8 @@ def layer_norm(x: Any, weight: Any = None, bias: Any = None, axes: Axis = -1, ep
                             rule="a bias needs a weight", hint="weight=lm.ones_like(bias)")
     nodes = prepare(op, [node_of(v) for v in (x, weight, bias) if v is not None])
     over = axes_of(nodes[0], axes, "layer_norm")
-    return Tensor(op(*nodes, axes=over, eps=_number("layer_norm", "eps", eps)))
+    result = Tensor(op(*nodes, axes=over, eps=_number("layer_norm", "eps", eps)))
+    return kept_narrow(result, x) if isinstance(x, Tensor) else result
 
 
 def rms_norm(x: Any, weight: Any = None, axes: Axis = -1, eps: float = 1e-5) -> Tensor:
@@ -70,7 +72,8 @@ def rms_norm(x: Any, weight: Any = None, axes: Axis = -1, eps: float = 1e-5) -> 
     op = TABLE["rms_norm"]
     nodes = prepare(op, [node_of(v) for v in (x, weight) if v is not None])
     over = axes_of(nodes[0], axes, "rms_norm")
-    return Tensor(op(*nodes, axes=over, eps=_number("rms_norm", "eps", eps)))
+    result = Tensor(op(*nodes, axes=over, eps=_number("rms_norm", "eps", eps)))
+    return kept_narrow(result, x) if isinstance(x, Tensor) else result
 
 
 def attention(q: Any, k: Any, v: Any, mask: Any = None, causal: bool = False,

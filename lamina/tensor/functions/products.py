@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina.errors import ArgumentError
+from lamina.graph.node import Node
 from lamina.ops import einsum as products
+from lamina.ops.precision import recorded_dtype
 from lamina.ops.promotion import prepare
 from lamina.ops.table import TABLE
 from lamina.tensor.array import Tensor
@@ -38,7 +40,8 @@ def einsum(spec: str, *operands: Any) -> Tensor:
         raise ArgumentError("einsum", operands=[("spec", short(spec))],
                             rule="the first argument is the text of index letters",
                             hint='einsum("ij,jk->ik", x, y)')
-    return Tensor(products.einsum(spec, *(node_of(x) for x in operands)))
+    nodes = [node_of(x) for x in operands]
+    return Tensor(products.einsum(spec, *(_narrow("einsum", nodes) if len(nodes) > 1 else nodes)))
 
 
 def tensordot(x: Any, y: Any, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Tensor:
@@ -48,7 +51,15 @@ def tensordot(x: Any, y: Any, axes: int | tuple[Sequence[int], Sequence[int]] = 
         axes = (tuple(sequence_of(pair[0])), tuple(sequence_of(pair[1])))
     else:
         axes = whole("tensordot", "axes", axes, 0)
-    return Tensor(products.tensordot(node_of(x), node_of(y), axes))
+    left, right = _narrow("tensordot", [node_of(x), node_of(y)])
+    return Tensor(products.tensordot(left, right, axes))
+
+
+def _narrow(name: str, nodes: list[Node]) -> list[Node]:
+    """The operands of a product in what `autocast` asks for."""
+    wanted = [recorded_dtype(name, node.dtype) for node in nodes]
+    return [node if dtype is node.dtype else TABLE["cast"](node, dtype=dtype)
+            for node, dtype in zip(nodes, wanted, strict=True)]
 
 
 def vecdot(x: Any, y: Any, axis: int = -1) -> Tensor:

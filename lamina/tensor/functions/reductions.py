@@ -10,6 +10,8 @@ from typing import Any
 from lamina import dtypes
 from lamina.dtypes import DType, as_dtype
 from lamina.errors import ArgumentError
+from lamina.graph.node import Node
+from lamina.ops.precision import recorded_dtype
 from lamina.ops.table import TABLE
 from lamina.tensor.array import Tensor
 from lamina.tensor.functions.elementwise import sqrt
@@ -25,11 +27,15 @@ from lamina.tensor.functions.plumbing import (
 
 
 def _reduced(name: str, x: Any, axis: Axis, keepdims: bool, to: DType | None = None) -> Tensor:
-    node = node_of(x)
-    if to is not None and to is not node.dtype:
-        node = TABLE["cast"](node, dtype=to)
+    node = _in(name, node_of(x), to)
     axes = axes_of(node, axis, name)
     return Tensor(dropped(TABLE[name](node, axes=axes), axes, keepdims))
+
+
+def _in(name: str, node: Node, to: DType | None) -> Node:
+    """The node in the dtype that was asked for, or else in what `name` is recorded in."""
+    dtype = recorded_dtype(name, node.dtype) if to is None else to
+    return node if dtype is node.dtype else TABLE["cast"](node, dtype=dtype)
 
 
 def _wide(x: Any, dtype: Any) -> DType | None:
@@ -82,9 +88,7 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 def var(x: Any, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
     """The mean square distance from the mean; the divisor is n - correction."""
-    node = node_of(x)
-    if not node.dtype.is_float:
-        node = TABLE["cast"](node, dtype=dtypes.float32)
+    node = _in("var", node_of(x), _floating(x))
     axes = axes_of(node, axis, "var")
     if not isinstance(correction, (int, float)):
         raise ArgumentError("var", operands=[("correction", short(correction))],
@@ -126,9 +130,7 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
 
 
 def _running(name: str, x: Any, axis: int | None, to: DType | None = None) -> Tensor:
-    node = node_of(x)
-    if to is not None and to is not node.dtype:
-        node = TABLE["cast"](node, dtype=to)
+    node = _in(name, node_of(x), to)
     if axis is None:
         node, axis = flat(node), 0
     return Tensor(TABLE[name](node, axis=one_axis(node.ndim, axis, name, node)))
