@@ -23,9 +23,9 @@ _OTHER_COLUMNS = 77  # of the terminal, beside the bar
 
 
 class Progress(Callback):
-    """Shows how training goes: `Trainer(..., callbacks=[Progress(batch_size=128)])`.
+    """Shows how training goes. `Trainer.fit` has one by itself on a terminal.
 
-    batch_size: examples of one step. unit: what an example is called.
+    batch_size: examples of one step; by default as many as the first batch has. unit: what an example is called.
     stream: where to write, standard output by default; without Rich, or if it is no terminal, one
     line every ten seconds and at the end of each epoch.
     As a context manager it leaves the terminal in order even after an error.
@@ -33,13 +33,13 @@ class Progress(Callback):
 
     def __init__(
         self,
-        batch_size: int,
+        batch_size: int | None = None,
         unit: str = "examples",
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.stream = stream or sys.stdout
-        self.meter = Meter(batch_size, unit, clock)
+        self.meter = Meter(batch_size or 0, unit, clock)
         self.display: Display | None = None
         self._clock = clock
         self._drawn = float("-inf")
@@ -62,6 +62,11 @@ class Progress(Callback):
         if self.display is not None:
             self.display.start_epoch(f"epoch {trainer.epoch}/{trainer.epochs}", self.meter.steps)
 
+    def on_step_start(self, trainer: Trainer, batch: Any) -> None:
+        """Learn how large batches are."""
+        if not self.meter.batch_size:
+            self.meter.batch_size = len(batch[0]) if isinstance(batch, (tuple, list)) else 1
+
     def on_step_end(self, trainer: Trainer, logs: Logs) -> None:
         """Draw, but not at every step."""
         self.meter.count_step()
@@ -79,6 +84,10 @@ class Progress(Callback):
         self.close()
 
     def on_interrupt(self, trainer: Trainer) -> None:
+        """Give the terminal back."""
+        self.close()
+
+    def on_error(self, trainer: Trainer, error: BaseException) -> None:
         """Give the terminal back."""
         self.close()
 

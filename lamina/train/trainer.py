@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -30,6 +31,7 @@ from lamina.train.metrics import Metric, named_metrics
 from lamina.train.nan import NaNGuard
 from lamina.train.objective import Objective
 from lamina.train.position import BETWEEN, TRAINING, Position
+from lamina.train.progress import Progress
 from lamina.train.steps import Result, Steps
 from lamina.train.totals import Totals
 from lamina.tree import map_leaves
@@ -120,6 +122,7 @@ class Trainer:
         self.evaluated = Totals(["loss", *self.metrics])
         self.steps = Steps(self)
         self.resumed = False  # whether the fit goes on from a checkpoint
+        self._shown: list[Any] = []  # what shows the progress of this fit
         self._loaded: Mapping[str, Any] | None = None
 
     # Training
@@ -131,6 +134,7 @@ class Trainer:
         epochs: int = 1,
         batch_size: int = 32,
         resume: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+        progress: bool | None = None,
     ) -> list[Logs]:
         """Train for `epochs` more epochs; the logs of each.
 
@@ -141,6 +145,8 @@ class Trainer:
         the same arguments, and returns its logs from the first epoch on; weights and logs are then
         those of a fit that was never interrupted, bit by bit. A folder without one is no error.
         Data that has no `state()` and `restore(state)` is read again and dropped up to the place.
+        progress: whether to show how it goes; by default on a terminal, unless there is a
+        `Progress` among the callbacks.
         Raises ArgumentError without an optimizer, and NumericError when the loss is not a number;
         the model is then as it was before that step. Ctrl-C and SIGTERM wait for the end of the
         step and call `on_interrupt` of the callbacks; then KeyboardInterrupt is raised, or
@@ -153,6 +159,7 @@ class Trainer:
         self.steps_per_epoch = number_of_batches(train)
         resumed = self._begin(train, checkpoints.found(resume) or self._loaded)
         self.epochs = self.position.start + epochs
+        self._shown = self._display(progress)
         try:
             with DeferredInterrupt() as interrupt:
                 self.loop = Loop(self, train, valid, interrupt, resumed)
@@ -190,6 +197,11 @@ class Trainer:
             self.call("on_fit_end")
         except Stop:
             pass  # it has ended
+
+    def _display(self, progress: bool | None) -> list[Any]:
+        has_one = any(isinstance(callback, Progress) for callback in self.callbacks)
+        wanted = sys.stdout.isatty() and not has_one if progress is None else progress
+        return [Progress()] if wanted else []
 
     def _check_optimizer(self) -> None:
         """Evaluation and prediction need none, so that it is asked for only where it is used."""
@@ -274,7 +286,7 @@ class Trainer:
 
     def call(self, event: str, *arguments: Any) -> None:
         """Call this method of every callback that has it."""
-        call(self.callbacks, event, self, *arguments)
+        call([*self.callbacks, *self._shown], event, self, *arguments)
 
     def begin_epoch(self) -> None:
         """Count it, and start the means anew."""

@@ -1,10 +1,14 @@
 """Progress: the figures it shows; lines for files, a bar on a terminal. The clock is our own."""
 
 import io
+import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+import lamina as lm
+from lamina.train import Trainer
 from lamina.train.progress import Meter, Progress, _clock_text
 
 
@@ -113,3 +117,23 @@ def test_the_terminal_is_given_back_after_an_error(monkeypatch):
         raise ZeroDivisionError
     assert stream.getvalue().endswith("\x1b[?25h")
     progress.close()
+
+
+@pytest.mark.parametrize(("progress", "lines"), [(True, 2), (None, 0), (False, 0)])
+def test_a_fit_shows_its_progress_where_it_is_asked_to(progress, lines: int, capsys):
+    model = lm.nn.Linear(1, 1)
+    trainer = Trainer(model, loss="mse", optimizer=lm.optim.SGD(model.parameters(), lr=0.1))
+    x = np.ones((8, 1), np.float32)
+    trainer.fit((x, x), epochs=2, batch_size=4, progress=progress)
+    shown = [line for line in capsys.readouterr().out.splitlines() if "epoch" in line]
+    assert len(shown) == lines
+    assert all("examples/s" in line and "loss" in line for line in shown)
+
+
+def test_a_fit_shows_its_progress_on_a_terminal(monkeypatch):
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stdout", stream)
+    model = lm.nn.Linear(1, 1)
+    trainer = Trainer(model, loss="mse", optimizer=lm.optim.SGD(model.parameters(), lr=0.1))
+    trainer.fit((np.ones((8, 1), np.float32),) * 2, epochs=1, batch_size=4)
+    assert "epoch 1/1" in stream.getvalue()
