@@ -18,11 +18,12 @@ from lamina.tensor import Tensor
 
 
 def image_grid(images: Any, columns: int = 8, scale: int = 1, padding: int = 1,
-               low: float = 0.0, high: float = 1.0) -> np.ndarray:
+               low: float = 0.0, high: float | None = None) -> np.ndarray:
     """uint8 `[height, width]` or `[height, width, 3]` with the images in rows of `columns`.
 
-    images: a tensor or array; values from `low` (black) to `high` (white), cut there. scale: each
-    pixel becomes a square of so many; padding: grey pixels between the images.
+    images: a tensor or array; values from `low` (black) to `high` (white), cut there; high is 1,
+    and 255 for uint8. scale: each pixel becomes a square of so many; padding: grey pixels between
+    the images.
 
     >>> image_grid(np.ones((3, 2, 2)), columns=2, padding=0).tolist()
     [[255, 255, 255, 255], [255, 255, 255, 255], [255, 255, 128, 128], [255, 255, 128, 128]]
@@ -44,7 +45,7 @@ def image_grid(images: Any, columns: int = 8, scale: int = 1, padding: int = 1,
 
 
 def save_grid(path: str | os.PathLike[str], images: Any, columns: int = 8, scale: int = 1,
-              padding: int = 1, low: float = 0.0, high: float = 1.0) -> None:
+              padding: int = 1, low: float = 0.0, high: float | None = None) -> None:
     """Write `image_grid(images, ...)` to a PNG file.
 
     >>> import tempfile
@@ -65,7 +66,9 @@ def _checked(images: Any) -> np.ndarray:
     return array
 
 
-def _as_bytes(array: np.ndarray, low: float, high: float) -> np.ndarray:
+def _as_bytes(array: np.ndarray, low: float, high: float | None) -> np.ndarray:
+    if high is None:
+        high = 255.0 if array.dtype == np.uint8 else 1.0
     if not low < high:
         raise ArgumentError("image_grid", operands=[("low", str(low)), ("high", str(high))],
                             rule="low is less than high")
