@@ -85,3 +85,21 @@ def test_bad_arguments(tmp_path):
         write_png(tmp_path / "a.png", images[0])
     with pytest.raises(DataError):
         write_png(tmp_path, images[0].astype(np.uint8))
+
+
+def test_bytes_are_shown_as_they_are():
+    images = np.arange(8, dtype=np.uint8).reshape(1, 2, 4) * 30
+    np.testing.assert_array_equal(lm.io.image_grid(images, padding=0), images[0])
+
+
+def test_a_folder_of_images_has_a_sub_folder_for_each_class(tmp_path):
+    images = np.arange(48, dtype=np.uint8).reshape(3, 4, 4)
+    lm.io.write_image_folder(tmp_path / "x", images, np.array([1, 0, 1]), ["cat", "dog"])
+    files = sorted(str(p.relative_to(tmp_path / "x")) for p in tmp_path.rglob("*.png"))
+    assert files == ["cat/00001.png", "dog/00000.png", "dog/00002.png"]
+    source = lm.data.ImageFolder(tmp_path / "x", size=(4, 4), channels=1)
+    pixels, labels = source.take(np.arange(3))
+    np.testing.assert_array_equal(pixels[..., 0], images[[1, 0, 2]])
+    assert labels.tolist() == [0, 1, 1] and source.classes == ("cat", "dog")
+    with pytest.raises(ShapeError, match="and labels"):
+        lm.io.write_image_folder(tmp_path / "y", images, np.array([1, 0]))
