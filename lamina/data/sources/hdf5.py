@@ -24,7 +24,6 @@ from lamina.data.sources.reading import (
 )
 from lamina.errors import DataError, FormatError, LaminaError
 
-
 # What the library raises for damaged content; LaminaErrors are some of these too
 _DAMAGED = (OSError, ValueError, RuntimeError, KeyError, TypeError, MemoryError, OverflowError)
 
