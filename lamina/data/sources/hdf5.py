@@ -22,7 +22,10 @@ from lamina.data.sources.reading import (
     open_file,
     shown,
 )
-from lamina.errors import DataError, FormatError
+from lamina.errors import DataError, FormatError, LaminaError
+
+# What the library raises for damaged content; LaminaErrors are some of these too
+_DAMAGED = (OSError, ValueError, RuntimeError, KeyError, TypeError, MemoryError, OverflowError)
 
 
 class HDF5(Source):
@@ -58,8 +61,10 @@ class HDF5(Source):
             raise self._damaged(str(error)) from None
         try:
             self._sets = self._find(h5py, datasets)
-        except BaseException:
+        except BaseException as error:
             self._file.close()
+            if isinstance(error, _DAMAGED) and not isinstance(error, LaminaError):
+                raise self._damaged(str(error)) from None
             raise
         self.names = tuple(name.rsplit("/", 1)[-1] for name in self._sets)
 
@@ -116,7 +121,7 @@ class HDF5(Source):
             if last - first < 2 * len(rows):
                 return np.asarray(data[first : last + 1])[rows - first]
             return np.asarray(data[rows])
-        except (OSError, ValueError, RuntimeError) as error:
+        except _DAMAGED as error:
             raise self._damaged(f"{error}, in {name!r}, rows {rows[0]} to {rows[-1]}") from None
 
     def _damaged(self, found: str) -> FormatError:

@@ -102,7 +102,10 @@ class Parquet(Source):
         """The columns of a row group, and the bytes that they take."""
         part, number = self._groups[group]
         table = self._table(part, number, list(self.names))
-        arrays = self._arrays(table)
+        try:
+            arrays = self._arrays(table)
+        except ValueError as error:  # a text that is not UTF-8, a time that is none
+            raise _damaged(self.paths[part], f"{error}, in row group {number}") from None
         return arrays, table.nbytes + sum(array.nbytes for array in arrays)
 
     def _arrays(self, table: Any) -> Columns:
@@ -132,17 +135,32 @@ class Parquet(Source):
         field = self._schema.field(name)
         if not field.nullable:
             return False
-        for number, (part, group) in enumerate(self._groups):
-            chunks = self._footers[part].row_group(group)
-            leaves = [chunks.column(leaf) for leaf in range(chunks.num_columns)]
-            chunk = next((leaf for leaf in leaves if leaf.path_in_schema == name), None)
-            if chunk is not None and chunk.is_stats_set and chunk.statistics.has_null_count:
-                nulls = chunk.statistics.null_count
-            else:
-                nulls = self._table(*self._groups[number], [name]).column(name).null_count
+        for part, group in self._groups:
+            nulls = self._counted_nulls(part, group, name)
+            if nulls is None:
+                nulls = self._table(part, group, [name]).column(name).null_count
             if nulls:
                 return True
         return False
+
+    def _counted_nulls(self, part: int, group: int, name: str) -> int | None:
+        """What the statistics say; None where there are none.
+
+        They are asked for only where the two places that give a column's type agree: pyarrow ends
+        the process otherwise.
+        """
+        footer = self._footers[part]
+        chunks = footer.row_group(group)
+        for leaf in range(chunks.num_columns):
+            chunk = chunks.column(leaf)
+            if chunk.path_in_schema != name:
+                continue
+            if chunk.physical_type != footer.schema.column(leaf).physical_type:
+                raise _damaged(self.paths[part], f"two types of column {name!r}, in row group "
+                                                 f"{group}")
+            if chunk.is_stats_set and chunk.statistics.has_null_count:
+                return int(chunk.statistics.null_count)
+        return None
 
     def _chosen(self, columns: Sequence[str] | None) -> tuple[str, ...]:
         there = self._schema.names

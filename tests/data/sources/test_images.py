@@ -13,6 +13,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from lamina.data import ImageFiles, ImageFolder, JPEGs
+from lamina.data.sources.image_decoding import ImageForm
 from lamina.errors import ArgumentError, DataError, FormatError, IndexingError
 from tests.data.sources.files import encoded, needs_permissions, picture, rows, write
 
@@ -109,11 +110,13 @@ def test_links_are_followed_but_not_round_a_loop(tmp_path: Path):
     (tmp_path / "data/a/up").symlink_to(tmp_path / "data", target_is_directory=True)
     (tmp_path / "data/a/other").symlink_to(tmp_path / "other", target_is_directory=True)
     (tmp_path / "data/a/self.png").symlink_to(tmp_path / "data/a/self.png")
+    (tmp_path / "data/a/to.png").symlink_to(tmp_path / "nowhere.png")
     photos = ImageFolder(tmp_path / "data")
     places = [os.path.relpath(p, tmp_path / "data/a") for p in photos.paths]
-    assert places == ["1.png", "other/2.png", "self.png"]
-    with pytest.raises(DataError, match="(?s)self.png.*Too many levels"):
-        photos.take(rows(2))
+    assert places == ["1.png", "other/2.png", "self.png", "to.png"]
+    for row, found in ((2, "self.png.*Too many levels"), (3, "to.png.*No such file")):
+        with pytest.raises(DataError, match=f"(?s){found}"):
+            photos.take(rows(row))
 
 
 def test_names_of_any_alphabet_or_none(tmp_path: Path):
@@ -142,10 +145,22 @@ def test_jpegs_are_the_same_by_both_decoders(tmp_path: Path, monkeypatch: pytest
             assert ours.shape == (24, 32, channels) and ours.flags.writeable
 
 
-def test_a_large_jpeg_is_scaled_while_it_is_decoded(tmp_path: Path, decoder: str):
-    content = encoded(picture(480, 640))
-    ours = one(tmp_path, content, size=(60, 80))
-    exact = np.asarray(Image.open(io.BytesIO(content)).resize((80, 60), Image.Resampling.BILINEAR))
+@pytest.mark.parametrize("turn", [1, 6])
+def test_a_large_jpeg_is_scaled_while_it_is_decoded(
+        tmp_path: Path, decoder: str, turn: int, monkeypatch: pytest.MonkeyPatch):
+    seen = []
+    resize = ImageForm._resized
+    monkeypatch.setattr(ImageForm, "_resized", lambda form, pillow, pixels: seen.append(
+        pixels.shape) or resize(form, pillow, pixels))
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    content = encoded(picture(480, 640), exif=exif)
+    size = (30, 160) if turn == 1 else (160, 30)  # the file's width decides: a quarter of it
+    ours = one(tmp_path, content, size=size, fit="stretch")
+    assert seen == [(120, 160, 3) if turn == 1 else (160, 120, 3)]
+    with Image.open(io.BytesIO(content)) as image:
+        upright = ImageOps.exif_transpose(image)
+    exact = np.asarray(upright.resize(size[::-1], Image.Resampling.BILINEAR))
     assert np.abs(ours.astype(int) - exact).mean() < 2
 
 
@@ -289,7 +304,7 @@ def test_a_small_file_that_claims_to_be_huge(tmp_path: Path, decoder: str):
     start = JPEG.index(b"\xff\xc0") + 5
     jpeg = JPEG[:start] + struct.pack(">HH", 65000, 65000) + JPEG[start + 4 :]
     for name, content in {"bomb.png": bomb, "bomb.jpg": jpeg}.items():
-        with pytest.raises(FormatError, match=name):
+        with pytest.raises(FormatError, match=rf"(?s){name}\n.*found .* pixels"):
             one(tmp_path, content, name, size=8)
 
 

@@ -167,3 +167,23 @@ def test_without_pyarrow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(DataError, match=r"try: pip install 'lamina\[tables\]'"):
         Parquet(path)
+
+
+def test_texts_that_are_not_utf8_are_named(tmp_path: Path):
+    path = write(tmp_path / "x.parquet", {"a": [f"word{n}" for n in range(9)]},
+                 compression="none", use_dictionary=False, write_statistics=False)
+    content = path.read_bytes()
+    assert content.count(b"word4") == 1
+    path.write_bytes(content.replace(b"word4", b"wor\xff4"))
+    with pytest.raises(FormatError, match="(?s)x.parquet.*can't decode byte 0xff.*row group 1"):
+        Parquet(path).take(rows(4))
+
+
+def test_a_footer_with_two_types_of_a_column_does_not_end_the_process(tmp_path: Path):
+    path = write(tmp_path / "x.parquet", {"a": np.arange(10)}, group=10)
+    content = bytearray(path.read_bytes())
+    place = content.rindex(b"\x15\x04\x19")  # a chunk's type, INT64, and its encodings, in Thrift
+    content[place + 1] = 10  # DOUBLE
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match="(?s)x.parquet.*two types of column 'a', in row group 0"):
+        Parquet(path)
