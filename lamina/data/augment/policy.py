@@ -117,7 +117,13 @@ def spread(values: Tensor, images: Tensor) -> Tensor:
     Said like this, the compiler computes it once for each image; a dear value that an operation
     broadcasts by itself is computed again for each pixel.
     """
-    return broadcast_to(values.reshape(-1, 1, 1, 1), images.shape)
+    return broadcast_to(values.reshape(-1, *(1,) * (images.ndim - 1)), images.shape)
+
+
+def flat(images: Tensor) -> Tensor:
+    """`[batch, pixels * channels]`: one long row for each image, for which loops are fastest."""
+    batch, height, width, channels = images.shape
+    return images.reshape(batch, height * width * channels)
 
 
 def check_colours(op: str, images: Tensor) -> None:

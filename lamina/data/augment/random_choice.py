@@ -16,6 +16,7 @@ from lamina.data.augment.policy import (
     ImagePolicy,
     as_float,
     check_colours,
+    flat,
     rounded_like,
     spread,
     white,
@@ -23,9 +24,8 @@ from lamina.data.augment.policy import (
 from lamina.data.augment.sampling import INTERPOLATIONS, Border, Fill, sample
 from lamina.data.augment.sharpness import smoothed
 from lamina.data.augment.tones import (
-    equalising,
+    equalised,
     extremes,
-    looked_up,
     posterized,
     solarized,
     stretched,
@@ -172,6 +172,8 @@ def _moved(images: Tensor, choice: _Choice, ranges: Ranges, interpolation: str, 
 def _toned(images: Tensor, choice: _Choice, ranges: Ranges) -> Tensor:
     """Images of other colours, tones or sharpness; others as they are."""
     top = white(images)
+    equal = spread(choice.is_("equalize"), flat(images))
+    images = where(equal, equalised(images), flat(images)).reshape(images.shape)
     values = as_float(images)
 
     def chosen(name: str) -> Tensor:
@@ -190,5 +192,4 @@ def _toned(images: Tensor, choice: _Choice, ranges: Ranges) -> Tensor:
     result = blend(values, plain, spread(factor, images), top)
     result = stretched(solarized(result, spread(threshold, images), top), low, high, top)
     result = where(chosen("posterize"), posterized(result, spread(step, images), top), result)
-    equalised = looked_up(images, equalising(images)) * (top / 255)
-    return rounded_like(where(chosen("equalize"), equalised, result), images)
+    return rounded_like(result, images)

@@ -13,6 +13,7 @@ import numpy as np
 from lamina.data.augment.policy import (
     ImagePolicy,
     as_float,
+    flat,
     is_number,
     pixels_like,
     rounded_like,
@@ -136,8 +137,7 @@ class Equalize(ImagePolicy):
 
     def change(self, key: Tensor, images: Tensor) -> Tensor:
         """Two passes: a histogram of each channel, then a look-up of each pixel."""
-        changed = looked_up(images, equalising(images)) * (white(images) / 255)
-        return sometimes(key, self.p, rounded_like(changed, images), images)
+        return sometimes(key, self.p, equalised(images), flat(images)).reshape(images.shape)
 
 
 # ---- the rules -----------------------------------------------------------------------------------
@@ -184,9 +184,9 @@ def histogram(images: Tensor) -> Tensor:
 
 def _table_places(images: Tensor) -> Tensor:
     """int32 `[batch, pixels * channels]`: where in a table `[channels, 256]` each value stands."""
-    batch, height, width, channels = images.shape
+    _, height, width, channels = images.shape
     firsts = np.tile(np.arange(channels, dtype=np.int32) * LEVELS, height * width)
-    return levels(images).reshape(batch, height * width * channels) + tensor(firsts)
+    return flat(levels(images)) + tensor(firsts)
 
 
 def equalising(images: Tensor) -> Tensor:
@@ -202,10 +202,15 @@ def equalising(images: Tensor) -> Tensor:
     return where(step > 0, table, level).astype(float32)
 
 
+def equalised(images: Tensor) -> Tensor:
+    """`[batch, pixels * channels]` of the images' dtype: the histogram of each channel is flat."""
+    return rounded_like(looked_up(images, equalising(images)) * (white(images) / 255), images)
+
+
 def looked_up(images: Tensor, table: Tensor) -> Tensor:
-    """float32 like the images: what each level becomes by the table, `[batch, channels, 256]`."""
+    """float32 `[batch, pixels * channels]`: what each level becomes by [batch, channels, 256]."""
     batch, _, _, channels = images.shape
     places = _table_places(images)
     found = gather(table.reshape(batch, channels * LEVELS).node, places.node, axes=(1,),
                    dims=(0, -1), shape=places.shape)
-    return Tensor(found).reshape(images.shape)
+    return Tensor(found)
