@@ -121,9 +121,15 @@ def spread(values: Tensor, images: Tensor) -> Tensor:
 
 
 def flat(images: Tensor) -> Tensor:
-    """`[batch, pixels * channels]`: one long row for each image, for which loops are fastest."""
+    """`[batch, height * width * channels]`: one row for each image; loops over it are long."""
     batch, height, width, channels = images.shape
     return images.reshape(batch, height * width * channels)
+
+
+def as_lines(images: Tensor) -> Tensor:
+    """`[batch, height, width * channels]`: for what looks at rows and columns of pixels."""
+    batch, height, width, channels = images.shape
+    return images.reshape(batch, height, width * channels)
 
 
 def check_colours(op: str, images: Tensor) -> None:
