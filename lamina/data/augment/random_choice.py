@@ -8,6 +8,7 @@ blend with a plain version of the image. What was not chosen is neutral.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lamina.data.augment.affine import shear_columns, shear_rows, shift, turn
@@ -42,6 +43,7 @@ CHANGES = (
     "identity", "shear_x", "shear_y", "translate_x", "translate_y", "rotate", "brightness",
     "colour", "contrast", "sharpness", "posterize", "solarize", "autocontrast", "equalize",
 )
+MOVES = ("shear_x", "shear_y", "translate_x", "translate_y", "rotate")
 BLENDS = ("brightness", "colour", "contrast", "sharpness")
 STRONGEST = 30  # magnitudes are 0 to 30
 
@@ -148,6 +150,13 @@ class _Choice:
         """bool `[batch]`."""
         return self.number == CHANGES.index(name)
 
+    def is_any(self, names: Iterable[str]) -> Tensor:
+        """bool `[batch]`."""
+        first, *rest = map(self.is_, names)
+        for other in rest:
+            first = first | other
+        return first
+
     def amount(self, name: str, most: float) -> Tensor:
         """float32 `[batch, 1, 1]`: up to `most` either way."""
         return where(self.is_(name), self.signed * most, 0.0).reshape(-1, 1, 1)
@@ -162,15 +171,16 @@ def _changed(key: Tensor, images: Tensor, strength: Tensor | float, ranges: Rang
 
 def _moved(images: Tensor, choice: _Choice, ranges: Ranges, interpolation: str, fill: Fill
            ) -> Tensor:
-    """Sheared, shifted or turned images; others are sampled where they are."""
+    """Sheared, shifted or turned images; others as they are."""
     height, width = images.shape[1:3]
     down, right = (choice.amount(name, ranges.translate_share * n + ranges.translate_pixels)
                    for name, n in (("translate_y", height), ("translate_x", width)))
     move = (shear_rows(choice.amount("shear_x", ranges.shear))
             .then(shear_columns(choice.amount("shear_y", ranges.shear)))
             .then(turn(choice.amount("rotate", ranges.degrees))))
-    return sample("RandAugment", images, move.centred(height, width).then(shift(down, right)),
-                  (height, width), Border("constant", fill), interpolation)
+    sampled = sample("RandAugment", images, move.centred(height, width).then(shift(down, right)),
+                     (height, width), Border("constant", fill), interpolation)
+    return where(spread(choice.is_any(MOVES), images), sampled, images)
 
 
 def _toned(images: Tensor, choice: _Choice, ranges: Ranges) -> Tensor:
@@ -184,11 +194,10 @@ def _toned(images: Tensor, choice: _Choice, ranges: Ranges) -> Tensor:
     tables = {"posterize": posterized(level, step, 255.0),
               "solarize": solarized(level, threshold, 255.0),
               "autocontrast": stretched(level, low, high, 255.0)}
-    table, chosen = equalising(counts, pixels), choice.is_("equalize")
+    table = equalising(counts, pixels)
     for name, other in tables.items():
         table = where(choice.is_(name).reshape(-1, 1, 1), other, table)
-        chosen = chosen | choice.is_(name)
-    old = flat(images)
+    chosen, old = choice.is_any(("equalize", *tables)), flat(images)
     return where(spread(chosen, old), looked_up(images, table), old).reshape(images.shape)
 
 
