@@ -68,10 +68,10 @@ def checked_images(op: str, images: Any) -> Tensor:
     found = as_tensor(images)
     described = [("images", f"{found.dtype.name} {list(found.shape)}")]
     if found.ndim != 4:
-        raise ShapeError(op, operands=described, got=found.shape,
-                         rule="images are [batch, height, width, channels]",
-                         hint={3: "images[..., None] for one channel", 2: "images[None, ..., None]"}
-                         .get(found.ndim, ""))
+        one = found.ndim == 3 and found.shape[2] in (1, 3)
+        hint = {2: "images[None, ..., None]", 3: "images[None]" if one else "images[..., None]"}
+        raise ShapeError(op, operands=described, got=found.shape, hint=hint.get(found.ndim, ""),
+                         rule="images are [batch, height, width, channels]")
     if 0 in found.shape[1:]:
         raise ShapeError(op, operands=described, got=found.shape,
                          rule="images have at least one pixel and one channel")
