@@ -66,7 +66,9 @@ def user_frame() -> Place | None:
     """The place of the nearest frame outside Lamina, or None."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if not frame.f_code.co_filename.startswith(_NOT_THE_USERS):
+        code = frame.f_code
+        written = code.co_filename != "<string>" or code.co_name != "__init__"  # by `dataclass`
+        if written and not code.co_filename.startswith(_NOT_THE_USERS):
             return Place(frame.f_code.co_filename, frame.f_lineno, current_place())
         frame = frame.f_back
     return None

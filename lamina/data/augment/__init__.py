@@ -8,15 +8,17 @@
 (128, 32, 32, 3)
 """
 
+from lamina.data.augment import draws
 from lamina.data.augment.affine import Affine, Rotate
 from lamina.data.augment.colours import ColorJitter, Grayscale
 from lamina.data.augment.compose import Compose, RandomApply
 from lamina.data.augment.crops import CenterCrop, RandomCrop, RandomResizedCrop
+from lamina.data.augment.draws import split
 from lamina.data.augment.erasing import Cutout, RandomErasing
 from lamina.data.augment.flips import HorizontalFlip, VerticalFlip
 from lamina.data.augment.mixing import CutMix, Mixup
 from lamina.data.augment.noise import GaussianNoise
-from lamina.data.augment.policy import ImagePolicy, Policy
+from lamina.data.augment.policy import ImagePolicy, Policy, spread
 from lamina.data.augment.random_choice import RandAugment, TrivialAugment
 from lamina.data.augment.registry import REGISTRY, build, describe
 from lamina.data.augment.resize import Resize
@@ -29,5 +31,6 @@ __all__ = [
     "Cutout", "Equalize", "GaussianBlur", "GaussianNoise", "Grayscale", "HorizontalFlip",
     "ImagePolicy", "Mixup", "Normalize", "Policy", "Posterize", "RandAugment", "RandomApply",
     "RandomCrop", "RandomErasing", "RandomResizedCrop", "Resize", "Rotate", "Sharpness",
-    "Solarize", "ToFloat", "TrivialAugment", "VerticalFlip", "build", "describe",
+    "Solarize", "ToFloat", "TrivialAugment", "VerticalFlip", "build", "describe", "draws",
+    "split", "spread",
 ]

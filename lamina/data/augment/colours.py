@@ -31,10 +31,10 @@ LUMA = (0.299, 0.587, 0.114)  # red, green, blue: ITU-R BT.601
 
 
 def grey(values: Tensor) -> Tensor:
-    """`[batch, height, width, 1]`: the brightness of every pixel."""
+    """`[batch, height, width, channels]`: the brightness of every pixel in all its channels."""
     if values.shape[3] == 1:
         return values
-    red, green, blue = (values[..., i:i + 1] for i in range(3))
+    red, green, blue = (broadcast_to(values[..., i:i + 1], values.shape) for i in range(3))
     return red * LUMA[0] + green * LUMA[1] + blue * LUMA[2]
 
 
@@ -132,5 +132,5 @@ class Grayscale(ImagePolicy):
         check_colours("Grayscale", images)
         if images.shape[3] == 1:
             return images
-        greys = broadcast_to(rounded_like(grey(as_float(images)), images), images.shape)
+        greys = rounded_like(grey(as_float(images)), images)
         return sometimes(key, self.p, greys, images)

@@ -29,6 +29,7 @@ class Compose(Policy):
     the image itself come in. `Compose(Compose(a), Compose(b))` keeps them apart.
 
     >>> import lamina as lm
+    >>> from lamina.data.augment import HorizontalFlip, RandomCrop, ToFloat
     >>> policy = Compose(RandomCrop(32, padding=4), HorizontalFlip(), ToFloat())
     >>> policy(lm.generator.key(), lm.zeros((8, 32, 32, 3), lm.uint8))[0].dtype
     lamina.float32
@@ -98,7 +99,7 @@ class RandomApply(Policy):
     Raises ShapeError for a policy that changes the shape or dtype of a column.
 
     >>> import lamina as lm
-    >>> policy = RandomApply(0.3, GaussianBlur(5))
+    >>> policy = RandomApply(0.3, lm.data.augment.GaussianBlur(5))
     >>> policy(lm.generator.key(), lm.zeros((8, 32, 32, 3)))[0].shape
     (8, 32, 32, 3)
     """

@@ -6,13 +6,13 @@ In and out: images `[batch, height, width, channels]`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 from lamina.data.augment.draws import normal, split, uniform
 from lamina.data.augment.policy import (
     ImagePolicy,
     as_float,
+    flat,
     interval,
     is_number,
     pixels_like,
@@ -45,6 +45,7 @@ class GaussianNoise(ImagePolicy):
         std: Any = self.std
         low, high = (std, std) if is_number(std) else std
         for_noise, for_std = split(key, 2)
-        scale = spread(uniform(for_std, images.shape[:1], low, high) * white(images), images)
-        noise = normal(for_noise, (images.shape[0], prod(images.shape[1:])))
-        return pixels_like(as_float(images) + noise.reshape(images.shape) * scale, images)
+        values = as_float(flat(images))
+        scale = spread(uniform(for_std, images.shape[:1], low, high) * white(images), values)
+        changed = values + normal(for_noise, values.shape) * scale
+        return pixels_like(changed, images).reshape(images.shape)

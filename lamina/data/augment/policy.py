@@ -68,10 +68,10 @@ def checked_images(op: str, images: Any) -> Tensor:
     found = as_tensor(images)
     described = [("images", f"{found.dtype.name} {list(found.shape)}")]
     if found.ndim != 4:
-        raise ShapeError(op, operands=described, got=found.shape,
-                         rule="images are [batch, height, width, channels]",
-                         hint={3: "images[..., None] for one channel", 2: "images[None, ..., None]"}
-                         .get(found.ndim, ""))
+        one = found.ndim == 3 and found.shape[2] in (1, 3)
+        hint = {2: "images[None, ..., None]", 3: "images[None]" if one else "images[..., None]"}
+        raise ShapeError(op, operands=described, got=found.shape, hint=hint.get(found.ndim, ""),
+                         rule="images are [batch, height, width, channels]")
     if 0 in found.shape[1:]:
         raise ShapeError(op, operands=described, got=found.shape,
                          rule="images have at least one pixel and one channel")
@@ -117,7 +117,19 @@ def spread(values: Tensor, images: Tensor) -> Tensor:
     Said like this, the compiler computes it once for each image; a dear value that an operation
     broadcasts by itself is computed again for each pixel.
     """
-    return broadcast_to(values.reshape(-1, 1, 1, 1), images.shape)
+    return broadcast_to(values.reshape(-1, *(1,) * (images.ndim - 1)), images.shape)
+
+
+def flat(images: Tensor) -> Tensor:
+    """`[batch, height * width * channels]`: one row for each image; loops over it are long."""
+    batch, height, width, channels = images.shape
+    return images.reshape(batch, height * width * channels)
+
+
+def as_lines(images: Tensor) -> Tensor:
+    """`[batch, height, width * channels]`: for what looks at rows and columns of pixels."""
+    batch, height, width, channels = images.shape
+    return images.reshape(batch, height, width * channels)
 
 
 def check_colours(op: str, images: Tensor) -> None:

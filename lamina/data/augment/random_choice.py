@@ -1,44 +1,49 @@
 """Policies that draw one of 14 changes for each image, at a given strength.
 
 In and out: images `[batch, height, width, channels]` of one channel or three. All changes are one
-program: those that move pixels are one sampling whose map depends on the choice, the others one
-pass over the pixels in which the changes that were not chosen are neutral.
+program: those that move pixels are one sampling whose map depends on the choice, those that look at
+one value at a time one look-up in a table (of 256 levels, for float32 images, too), the others one
+blend with a plain version of the image. What was not chosen is neutral.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lamina.data.augment.affine import shear_columns, shear_rows, shift, turn
 from lamina.data.augment.colours import blend, grey
 from lamina.data.augment.draws import happens, integers, split
+from lamina.data.augment.levels import (
+    all_levels,
+    equalising,
+    extreme_levels,
+    histogram,
+    looked_up,
+)
 from lamina.data.augment.policy import (
     ImagePolicy,
     as_float,
+    as_lines,
     check_colours,
+    flat,
     rounded_like,
     spread,
     white,
 )
 from lamina.data.augment.sampling import INTERPOLATIONS, Border, Fill, sample
 from lamina.data.augment.sharpness import smoothed
-from lamina.data.augment.tones import (
-    equalising,
-    extremes,
-    looked_up,
-    posterized,
-    solarized,
-    stretched,
-)
+from lamina.data.augment.tones import posterized, solarized, stretched
 from lamina.dtypes import float32
 from lamina.errors import ArgumentError
 from lamina.functional.arguments import check_choice, check_counts
-from lamina.tensor import Tensor, exp2, full, round, where
+from lamina.tensor import Tensor, broadcast_to, exp2, full, round, where
 
 CHANGES = (
     "identity", "shear_x", "shear_y", "translate_x", "translate_y", "rotate", "brightness",
     "colour", "contrast", "sharpness", "posterize", "solarize", "autocontrast", "equalize",
 )
+MOVES = ("shear_x", "shear_y", "translate_x", "translate_y", "rotate")
 BLENDS = ("brightness", "colour", "contrast", "sharpness")
 STRONGEST = 30  # magnitudes are 0 to 30
 
@@ -145,6 +150,13 @@ class _Choice:
         """bool `[batch]`."""
         return self.number == CHANGES.index(name)
 
+    def is_any(self, names: Iterable[str]) -> Tensor:
+        """bool `[batch]`."""
+        first, *rest = map(self.is_, names)
+        for other in rest:
+            first = first | other
+        return first
+
     def amount(self, name: str, most: float) -> Tensor:
         """float32 `[batch, 1, 1]`: up to `most` either way."""
         return where(self.is_(name), self.signed * most, 0.0).reshape(-1, 1, 1)
@@ -153,42 +165,53 @@ class _Choice:
 def _changed(key: Tensor, images: Tensor, strength: Tensor | float, ranges: Ranges,
              interpolation: str, fill: Fill) -> Tensor:
     choice = _Choice(key, images.shape[0], strength)
-    return _toned(_moved(images, choice, ranges, interpolation, fill), choice, ranges)
+    images = _moved(images, choice, ranges, interpolation, fill)
+    return _blended(_toned(images, choice, ranges), choice, ranges)
 
 
 def _moved(images: Tensor, choice: _Choice, ranges: Ranges, interpolation: str, fill: Fill
            ) -> Tensor:
-    """Sheared, shifted or turned images; others are sampled where they are."""
+    """Sheared, shifted or turned images; others as they are."""
     height, width = images.shape[1:3]
     down, right = (choice.amount(name, ranges.translate_share * n + ranges.translate_pixels)
                    for name, n in (("translate_y", height), ("translate_x", width)))
     move = (shear_rows(choice.amount("shear_x", ranges.shear))
             .then(shear_columns(choice.amount("shear_y", ranges.shear)))
             .then(turn(choice.amount("rotate", ranges.degrees))))
-    return sample("RandAugment", images, move.centred(height, width).then(shift(down, right)),
-                  (height, width), Border("constant", fill), interpolation)
+    sampled = sample("RandAugment", images, move.centred(height, width).then(shift(down, right)),
+                     (height, width), Border("constant", fill), interpolation)
+    return where(spread(choice.is_any(MOVES), images), sampled, images)
 
 
 def _toned(images: Tensor, choice: _Choice, ranges: Ranges) -> Tensor:
-    """Images of other colours, tones or sharpness; others as they are."""
-    top = white(images)
-    values = as_float(images)
+    """Images of which each level became another; others as they are."""
+    pixels = images.shape[1] * images.shape[2]
+    counts = histogram(images)
+    low, high = extreme_levels(counts)
+    threshold = ((1.0 - choice.strength) * 255.0).reshape(-1, 1, 1)
+    step = exp2(round(choice.strength * float(ranges.bits))).reshape(-1, 1, 1)
+    level = broadcast_to(as_float(all_levels()), counts.shape)
+    tables = {"posterize": posterized(level, step, 255.0),
+              "solarize": solarized(level, threshold, 255.0),
+              "autocontrast": stretched(level, low, high, 255.0)}
+    table = equalising(counts, pixels)
+    for name, other in tables.items():
+        table = where(choice.is_(name).reshape(-1, 1, 1), other, table)
+    chosen, old = choice.is_any(("equalize", *tables)), flat(images)
+    return where(spread(chosen, old), looked_up(images, table), old).reshape(images.shape)
+
+
+def _blended(images: Tensor, choice: _Choice, ranges: Ranges) -> Tensor:
+    """Images blended with a plain version of themselves; others as they are."""
+    lines, greys = as_float(as_lines(images)), as_lines(grey(as_float(images)))
 
     def chosen(name: str) -> Tensor:
-        return spread(choice.is_(name), images)
+        return spread(choice.is_(name), lines)
 
-    automatic = choice.is_("autocontrast").reshape(-1, 1, 1, 1)
-    low, high = extremes(images)
-    low, high = where(automatic, low, 0.0), where(automatic, high, top)
     changes: list[Tensor] = [choice.amount(name, ranges.factor) for name in BLENDS]
     factor = 1.0 + (changes[0] + changes[1] + changes[2] + changes[3])
-    mean = spread(grey(values).mean(axis=(1, 2, 3)), images)
-    plain = where(chosen("brightness"), 0.0, where(chosen("colour"), grey(values), where(
-        chosen("contrast"), mean, smoothed(values))))
-    threshold = where(choice.is_("solarize"), (1.0 - choice.strength) * top, 2 * top)
-    step = exp2(round(choice.strength * float(ranges.bits)))
-    result = blend(values, plain, spread(factor, images), top)
-    result = stretched(solarized(result, spread(threshold, images), top), low, high, top)
-    result = where(chosen("posterize"), posterized(result, spread(step, images), top), result)
-    equalised = looked_up(images, equalising(images)) * (top / 255)
-    return rounded_like(where(chosen("equalize"), equalised, result), images)
+    plain = where(chosen("brightness"), 0.0, where(chosen("colour"), greys, where(
+        chosen("contrast"), spread(greys.mean(axis=(1, 2)), lines),
+        smoothed(lines, images.shape[3]))))
+    result = blend(lines, plain, spread(factor, lines), white(images))
+    return rounded_like(result, images).reshape(images.shape)

@@ -15,6 +15,7 @@ from lamina.data.augment.draws import split, uniform
 from lamina.data.augment.policy import (
     ImagePolicy,
     as_float,
+    as_lines,
     interval,
     is_number,
     rounded_like,
@@ -58,26 +59,29 @@ class Sharpness(ImagePolicy):
         factor: Any = self.factor
         low, high = (factor, factor) if is_number(factor) else factor
         own, for_factor = split(key, 2)
-        factors = spread(uniform(for_factor, images.shape[:1], low, high), images)
-        values = as_float(images)
-        changed = blend(values, smoothed(values), factors, white(images))
-        return sometimes(own, self.p, rounded_like(changed, images), images)
+        lines = as_lines(images)
+        values = as_float(lines)
+        factors = spread(uniform(for_factor, images.shape[:1], low, high), lines)
+        changed = blend(values, smoothed(values, images.shape[3]), factors, white(images))
+        return sometimes(own, self.p, rounded_like(changed, images), lines).reshape(images.shape)
 
 
-def smoothed(values: Tensor) -> Tensor:
-    """The weighted mean of 3 x 3 pixels, 5 for the middle; pixels on the outside stay."""
-    batch, height, width, c = values.shape
-    if height < 3 or width < 3:
-        return values
-    lines = values.reshape(batch, height, width * c)  # a neighbour lies c elements away
+def smoothed(lines: Tensor, channels: int) -> Tensor:
+    """The weighted mean of 3 x 3 pixels, 5 for the middle; pixels on the outside stay.
+
+    lines: float32 `[batch, height, width * channels]`; a neighbour lies `channels` elements away.
+    """
+    _, height, length = lines.shape
+    c = channels
+    if height < 3 or length < 3 * c:
+        return lines
     rows = lines[:, :-2] + lines[:, 1:-1] + lines[:, 2:]
     total = rows[:, :, :-2 * c] + rows[:, :, c:-c] + rows[:, :, 2 * c:]
     inner = (total + lines[:, 1:-1, c:-c] * 4.0) * (1 / 13)
     row = Tensor(iota(shape=(1, height, 1), axis=1, dtype=int32))
-    column = Tensor(iota(shape=(1, 1, width * c), axis=2, dtype=int32))
-    inside = (row > 0) & (row < height - 1) & (column >= c) & (column < (width - 1) * c)
-    changed = where(inside, pad(inner, ((0, 0), (1, 1), (c, c))), lines)
-    return changed.reshape(values.shape)
+    column = Tensor(iota(shape=(1, 1, length), axis=2, dtype=int32))
+    inside = (row > 0) & (row < height - 1) & (column >= c) & (column < length - c)
+    return where(inside, pad(inner, ((0, 0), (1, 1), (c, c))), lines)
 
 
 @dataclass(frozen=True)

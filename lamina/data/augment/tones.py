@@ -8,38 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from lamina.data.augment.levels import equalising, histogram, looked_up
 from lamina.data.augment.policy import (
     ImagePolicy,
     as_float,
+    flat,
     is_number,
     pixels_like,
     rounded_like,
     sometimes,
     white,
 )
-from lamina.dtypes import float32, int32, uint8
 from lamina.errors import ArgumentError
 from lamina.functional.arguments import check_counts, check_probability
-from lamina.ops.indexing import gather, scatter_add
-from lamina.ops.movement import iota
-from lamina.tensor import (
-    Tensor,
-    broadcast_to,
-    clip,
-    cumsum,
-    floor,
-    maximum,
-    ones,
-    round,
-    tensor,
-    where,
-)
+from lamina.tensor import Tensor, broadcast_to, clip, floor, round, where
 from lamina.tensor import max as largest
 from lamina.tensor import min as smallest
-
-LEVELS = 256
 
 
 @dataclass(frozen=True)
@@ -136,8 +120,9 @@ class Equalize(ImagePolicy):
 
     def change(self, key: Tensor, images: Tensor) -> Tensor:
         """Two passes: a histogram of each channel, then a look-up of each pixel."""
-        changed = looked_up(images, equalising(images)) * (white(images) / 255)
-        return sometimes(key, self.p, rounded_like(changed, images), images)
+        table = equalising(histogram(images), images.shape[1] * images.shape[2])
+        changed = looked_up(images, table)
+        return sometimes(key, self.p, changed, flat(images)).reshape(images.shape)
 
 
 # ---- the rules -----------------------------------------------------------------------------------
@@ -164,48 +149,3 @@ def stretched(values: Tensor, low: Tensor, high: Tensor, top: float) -> Tensor:
     scale = where(wide, top / where(wide, high - low, 1.0), 1.0)
     return (values - broadcast_to(where(wide, low, 0.0), values.shape)) * broadcast_to(
         scale, values.shape)
-
-
-def levels(images: Tensor) -> Tensor:
-    """int32, 0..255: the level of every value."""
-    if images.dtype is uint8:
-        return images.astype(int32)
-    return round(images * 255.0).astype(uint8).astype(int32)
-
-
-def histogram(images: Tensor) -> Tensor:
-    """int32 `[batch, channels, 256]`: how often every level occurs in each channel."""
-    batch, _, _, channels = images.shape
-    places = _table_places(images)
-    counts = scatter_add(ones(places.shape, int32).node, places.node, axes=(1,), dims=(0, -1),
-                         shape=(batch, channels * LEVELS))
-    return Tensor(counts).reshape(batch, channels, LEVELS)
-
-
-def _table_places(images: Tensor) -> Tensor:
-    """int32 `[batch, pixels * channels]`: where in a table `[channels, 256]` each value stands."""
-    batch, height, width, channels = images.shape
-    firsts = np.tile(np.arange(channels, dtype=np.int32) * LEVELS, height * width)
-    return levels(images).reshape(batch, height * width * channels) + tensor(firsts)
-
-
-def equalising(images: Tensor) -> Tensor:
-    """float32 `[batch, channels, 256]`: what each level becomes so that all are as frequent."""
-    counts = histogram(images)
-    level = Tensor(iota(shape=(1, 1, LEVELS), axis=2, dtype=int32))
-    last = largest(where(counts > 0, level, 0), axis=2, keepdims=True)
-    pixels = images.shape[1] * images.shape[2]
-    of_last = largest(where(level == last, counts, 0), axis=2, keepdims=True)
-    step = (pixels - of_last) // (LEVELS - 1)
-    below = cumsum(counts, axis=2) - counts
-    table = clip((below + step // 2) // maximum(step, 1), 0, LEVELS - 1)
-    return where(step > 0, table, level).astype(float32)
-
-
-def looked_up(images: Tensor, table: Tensor) -> Tensor:
-    """float32 like the images: what each level becomes by the table, `[batch, channels, 256]`."""
-    batch, _, _, channels = images.shape
-    places = _table_places(images)
-    found = gather(table.reshape(batch, channels * LEVELS).node, places.node, axes=(1,),
-                   dims=(0, -1), shape=places.shape)
-    return Tensor(found).reshape(images.shape)

@@ -230,6 +230,21 @@ def test_wrong_arguments(policy, name, value):
     assert caught.value.rule and caught.value.operands
 
 
+def test_the_place_of_a_wrong_argument_is_the_users_line():
+    with pytest.raises(ArgumentError, match=r"test_policies.py:\d+   A.HorizontalFlip"):
+        A.HorizontalFlip(p=2)
+
+
+@pytest.mark.parametrize("shape, hint", [
+    ((8, 8), r"images\[None, ..., None\]"), ((8, 8, 3), r"images\[None\]"),
+    ((5, 8, 8), r"images\[..., None\]")])
+def test_the_way_out_gives_images(shape, hint):
+    with pytest.raises(ShapeError, match=hint) as caught:
+        A.VerticalFlip()(r.KEY, np.zeros(shape, np.uint8))
+    images = eval(caught.value.hint, {"images": np.zeros(shape, np.uint8)})
+    assert A.VerticalFlip()(r.KEY, images)[0].ndim == 4
+
+
 def test_every_argument_is_among_the_wrong_ones():
     free = {A.Compose, A.ToFloat}
     assert set(WRONG) == set(A.REGISTRY.values()) - free

@@ -6,11 +6,14 @@ from PIL import Image, ImageOps
 
 import lamina as lm
 from lamina.data import augment as A
-from lamina.data.augment.random_choice import CHANGES, RAND_AUGMENT, TRIVIAL_AUGMENT
+from lamina.data.augment import random_choice
+from lamina.data.augment.random_choice import CHANGES, Ranges
 from tests.data.augment import reference as r
 from tests.data.augment.test_geometry import run
 
 SIZE = (17, 16)
+RAND_AUGMENT = Ranges(0.3, 150 / 331, 0.0, 30.0, 0.9, 4)  # as the papers and torchvision have it
+TRIVIAL_AUGMENT = Ranges(0.99, 0.0, 32.0, 135.0, 0.99, 6)
 
 
 def moved(image, name, amount):
@@ -96,6 +99,11 @@ def test_each_image_is_one_of_the_changes():
     assert {name for name, _ in seen} == set(CHANGES)
     both_ways = CHANGES[1:CHANGES.index("posterize")]
     assert {n for n, s in seen if s > 0} & {n for n, s in seen if s < 0} >= set(both_ways)
+
+
+def test_the_ranges_are_the_papers():
+    assert random_choice.RAND_AUGMENT == RAND_AUGMENT
+    assert random_choice.TRIVIAL_AUGMENT == TRIVIAL_AUGMENT
 
 
 def test_trivial_augment_has_any_strength():
