@@ -74,6 +74,8 @@ def test_frames_with_columns_of_all_kinds():
     wrong = frame.assign(age="old")
     with pytest.raises(FormatError, match=r"(?s)'age'.*row 0"):
         model.predict(wrong)
+    with pytest.raises(ArgumentError, match="at least one row"):
+        model.predict(frame[:0])
     with pytest.raises(ArgumentError, match="'city' is missing"):
         model.predict(frame.drop(columns="city"))
 

@@ -250,6 +250,29 @@ def test_every_kind_of_table_gives_the_same():
             assert np.array_equal(found, want)
 
 
+def test_what_gives_arrow_tables_is_a_table():
+    class Frame:  # as polars' are
+        columns = tuple(HOUSES)
+
+        def to_arrow(self):
+            return pa.Table.from_pandas(pd.DataFrame(HOUSES))
+
+    recipe = TableRecipe(target="price").fit(HOUSES)
+    assert TableRecipe(target="price").fit(Frame()).to_json() == recipe.to_json()
+
+
+def test_durations_are_seconds():
+    times = np.array([60, 0, "NaT"], "m8[m]")
+    recipe = TableRecipe(columns={"t": Number(scale="none", missing=-1)}).fit({"t": times})
+    assert recipe.transform({"t": times}).tolist() == [[3600, 0], [0, 0], [-1, 1]]
+    assert TableRecipe().fit({"t": times}).columns == {"t": Number()}
+
+
+def test_numbers_of_any_size_are_scaled():
+    found = TableRecipe().fit_transform({"x": np.array([1.0, 2.0, 3.0]) * 5e307})[0]
+    np.testing.assert_allclose(found[:, 0], np.array([-1, 0, 1]) * np.sqrt(1.5), rtol=1e-6)
+
+
 def test_a_source_names_its_records():
     recipe = TableRecipe(columns={"city": "category"}).fit(Rows())
     assert recipe.feature_names == ("size", "city=?", "city=a", "city=b")
@@ -322,6 +345,8 @@ def test_missing_and_extra_columns():
     (lambda: TableRecipe().fit({"x": [1, 2], "y": [1]}), ShapeError),
     (lambda: TableRecipe().fit({"x": np.zeros((3, 2))}), ShapeError),
     (lambda: TableRecipe().fit({"x": [[1], [1, 2]]}), ShapeError),
+    (lambda: TableRecipe().fit({"x": 3}), ShapeError),
+    (lambda: TableRecipe().fit({"x": np.array([1j])}), FormatError),
     (lambda: TableRecipe(target="z").fit({"x": [1]}), ArgumentError),
     (lambda: TableRecipe().transform({"x": [1]}), ArgumentError),
     (lambda: TableRecipe().fit({"x": [1]}).inverse_target([1.0]), ArgumentError),
