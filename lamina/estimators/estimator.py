@@ -160,7 +160,11 @@ class NeuralEstimator(BaseEstimator):
         """float32 features of inputs to a fitted estimator."""
         check_is_fitted(self)
         if self._inputs.recipe is not None:
-            return self._inputs.features(read_table(X, type(self).__name__))
+            table = read_table(X, type(self).__name__)
+            if not table.rows:
+                raise ArgumentError(type(self).__name__, operands=[("rows", "0")],
+                                    rule="there is at least one row")
+            return self._inputs.features(table)
         return self._inputs.features(validate_data(
             self, X, reset=False, dtype=[np.float64, np.float32]))
 

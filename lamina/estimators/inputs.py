@@ -15,6 +15,7 @@ import numpy as np
 from lamina.data.source import Source
 from lamina.data.tabular import TableRecipe
 from lamina.data.tabular.reading import Table
+from lamina.data.tabular.scaling import mean_and_deviation
 from lamina.errors import ArgumentError
 
 
@@ -28,9 +29,7 @@ class Scale:
     @classmethod
     def of(cls, values: np.ndarray, weight: np.ndarray | None) -> Scale:
         """Mean and standard deviation of each column `[rows, columns]`, 1 for constant ones."""
-        values = values.astype(np.float64, copy=False)
-        centre = np.average(values, axis=0, weights=weight)
-        spread = np.sqrt(np.average((values - centre) ** 2, axis=0, weights=weight))
+        centre, spread = mean_and_deviation(values.astype(np.float64, copy=False), weight)
         constant = spread <= 1e-12 * np.abs(centre)
         return cls(centre, np.where(constant | (spread == 0), 1.0, spread))
 
@@ -90,7 +89,8 @@ def is_table(data: Any, table: Any) -> bool:
     if table != "auto":
         raise ArgumentError("table", operands=[("table", f"{table!r:.60}")],
                             rule='table is "auto", a TableRecipe or None', got=table)
-    if isinstance(data, (Mapping, Table, Source)) or hasattr(data, "column_names"):
+    if isinstance(data, (Mapping, Table, Source)) or any(
+            hasattr(data, name) for name in ("column_names", "to_arrow")):
         return True
     if hasattr(data, "iloc") and hasattr(data, "dtypes") and hasattr(data, "columns"):
         kinds = {getattr(dtype, "kind", "O") for dtype in data.dtypes}

@@ -74,6 +74,8 @@ def test_frames_with_columns_of_all_kinds():
     wrong = frame.assign(age="old")
     with pytest.raises(FormatError, match=r"(?s)'age'.*row 0"):
         model.predict(wrong)
+    with pytest.raises(ArgumentError, match="at least one row"):
+        model.predict(frame[:0])
     with pytest.raises(ArgumentError, match="'city' is missing"):
         model.predict(frame.drop(columns="city"))
 
@@ -173,8 +175,9 @@ def test_a_pickle_holds_values():
     for other in (pickle.loads(text), copy.deepcopy(model)):
         assert np.array_equal(other.predict_proba(IRIS), model.predict_proba(IRIS))
         more = [m.partial_fit(IRIS, NAMES).predict_proba(IRIS)
-                for m in (other, pickle.loads(text))]
-        assert np.array_equal(*more)  # the optimizer goes on where it was
+                for m in (other, pickle.loads(pickle.dumps(model)))]
+        assert np.array_equal(*more)
+    assert np.array_equal(model.partial_fit(IRIS, NAMES).predict_proba(IRIS), more[0])
 
 
 def test_files_of_joblib(tmp_path):
@@ -193,7 +196,8 @@ def test_models_of_ones_own():
     assert Classifier(model=build, **options).fit(IRIS, SPECIES).score(IRIS, SPECIES) > 0.9
     module = build(4, 3)
     before = module[0].weight.numpy().copy()
-    models = [clone(Classifier(model=module, **options)).fit(IRIS, SPECIES) for _ in range(2)]
+    models = [make(Classifier(model=module, **options)).fit(IRIS, SPECIES)
+              for make in (lambda model: model, clone)]
     assert np.array_equal(module[0].weight.numpy(), before)
     assert np.array_equal(*(m.predict_proba(IRIS) for m in models))
     again = pickle.loads(pickle.dumps(models[0]))
@@ -237,6 +241,9 @@ def test_fits_go_on():
     assert model.n_iter_ == 30 and model.loss_curve_[-1] < first
     with pytest.raises(ArgumentError, match="first fit"):
         model.fit(IRIS, SPECIES.astype(str))
+    twice = Classifier(**SMALL | {"epochs": 1}, warm_start=True)
+    once = Classifier(**SMALL | {"epochs": 2}).fit(IRIS, NAMES).predict_proba(IRIS)
+    assert np.array_equal(twice.fit(IRIS, NAMES).fit(IRIS, NAMES).predict_proba(IRIS), once)
     parts = Classifier(**SMALL)
     for _ in range(15):
         parts.partial_fit(IRIS[:60], NAMES[:60], classes=np.unique(NAMES))
@@ -267,7 +274,9 @@ def test_the_outputs_of_a_layer():
     np.testing.assert_allclose(found, np.maximum(scaled @ weight.T + bias, 0), atol=1e-2)
     assert not hasattr(model, "inverse_transform")
     again = pickle.loads(pickle.dumps(model))
-    assert np.array_equal(again.transform(IRIS), found)
+    source.partial_fit(IRIS, NAMES)
+    for same in (model, again):
+        assert np.array_equal(same.transform(IRIS), found)
     fresh = make_pipeline(Transformer(source=Classifier(**SMALL), layer="1"), LogisticRegression())
     assert fresh.fit(IRIS, NAMES).score(IRIS, NAMES) > 0.9
     with pytest.raises(ArgumentError, match="layers"):

@@ -31,10 +31,12 @@ class Cells:
     place: Callable[[int], str]
 
     def numbers(self) -> np.ndarray:
-        """float64 `[rows]`, NaN where a value is missing."""
+        """float64 `[rows]`, NaN where a value is missing; durations in seconds."""
         if self.values.dtype.kind in "biuf":
             numbers = self.values.astype(np.float64)
-        elif self.values.dtype.kind in "mMcV":
+        elif self.values.dtype.kind == "m":
+            numbers = self.values / np.timedelta64(1, "s")
+        elif self.values.dtype.kind in "McV":
             raise self.wrong(0, "a number")
         else:
             numbers = self._parsed(_as_float, "a number")

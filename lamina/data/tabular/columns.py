@@ -15,7 +15,13 @@ import numpy as np
 
 from lamina.data.tabular.cells import Cells
 from lamina.data.tabular.hashing import count_words, hash_texts
-from lamina.data.tabular.scaling import Scaling, check_choice, check_count, rule_of_missing
+from lamina.data.tabular.scaling import (
+    Scaling,
+    check_choice,
+    check_count,
+    mean_and_deviation,
+    rule_of_missing,
+)
 from lamina.errors import ArgumentError
 
 State = dict[str, Any]
@@ -76,7 +82,8 @@ class Number(Column):
             indicator = bool(len(present) < len(numbers)) and len(present) > 0
         fill: float = 0.0 if isinstance(self.missing, str) else float(self.missing)
         if len(present) and self.missing in ("mean", "median"):
-            fill = float(present.mean() if self.missing == "mean" else np.median(present))
+            fill = float(mean_and_deviation(present)[0] if self.missing == "mean"
+                         else np.median(present))
         return {"fill": fill, "indicator": indicator, **self._scaling().learn(present)}
 
     def names(self, state: State) -> list[str]:

@@ -31,6 +31,10 @@ def infer_column(cells: Cells) -> Column:
         return Integer()
     if kind == "f":
         return Ignored() if np.isnan(cells.values).all() else Number()
+    if kind == "m":
+        return Number()
+    if kind in "cV":
+        raise cells.wrong(0, "a number, a text or a time")
     if kind == "M":
         return _datetime(cells)
     return _of_texts(cells)

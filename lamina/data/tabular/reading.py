@@ -1,12 +1,12 @@
 """Tables of every kind, made into one: columns by name.
 
-In: a dict of arrays or lists, a pandas DataFrame, a pyarrow Table, a structured array, or a source
-that knows the names of its columns. Out: a `Table`.
+In: a dict of arrays or lists, a DataFrame of pandas or polars, a pyarrow Table, a structured array,
+or a source that knows the names of its columns. Out: a `Table`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,8 @@ def _columns(data: Any, op: str) -> Mapping[Any, Any]:
     columns = getattr(data, "columns", None)
     if isinstance(columns, Mapping):
         return columns
+    if hasattr(data, "to_arrow"):  # polars
+        return _columns(data.to_arrow(), op)
     raise ArgumentError(
         op,
         operands=[("table", f"{type(data).__name__}: {data!r:.50}")],
@@ -100,7 +102,8 @@ def _column(op: str, name: str, values: Any) -> np.ndarray:
     if isinstance(values, Tensor):
         values = values.numpy()
     if not hasattr(values, "dtype"):
-        values = list(values) if not isinstance(values, (str, bytes)) else values
+        if isinstance(values, Iterable) and not isinstance(values, (str, bytes)):
+            values = list(values)
         has_text = isinstance(values, list) and str in set(map(type, values))
         array = _objects(values) if has_text else _plain(op, name, values)
     elif isinstance(values, np.ndarray):

@@ -65,13 +65,24 @@ def symmetric_log(values: np.ndarray) -> np.ndarray:
 
 def _centre_and_spread(scale: str, values: np.ndarray) -> tuple[float, float]:
     if scale == "standard":
-        return values.mean(), values.std()
+        return mean_and_deviation(values)
     if scale == "minmax":
         return values.min(), values.max() - values.min()
     if scale == "robust":
         low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
         return middle, high - low
     return 0.0, 1.0
+
+
+def mean_and_deviation(
+    values: np.ndarray, weight: np.ndarray | None = None
+) -> tuple[Any, Any]:
+    """Over the first axis, also where sums or squares would leave the range of float64."""
+    unit = max(float(np.abs(values).max()) / 1e100, 1.0)
+    values = values / unit if unit > 1.0 else values
+    mean = np.average(values, axis=0, weights=weight)
+    deviation = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weight))
+    return mean * unit, deviation * unit
 
 
 def _is_range(clip: Any) -> bool:

@@ -37,7 +37,7 @@ def split(
     >>> len(train["x"]), sorted(valid["y"].tolist())
     (8, [0, 1])
     """
-    if isinstance(data, Source):
+    if isinstance(data, Source) and not isinstance(data, Dataset):
         data = read_table(data, "split").columns
     rows = _length(data)
     keys = {"stratify": stratify, "groups": groups, "time": time}

@@ -47,6 +47,13 @@ def test_groups_stay_together():
     assert 300 < len(parts[1]) < 500 and 300 < len(parts[2]) < 500
 
 
+def test_a_group_of_half_the_rows_is_for_training():
+    groups = np.concatenate([np.zeros(100, int), np.arange(1, 101)])
+    for seed in range(20):
+        train, valid = split_rows(200, 0.2, groups=groups, seed=seed)
+        assert 0 in groups[train] and 0 not in groups[valid]
+
+
 def test_the_latest_rows_are_the_test_part():
     time = np.random.default_rng(0).permutation(100)
     train, valid, test = split_rows(100, 0.2, 0.1, time=time)
