@@ -20,6 +20,7 @@ from lamina.runs import (
     read,
 )
 from lamina.train import Callback
+from tests.io.tensorboard.test_writer import accumulated, events
 from tests.runs.training import IMAGES, VALID, fit, make_trainer, weights
 
 CONFIG = {"epochs": 2, "optimizer": {"name": "adam", "lr": 0.01}}
@@ -131,6 +132,8 @@ def test_a_resumed_run_goes_on_and_supersedes(tmp_path):
         assert (np.diff(found["time"]) >= 0).all()
     assert scalars(again.folder, "epoch/loss") == scalars(whole.folder, "epoch/loss")
     assert scalars(again.folder, "step/loss") == scalars(whole.folder, "step/loss")
+    starts = [event.step for event in events(again.folder) if event.session_log.status == 1]
+    assert starts == [13]  # from there on, what older files have does not count
     assert len(record.environment["earlier"]) == 1
     lines = (again.folder / "metrics.jsonl").read_text().splitlines()
     assert '"status": "failed"' in "".join(lines)  # nothing was taken out
@@ -196,8 +199,6 @@ def test_losses_that_are_no_numbers_are_written_too(tmp_path):
 
 
 def test_gradients_are_those_of_the_step(tmp_path):
-    from tests.io.tensorboard.test_writer import accumulated
-
     batch = (IMAGES[:8], np.zeros(8, np.int64))
     run = Run(tmp_path / "a", watch=())
     fit(make_trainer(GradientHistograms(run.writer, batch=batch), run), epochs=1)
