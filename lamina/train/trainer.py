@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from lamina.errors import ArgumentError
@@ -169,11 +170,9 @@ class Trainer:
             loop.run()
         except Stop:
             self.position.stopped, self.position.phase = True, BETWEEN
-            loop.whole = True
-        try:
+            loop.whole, loop.held = True, None
+        with suppress(Stop):  # it has ended
             self.call("on_fit_end")
-        except Stop:
-            pass  # it has ended
 
     def _check_optimizer(self) -> None:
         """Evaluation and prediction need none, so that it is asked for only where it is used."""
