@@ -3,10 +3,10 @@
 from lamina.train import metrics
 from lamina.train.batch_size import BatchSearch, find_batch_size
 from lamina.train.callbacks import Callback, Skip, Stop
-from lamina.train.checkpoints import Checkpoint, load_weights
+from lamina.train.checkpoints import Checkpoint
 from lamina.train.early_stopping import EarlyStopping
 from lamina.train.lr_search import RateSearch, find_lr
 from lamina.train.trainer import Trainer
 
 __all__ = ["BatchSearch", "Callback", "Checkpoint", "EarlyStopping", "RateSearch", "Skip", "Stop",
-           "Trainer", "find_batch_size", "find_lr", "load_weights", "metrics"]
+           "Trainer", "find_batch_size", "find_lr", "metrics"]

@@ -6,7 +6,7 @@ that names module and operation, or a fit that goes on without the batch.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,22 +104,26 @@ def _not_finite_data(batch: Any, data: Any) -> str:
 def culprit(trainer: Trainer, batch: Any, stream: Tensor) -> NumericError | None:
     """The first operation of a step that makes a NaN, or else an infinity, out of numbers.
 
-    Runs the batch again, one operation at a time as with LAMINA_CHECK=1; leaves no trace.
+    Runs the batch again, one operation at a time as with LAMINA_CHECK=1; leaves no trace. A NaN
+    that comes of an infinity is blamed on what made that.
     """
-    for search in (nullcontext(), infinities_too()):
-        with undone(trainer.model, trainer.optimizer), override(check=True), search:
-            generator.state.assign(stream.detach())
-            try:
-                _forward_and_backward(trainer, batch)
-            except NumericError as error:
-                return error
-            except (LaminaError, MemoryError):
-                return None
+    found = _checked(trainer, batch, stream, nullcontext())
+    if found is None or any("inf" in text for _, text in found.operands):
+        found = _checked(trainer, batch, stream, infinities_too()) or found
+    return found
+
+
+def _checked(trainer: Trainer, batch: Any, stream: Tensor, search: AbstractContextManager[None]
+             ) -> NumericError | None:
+    with undone(trainer.model, trainer.optimizer), override(check=True), search:
+        generator.state.assign(stream.detach())
+        try:
+            loss, _ = trainer.steps.loss_of(*as_tensors(batch))
+            evaluate(loss)
+            loss.backward()
+            evaluate(*(p.grad for p in trainer.model.parameters() if p.grad is not None))
+        except NumericError as error:
+            return error
+        except (LaminaError, MemoryError):
+            return None  # a step that cannot be looked into this way
     return None
-
-
-def _forward_and_backward(trainer: Trainer, batch: Any) -> None:
-    loss, _ = trainer.steps.loss_of(*as_tensors(batch))
-    evaluate(loss)
-    loss.backward()
-    evaluate(*(p.grad for p in trainer.model.parameters() if p.grad is not None))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from lamina.errors import ArgumentError
@@ -17,7 +18,7 @@ from lamina.metrics import Metric as Accumulated
 from lamina.nn import Module, Parameter
 from lamina.optim import Optimizer
 from lamina.tensor import Tensor
-from lamina.train import checkpoints, evaluation, state
+from lamina.train import checkpoints, eject, evaluation, state
 from lamina.train.arguments import as_clipping, check_epochs, check_model, checked_callbacks
 from lamina.train.batches import Batches, as_batches, as_tensors, number_of_batches
 from lamina.train.callbacks import Stop, call
@@ -83,6 +84,7 @@ class Trainer:
         check_model(model)
         check_counts("Trainer", 1, log_every=log_every, accumulate=accumulate)
         self.clip = as_clipping(clip)
+        self.clip_given = clip
         self.accumulate = accumulate
         self.model = model
         self.loss = named_loss(loss)
@@ -168,11 +170,9 @@ class Trainer:
             loop.run()
         except Stop:
             self.position.stopped, self.position.phase = True, BETWEEN
-            loop.whole = True
-        try:
+            loop.whole, loop.held = True, None
+        with suppress(Stop):  # it has ended
             self.call("on_fit_end")
-        except Stop:
-            pass  # it has ended
 
     def _check_optimizer(self) -> None:
         """Evaluation and prediction need none, so that it is asked for only where it is used."""
@@ -251,7 +251,7 @@ class Trainer:
         lambda: give it a name at the top of a module.
         """
         self._check_optimizer()
-        raise NotImplementedError
+        eject.write(self, path)
 
     # For the loop and the evaluation
 

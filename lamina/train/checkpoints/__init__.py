@@ -7,6 +7,5 @@ newest whole one the state again.
 from lamina.train.checkpoints.callback import Checkpoint
 from lamina.train.checkpoints.files import read_state, write_state
 from lamina.train.checkpoints.folder import found
-from lamina.train.checkpoints.weights import load_weights
 
-__all__ = ["Checkpoint", "found", "load_weights", "read_state", "write_state"]
+__all__ = ["Checkpoint", "found", "read_state", "write_state"]

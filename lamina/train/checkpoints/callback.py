@@ -156,6 +156,7 @@ class Checkpoint(Callback):
         if not trainer.resumable or at == self._at:
             return
         state = packed(trainer.state_dict())
+        self._finish(trainer)  # told before the next write may remove it
         step = trainer.step
         self._writer.submit(state, paths, lambda: remove_old(self.folder, self.keep, step))
         self._at, self.last = at, paths[0]
