@@ -21,7 +21,7 @@ from lamina.runs import (
 )
 from lamina.train import Callback
 from tests.io.tensorboard.test_writer import accumulated, events
-from tests.runs.training import IMAGES, VALID, fit, make_trainer, weights
+from tests.runs.training import IMAGES, VALID, fit, make_trainer, train_data, weights
 
 CONFIG = {"epochs": 2, "optimizer": {"name": "adam", "lr": 0.01}}
 
@@ -183,6 +183,30 @@ def test_a_line_torn_by_a_crash_is_replaced(tmp_path):
     assert read(tmp_path / "a").status == "unfinished"
     fit(make_trainer(Run(tmp_path / "a", exists="continue", watch=())), epochs=1)
     assert read(tmp_path / "a").status == "finished"
+
+
+def test_an_error_stays_the_error_where_nothing_can_be_written(tmp_path, monkeypatch):
+    run = Run(tmp_path / "a", watch=())
+
+    def full(*arguments, **content):
+        raise DataError("Run", rule="the disk has room")
+
+    class Fills(Callback):
+        def on_step_end(self, trainer, logs):
+            monkeypatch.setattr(run._journal, "write", full)
+            raise RuntimeError("on purpose")
+
+    with pytest.raises(RuntimeError, match="on purpose"):
+        fit(make_trainer(run, Fills()))
+
+
+def test_names_of_classes_come_from_the_data(tmp_path):
+    valid = train_data()
+    valid.classes = ("low", "high", "corner")
+    run = Run(tmp_path / "a", watch=())
+    make_trainer(run).fit(train_data(), valid, epochs=1)
+    details = json.loads((run.folder / "report.json").read_text())
+    assert details["outcome"]["classes"] == ["low", "high", "corner"]
 
 
 def test_losses_that_are_no_numbers_are_written_too(tmp_path):
