@@ -61,7 +61,8 @@ class Run(Callback):
     folder has of later steps is superseded, not lost.
     log_every: steps between two lines; by default those between two reads of the trainer's means.
     watch: "graph", "profile" (a step timed by kernel after the last epoch), "weights" and
-    "gradients" (histograms every epoch). report_every: epochs between two reports.
+    "gradients" (histograms every epoch). report_every: epochs between two reports, which are left
+    out where they would take more than a fiftieth of the time.
     title, license, about (paragraphs by heading, such as {"Data": "..."}): for the model card.
     It is called after the other callbacks, so that it sees what they did. `folder` and `writer` (a
     SummaryWriter) may be used by them. Raises ArgumentError, or DataError if nothing can be
@@ -220,7 +221,8 @@ class Run(Callback):
         before, now = read_environment(self.folder), environment()
         if before:
             now["earlier"] = [*before.pop("earlier", []), before]
-        write_atomically(self.folder / ENVIRONMENT, [json.dumps(now, indent=1, ensure_ascii=False).encode()])
+        text = json.dumps(now, indent=1, ensure_ascii=False)
+        write_atomically(self.folder / ENVIRONMENT, [text.encode()])
 
     def _describe(self, trainer: Trainer) -> None:
         model, inputs = self._model or trainer.model, as_tensors(self._batch)[:-1]
