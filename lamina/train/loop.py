@@ -8,6 +8,7 @@ from there does exactly what this one does next.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from lamina.tensor import generator
@@ -56,10 +57,8 @@ class Loop:
         if state is None:
             return None
         if trainer.position.phase != BETWEEN:
-            try:
+            with suppress(Skip):  # it was begun all the same
                 trainer.call("on_epoch_start")
-            except Skip:
-                pass  # it was begun all the same
         if trainer.position.phase == TRAINING:
             rest = remaining(self.train, trainer.position.batches, state["train"])
         elif state["train"] is not None and state_of(self.train) is not None:

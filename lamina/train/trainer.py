@@ -10,6 +10,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from lamina.errors import ArgumentError
@@ -192,11 +193,9 @@ class Trainer:
             loop.run()
         except Stop:
             self.position.stopped, self.position.phase = True, BETWEEN
-            loop.whole = True
-        try:
+            loop.whole, loop.held = True, None
+        with suppress(Stop):  # it has ended
             self.call("on_fit_end")
-        except Stop:
-            pass  # it has ended
 
     def _display(self, progress: bool | None) -> list[Any]:
         has_one = any(isinstance(callback, Progress) for callback in self.callbacks)

@@ -17,7 +17,7 @@ import pytest
 import lamina as lm
 from lamina.data import Loader
 from lamina.errors import ArgumentError, DataError, FormatError
-from lamina.train import Callback, Checkpoint, EarlyStopping, Stop, Trainer, load_weights
+from lamina.train import Callback, Checkpoint, EarlyStopping, Stop, Trainer
 from lamina.train.checkpoints import found, read_state, write_state
 from lamina.train.checkpoints.values import pack
 
@@ -87,10 +87,9 @@ def test_the_best_is_kept_beside_them(mode, better, tmp_path):
     state = read_state(tmp_path / "best.safetensors")
     assert state["step"] == 5 * (best + 1) and len(state["position"]["history"]) == best + 1
     assert ("best.safetensors", state["step"]) in teller.told
-    twin = make().model
-    load_weights(twin, tmp_path / "best.safetensors")
+    tensors = lm.load(tmp_path / "best.safetensors")
     for name, value in state["model"].items():
-        np.testing.assert_array_equal(twin.state_dict()[name].numpy(), value.numpy())
+        np.testing.assert_array_equal(tensors[f"model.{name}"].numpy(), value.numpy())
 
 
 def test_a_name_that_is_not_in_the_logs(tmp_path):
@@ -219,7 +218,7 @@ def test_a_folder_without_checkpoints_starts_anew(tmp_path):
 def test_a_new_fit_does_not_write_over_later_checkpoints(tmp_path):
     make(Checkpoint(tmp_path)).fit(loader(), epochs=2)
     before = sorted(os.listdir(tmp_path))
-    with pytest.raises(ArgumentError, match=r"holds .*step-00000010(?s:.)*try: fit\(\.\.\., resume"):
+    with pytest.raises(ArgumentError, match=r"holds .*step-00000010(?s:.)*resume="):
         make(Checkpoint(tmp_path)).fit(loader())
     assert sorted(os.listdir(tmp_path)) == before
 
@@ -282,7 +281,6 @@ def test_a_file_that_is_no_checkpoint(tmp_path):
     lm.save(tmp_path / "model.safetensors", make().model)
     with pytest.raises(FormatError, match="the file is a checkpoint"):
         found(tmp_path / "model.safetensors")
-    load_weights(make().model, tmp_path / "model.safetensors")
 
 
 # Disks
