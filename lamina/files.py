@@ -38,6 +38,22 @@ def write_atomically(path: str | os.PathLike[str], chunks: Iterable[Any]) -> Non
         ) from error
 
 
+def link_atomically(existing: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
+    """Give the file `existing` a second name, in place of what had that name before.
+
+    Where the file system has no such links it is copied. Raises DataError as `write_atomically`.
+    """
+    target = Path(os.path.realpath(path))
+    draft = _draft(target)
+    try:
+        os.link(existing, draft)
+        os.replace(draft, target)
+        _flush_folder(target.parent)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        write_atomically(path, [Path(existing).read_bytes()])
+
+
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Make the folder of `path`, and raise DataError now if a file could not be written later."""
     target = Path(os.path.realpath(path))
@@ -57,7 +73,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
 
 def _write_and_rename(target: Path, chunks: Iterable[Any]) -> None:
-    draft = target.parent / f".{target.name}.{os.urandom(4).hex()}.part"
+    draft = _draft(target)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -69,6 +85,11 @@ def _write_and_rename(target: Path, chunks: Iterable[Any]) -> None:
         draft.unlink(missing_ok=True)
         raise
     _flush_folder(target.parent)
+
+
+def _draft(target: Path) -> Path:
+    """A name beside the file that nobody else has."""
+    return target.parent / f".{target.name}.{os.urandom(4).hex()}.part"
 
 
 def _flush_folder(folder: Path) -> None:

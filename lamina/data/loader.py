@@ -6,7 +6,7 @@ single row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,8 @@ class Loader:
         self.drop_last = drop_last
         self.seed = seed
         self.epoch = 0
+        self._done = 0  # batches handed out of the epoch that was begun
+        self._first = 0  # where the next iteration begins
         if len(self) == 0:
             raise _no_batch(len(self.dataset), batch_size)
 
@@ -57,12 +59,25 @@ class Loader:
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         order = self._order(self.epoch)
         self.epoch += 1
-        for number in range(len(self)):
+        first, self._first = self._first, 0
+        for number in range(first, len(self)):
+            self._done = number + 1
             start = number * self.batch_size
             stop = min(start + self.batch_size, len(self.dataset))
             batch = self.dataset[start:stop] if order is None else self.dataset.take(
                 order[start:stop])
             yield tuple(asarray(array) for array in batch)
+        self._done = 0
+
+    def state(self) -> dict[str, int]:
+        """The position after the latest batch that was handed out."""
+        if self._done:
+            return {"epoch": self.epoch - 1, "batch": self._done}
+        return {"epoch": self.epoch, "batch": self._first}
+
+    def restore(self, state: Mapping[str, int]) -> None:
+        """The next iteration goes on from the position that `state()` gave."""
+        self.epoch, self._first, self._done = state["epoch"], state["batch"], 0
 
     def _order(self, epoch: int) -> np.ndarray | None:
         """Row numbers of an epoch, or None for the order of the arrays."""

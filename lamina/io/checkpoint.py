@@ -37,9 +37,12 @@ def save(path: Path, source: Any, metadata: Mapping[str, str] | None = None) -> 
 
 
 def load(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file, by name; raises DataError or FormatError."""
+    """The tensors of a file, by name; raises DataError or FormatError.
+
+    The checksums of files that `save` wrote are verified; files without any load as they are.
+    """
     arrays = safetensors.read(_checked("load", path)).arrays
-    return {name: _restored(dtype, array) for name, (dtype, array) in arrays.items()}
+    return {name: restored(dtype, array) for name, (dtype, array) in arrays.items()}
 
 
 def load_metadata(path: Path) -> dict[str, str]:
@@ -83,6 +86,7 @@ def _stored(value: Tensor) -> np.ndarray:
     return narrow_bfloat16(array) if value.dtype is bfloat16 else array
 
 
-def _restored(dtype: str, array: np.ndarray) -> Tensor:
+def restored(dtype: str, array: np.ndarray) -> Tensor:
+    """A tensor of an array as the file holds it."""
     values = widen_bfloat16(array) if dtype == bfloat16.name else array
     return tensor(values, dtype=BY_NAME[dtype])

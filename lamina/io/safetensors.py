@@ -7,6 +7,7 @@ In: a path and arrays by name. Out: the file, or the arrays that a file holds. A
     the rest   the arrays, little endian, row-major, without holes or overlaps
 
 as in https://huggingface.co/docs/safetensors, "Format". Whatever breaks a rule is a FormatError.
+What is written here has checksums in its metadata (lamina/io/checksums.py), which are verified.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple
 
@@ -23,6 +24,7 @@ import numpy as np
 from lamina.dtypes import BY_NAME, DType, bool_
 from lamina.errors import ArgumentError, DataError, DTypeError, FormatError
 from lamina.files import write_atomically
+from lamina.io import checksums
 
 TAGS = {
     "BOOL": "bool",
@@ -49,10 +51,26 @@ Arrays = Mapping[str, tuple[str, np.ndarray]]
 
 
 class Contents(NamedTuple):
-    """What a file holds: arrays by name, each with the name of its dtype, and its metadata."""
+    """What a file holds: arrays by name, each with the name of its dtype, and its metadata.
+
+    verified: whether it had checksums, which are not part of the metadata here.
+    """
 
     arrays: dict[str, tuple[str, np.ndarray]]
     metadata: dict[str, str]
+    verified: bool = False
+
+
+class Header(NamedTuple):
+    """The header: entries in the order of their bytes, metadata, where the data starts.
+
+    sums: checksums by name; None for a file without.
+    """
+
+    entries: list[Entry]
+    metadata: dict[str, str]
+    start: int
+    sums: dict[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -84,10 +102,16 @@ def write(
     >>> contents.arrays["w"][1].shape, contents.metadata
     ((2, 3), {'epoch': '3'})
     """
+    write_atomically(path, encoded(arrays, metadata))
+
+
+def encoded(arrays: Arrays, metadata: Mapping[str, str] | None = None) -> list[Any]:
+    """The bytes of the file that `write` makes, in pieces; those of arrays are not copied."""
     ordered = sorted(arrays, key=lambda name: (-_checked_dtype(name, *arrays[name]).itemsize, name))
-    header: dict[str, Any] = {}
-    if metadata:
-        header[METADATA] = _checked_metadata(metadata)
+    raw = {name: _bytes(arrays[name][1]) for name in ordered}
+    sums = {name: checksums.checksum(raw[name]) for name in ordered}
+    header: dict[str, Any] = {
+        METADATA: _checked_metadata(metadata or {}) | checksums.entries(sums)}
     end = 0
     for name in ordered:
         dtype, array = arrays[name]
@@ -96,16 +120,15 @@ def write(
         header[name] = {"dtype": _TAG_OF[dtype], "shape": shape, "data_offsets": [begin, end]}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % _ALIGNMENT)
-    prefix = len(text).to_bytes(8, "little") + text
-    write_atomically(path, _chunks(prefix, [arrays[name][1] for name in ordered]))
+    return [checksums.sealed(len(text).to_bytes(8, "little") + text), *raw.values()]
 
 
-def _chunks(prefix: bytes, arrays: list[np.ndarray]) -> Iterator[bytes | memoryview]:
-    yield prefix
-    for array in arrays:
-        if array.size:
-            little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-            yield little.reshape(-1).view(np.uint8).data
+def _bytes(array: np.ndarray) -> Any:
+    """The elements, little endian and row-major."""
+    if not array.size:
+        return b""
+    little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    return little.reshape(-1).view(np.uint8).data
 
 
 def _checked_dtype(name: str, dtype: str, array: np.ndarray) -> DType:
@@ -146,9 +169,10 @@ def read(path: str | os.PathLike[str]) -> Contents:
     try:
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            entries, metadata, start = read_header(file, size, os.fspath(path))
-            file.seek(start)
-            arrays = {e.name: (e.dtype.name, _read_array(file, e, path)) for e in entries}
+            header = read_header(file, size, os.fspath(path))
+            file.seek(header.start)
+            arrays = {e.name: (e.dtype.name, _read_array(file, e, path, header.sums))
+                      for e in header.entries}
     except FormatError:
         raise
     except OSError as error:
@@ -157,25 +181,24 @@ def read(path: str | os.PathLike[str]) -> Contents:
             operands=[("file", os.fspath(path)), ("reason", error.strerror or str(error))],
             rule="the file must exist and be readable",
         ) from error
-    return Contents(arrays, metadata)
+    return Contents(arrays, header.metadata, header.sums is not None)
 
 
-def read_header(
-    file: BinaryIO, size: int, path: str
-) -> tuple[list[Entry], dict[str, str], int]:
-    """Entries in the order of their bytes, metadata, and where the data starts in the file."""
+def read_header(file: BinaryIO, size: int, path: str) -> Header:
+    """What a file says of its arrays; its own checksum, if it has one, is verified."""
     prefix = file.read(8)
     length = int.from_bytes(prefix, "little")
     if length > MAX_HEADER:
         _refuse_foreign(prefix, path)
     if len(prefix) < 8 or length > min(size - 8, MAX_HEADER):
         raise _malformed(path, f"{size} bytes, header of {length} announced", "the header is cut")
-    header = _parse_json(file.read(length), path)
+    text = file.read(length)
+    header = _parse_json(text, path)
     metadata = _parse_metadata(header.pop(METADATA, {}), path)
     entries = [_parse_entry(name, value, path) for name, value in header.items()]
     entries.sort(key=lambda entry: (entry.begin, entry.end))
     _check_layout(entries, size - 8 - length, path)
-    return entries, metadata, 8 + length
+    return Header(entries, metadata, 8 + length, checksums.take(prefix + text, metadata, path))
 
 
 def _refuse_foreign(prefix: bytes, path: str) -> None:
@@ -243,7 +266,9 @@ def _check_layout(entries: list[Entry], data_bytes: int, path: str) -> None:
         raise _malformed(path, f"{found}: {cut}", "the data ends where the last array ends")
 
 
-def _read_array(file: BinaryIO, entry: Entry, path: str | os.PathLike[str]) -> np.ndarray:
+def _read_array(
+    file: BinaryIO, entry: Entry, path: str | os.PathLike[str], sums: Mapping[str, str] | None
+) -> np.ndarray:
     try:
         array = np.empty(entry.shape, entry.dtype.storage.newbyteorder("<"))
     except (ValueError, MemoryError) as error:
@@ -252,6 +277,8 @@ def _read_array(file: BinaryIO, entry: Entry, path: str | os.PathLike[str]) -> n
     raw = array.reshape(-1).view(np.uint8)
     if array.size and file.readinto(raw.data) != raw.nbytes:  # type: ignore[attr-defined]
         raise _malformed(os.fspath(path), f"{entry.name!r:.60} is cut", "the file stays whole")
+    if sums is not None:
+        checksums.check(entry.name, raw.data if array.size else b"", sums, os.fspath(path))
     if entry.dtype is bool_:
         np.not_equal(raw, 0, out=array.reshape(-1))  # any other byte is no valid NumPy bool
     return array.astype(entry.dtype.storage, copy=False)

@@ -14,7 +14,9 @@ not epochs. Values as PyTorch's lr_scheduler of the name that stands in the docs
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from math import log, log2, pi
+from typing import Any, TypeVar, cast
 
 from lamina.dtypes import float64
 from lamina.errors import ArgumentError
@@ -35,15 +37,30 @@ from lamina.tensor import (
 from lamina.tensor import log as natural_log
 
 Schedule = Callable[[Tensor], Tensor]
+_Maker = TypeVar("_Maker", bound=Callable[..., Schedule])
 _MODES = ("triangular", "triangular2", "exp_range")
 
 
+def _remembering(maker: _Maker) -> _Maker:
+    """The schedule knows what it was made by: function, arguments and named arguments."""
+
+    @wraps(maker)
+    def make(*given: Any, **named: Any) -> Schedule:
+        schedule = maker(*given, **named)
+        schedule.made_by = make, given, named  # type: ignore[attr-defined]
+        return schedule
+
+    return cast(_Maker, make)
+
+
+@_remembering
 def constant(lr: float) -> Schedule:
     """`lr` at every step."""
     check_number("lr", lr)
     return lambda step: _number(step) * 0.0 + lr
 
 
+@_remembering
 def step(lr: float, step_size: int, gamma: float = 0.1) -> Schedule:
     """`lr`, times `gamma` after every `step_size` steps (StepLR)."""
     _check("step_size", step_size)
@@ -51,6 +68,7 @@ def step(lr: float, step_size: int, gamma: float = 0.1) -> Schedule:
     return lambda step: lr * gamma ** floor(_number(step) / step_size)
 
 
+@_remembering
 def multi_step(lr: float, milestones: Sequence[int], gamma: float = 0.1) -> Schedule:
     """`lr`, times `gamma` at each of `milestones` (MultiStepLR)."""
     _check_rates(lr=lr, gamma=gamma)
@@ -65,6 +83,7 @@ def multi_step(lr: float, milestones: Sequence[int], gamma: float = 0.1) -> Sche
     return rate
 
 
+@_remembering
 def exponential(lr: float, gamma: float) -> Schedule:
     """lr gamma^step (ExponentialLR)."""
     _check("gamma", gamma)
@@ -72,6 +91,7 @@ def exponential(lr: float, gamma: float) -> Schedule:
     return lambda step: lr * exp(_number(step) * log(gamma))
 
 
+@_remembering
 def cosine(lr: float, steps: int, final: float = 0.0) -> Schedule:
     """From `lr` to `final` in `steps` along half a cosine, then `final` (CosineAnnealingLR).
 
@@ -82,6 +102,7 @@ def cosine(lr: float, steps: int, final: float = 0.0) -> Schedule:
     return lambda step: _cosine_between(lr, final, minimum(_number(step) / steps, 1.0))
 
 
+@_remembering
 def cosine_restarts(lr: float, steps: int, factor: int = 1, final: float = 0.0) -> Schedule:
     """Half a cosine from `lr` to `final`, again and again (CosineAnnealingWarmRestarts).
 
@@ -105,6 +126,7 @@ def cosine_restarts(lr: float, steps: int, factor: int = 1, final: float = 0.0) 
     return rate
 
 
+@_remembering
 def linear(lr: float, steps: int, final: float = 0.0) -> Schedule:
     """From `lr` to `final` in `steps` along a line, then `final` (LinearLR)."""
     _check("steps", steps)
@@ -112,6 +134,7 @@ def linear(lr: float, steps: int, final: float = 0.0) -> Schedule:
     return lambda step: lr + (final - lr) * minimum(_number(step) / steps, 1.0)
 
 
+@_remembering
 def polynomial(lr: float, steps: int, power: float = 1.0, final: float = 0.0) -> Schedule:
     """final + (lr - final) (1 - step / steps)^power, then `final` (PolynomialLR)."""
     _check("steps", steps)
@@ -120,6 +143,7 @@ def polynomial(lr: float, steps: int, power: float = 1.0, final: float = 0.0) ->
     return lambda step: final + (lr - final) * (1.0 - minimum(_number(step) / steps, 1.0)) ** power
 
 
+@_remembering
 def inverse_sqrt(lr: float, warmup_steps: int = 1) -> Schedule:
     """A line up to `lr` in `warmup_steps`, then lr sqrt(warmup_steps / step).
 
@@ -135,6 +159,7 @@ def inverse_sqrt(lr: float, warmup_steps: int = 1) -> Schedule:
     return rate
 
 
+@_remembering
 def warmup(schedule: Schedule | float, steps: int, start: float = 0.0) -> Schedule:
     """A line from `start` to the first value of `schedule` in `steps`, then `schedule`.
 
@@ -153,6 +178,7 @@ def warmup(schedule: Schedule | float, steps: int, start: float = 0.0) -> Schedu
     return rate
 
 
+@_remembering
 def sequential(schedules: Sequence[Schedule | float], milestones: Sequence[int]) -> Schedule:
     """One schedule after the other: the next begins at each of `milestones` (SequentialLR).
 
@@ -177,6 +203,7 @@ def sequential(schedules: Sequence[Schedule | float], milestones: Sequence[int])
     return rate
 
 
+@_remembering
 def chained(lr: float, *schedules: Schedule | float) -> Schedule:
     """The product of schedules that are made with a rate of 1, times `lr` (ChainedScheduler).
 
@@ -197,6 +224,7 @@ def chained(lr: float, *schedules: Schedule | float) -> Schedule:
     return rate
 
 
+@_remembering
 def cyclic(
     base_lr: float,
     max_lr: float,
@@ -234,6 +262,7 @@ def cyclic(
     return rate
 
 
+@_remembering
 def one_cycle(
     max_lr: float,
     steps: int,

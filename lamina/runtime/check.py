@@ -18,7 +18,7 @@ from lamina.errors import CompileError, NumericError, describe_line
 from lamina.graph.node import CONST, Node, is_leaf, leaf
 from lamina.ops.control import SEVERAL
 from lamina.ops.rules import describe
-from lamina.runtime import execute, families, instance
+from lamina.runtime import execute, families, instance, not_numbers
 from lamina.runtime.buffers import Buffer
 from lamina.runtime.interpret import compute, narrowed, widened
 from lamina.runtime.program import Program
@@ -79,7 +79,7 @@ def no_nan(node: Node, inputs: Sequence[Any], got: Any) -> None:
     operands = [(name, f"{text}, {x.min()} .. {x.max()}" if x.size else text) for (name, text), x in
                 zip(describe(node.op, node.inputs), inputs, strict=True)]
     raise NumericError(node.op.extra.get("called", node.op.name), where=node.where,
-                       operands=operands, rule="no NaN comes out of numbers")
+                       operands=operands, rule=f"no {not_numbers.called()} comes out of numbers")
 
 
 def _tell_of_data(node: Node, values: dict[int, Buffer]) -> bool:
@@ -102,7 +102,7 @@ def _has_nan(x: Any) -> bool:
     """Also in one of the results of an operation that has several."""
     if isinstance(x, (list, tuple)):
         return any(map(_has_nan, x))
-    return x.dtype.kind == "f" and bool(np.isnan(x).any())
+    return x.dtype.kind == "f" and not_numbers.found(x)
 
 
 def _same(node: Node, got: np.ndarray, wanted: np.ndarray) -> bool:

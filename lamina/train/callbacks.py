@@ -1,102 +1,78 @@
-"""Callbacks: code that the trainer calls at fixed points.
+"""Callbacks: code that the trainer calls before and after each thing that it does.
 
-In: the trainer, and logs, numbers by name. Out: whatever the callback does; it may call
-`trainer.stop()`. Any object with some of these methods is a callback.
+In: the trainer, and a batch or logs, numbers by name. Out: whatever the callback does; it may raise
+`Skip` or `Stop`. Any object with some of these methods is a callback.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from lamina.errors import ArgumentError
-from lamina.tensor import Tensor
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lamina.train.trainer import Logs, Trainer
 
 
+class Skip(Exception):
+    """Raised in `on_step_start`: leave this batch out; in `on_epoch_start`: this epoch."""
+
+
+class Stop(Exception):
+    """Raised at any point of `fit`: end it here, in order."""
+
+
 class Callback:
-    """Does nothing at every point; a subclass writes the methods that it wants."""
+    """Does nothing at every point; a subclass writes the methods that it wants.
+
+    A callback may have `state_dict()` and `load_state_dict(state)`, of tensors, arrays and what
+    JSON has; its state is then a part of every checkpoint.
+    comes_last: it is called after the others, and so sees what they did.
+
+    >>> class Counter(Callback):
+    ...     seen = 0
+    ...     def on_step_end(self, trainer, logs):
+    ...         self.seen += 1
+    """
+
+    comes_last: bool = False
 
     def on_fit_start(self, trainer: Trainer) -> None:
-        """Before the first epoch."""
+        """Before the first epoch; also of a fit that is resumed, then before its state is back."""
 
     def on_epoch_start(self, trainer: Trainer) -> None:
-        """Before the first step of an epoch."""
+        """Before the first step of an epoch, and before its rest where that is resumed."""
+
+    def on_step_start(self, trainer: Trainer, batch: Any) -> None:
+        """Before every step. batch: as the data gave it."""
 
     def on_step_end(self, trainer: Trainer, logs: Logs) -> None:
         """After every step. logs: means over the epoch so far, as last read from the device."""
 
     def on_evaluate_start(self, trainer: Trainer) -> None:
-        """Before the first batch of an evaluation, within `fit` or not."""
+        """Before validation, and before `evaluate`."""
 
     def on_evaluate_end(self, trainer: Trainer, logs: Logs) -> None:
-        """After the last batch of an evaluation. logs: its means."""
+        """After it. logs: its means, without `valid_`."""
 
     def on_epoch_end(self, trainer: Trainer, logs: Logs) -> None:
         """After validation. logs: means over the epoch, those of validation as `valid_...`."""
+
+    def on_checkpoint(self, trainer: Trainer, path: str) -> None:
+        """A checkpoint is safely on the disk, under its name."""
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """After the last epoch; not after an error."""
 
     def on_interrupt(self, trainer: Trainer) -> None:
-        """After Ctrl-C, between two steps: model and optimizer are consistent."""
+        """After Ctrl-C or SIGTERM, between two steps: model and optimizer are consistent."""
+
+    def on_error(self, trainer: Trainer, error: Exception) -> None:
+        """`fit` is about to raise this error."""
 
 
-class EarlyStopping(Callback):
-    """Stop when `monitor` has not improved by `min_delta` for `patience` epochs.
-
-    mode: "min" or "max", whichever is better. restore_best: end with the best epoch's values.
-    """
-
-    def __init__(
-        self,
-        monitor: str = "valid_loss",
-        patience: int = 3,
-        min_delta: float = 0.0,
-        mode: str = "min",
-        restore_best: bool = True,
-    ) -> None:
-        if mode not in ("min", "max"):
-            raise ArgumentError(
-                "EarlyStopping",
-                operands=[("mode", repr(mode))],
-                rule='mode is "min" or "max"',
-                got=mode,
-            )
-        self.monitor = monitor
-        self.patience = patience
-        self.min_delta = min_delta
-        self.sign = 1.0 if mode == "min" else -1.0
-        self.restore_best = restore_best
-        self.best = float("inf")
-        self.best_state: dict[str, Tensor] = {}
-        self.waited = 0
-
-    def on_fit_start(self, trainer: Trainer) -> None:
-        """Forget an earlier fit."""
-        self.best, self.best_state, self.waited = float("inf"), {}, 0
-
-    def on_epoch_end(self, trainer: Trainer, logs: Logs) -> None:
-        """Compare with the best so far."""
-        if self.monitor not in logs:
-            raise ArgumentError(
-                "EarlyStopping",
-                operands=[("monitor", repr(self.monitor)), ("logs", ", ".join(logs))],
-                rule="monitor is one of the logs",
-                got=self.monitor,
-            )
-        value = self.sign * logs[self.monitor]
-        if value < self.best - self.min_delta:
-            self.best, self.waited = value, 0
-            if self.restore_best:
-                self.best_state = trainer.model.state_dict()
-            return
-        self.waited += 1
-        if self.waited >= self.patience:
-            trainer.stop()
-
-    def on_fit_end(self, trainer: Trainer) -> None:
-        """Go back to the best values."""
-        if self.best_state:
-            trainer.model.load_state_dict(self.best_state)
+def call(callbacks: Iterable[Any], event: str, *arguments: Any) -> None:
+    """Call the method of that name of every callback that has it, in their order."""
+    for callback in sorted(callbacks, key=lambda c: getattr(c, "comes_last", False)):
+        function = getattr(callback, event, None)
+        if function is not None:
+            function(*arguments)

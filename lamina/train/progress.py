@@ -57,7 +57,7 @@ class Progress(Callback):
 
     def on_epoch_start(self, trainer: Trainer) -> None:
         """A new bar."""
-        self.meter.start_epoch(trainer.steps_per_epoch)
+        self.meter.start_epoch(trainer.steps_per_epoch, trainer.position.batches)
         self._drawn = self._clock()
         if self.display is not None:
             self.display.start_epoch(f"epoch {trainer.epoch}/{trainer.epochs}", self.meter.steps)
@@ -101,6 +101,7 @@ class Meter:
         self.clock = clock
         self.steps: int | None = None  # of an epoch
         self.done = 0  # in this epoch
+        self._before = 0  # of them by the fit that this one goes on from
         self.epochs_left = 0  # after this one
         self._epoch_start = 0.0
         self._counted = 0  # steps since `_counted_from`
@@ -111,10 +112,10 @@ class Meter:
         self.epochs_left = epochs
         self._counted, self._counted_from = 0, None
 
-    def start_epoch(self, steps: int | None) -> None:
-        """An epoch of `steps`, if that is known, begins."""
+    def start_epoch(self, steps: int | None, done: int = 0) -> None:
+        """An epoch of `steps`, if that is known, begins; `done` of them were made before."""
         self.steps = steps
-        self.done = 0
+        self.done = self._before = done
         self.epochs_left -= 1
         self._epoch_start = self.clock()
 
@@ -152,7 +153,7 @@ class Meter:
     def epoch_text(self, logs: Mapping[str, float]) -> str:
         """Figures of a whole epoch, compiling and validation included."""
         seconds = self.clock() - self._epoch_start
-        rate = self.done * self.batch_size / max(seconds, 1e-9)
+        rate = (self.done - self._before) * self.batch_size / max(seconds, 1e-9)
         return f"{_figures(logs)}  {rate:,.0f} {self.unit}/s  {seconds:.2f} s"
 
 

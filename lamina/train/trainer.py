@@ -1,47 +1,37 @@
-"""The training loop: epochs, validation, metrics, callbacks; one compiled program for each step.
+"""The trainer: what it is given, what it does, what it knows.
 
 In: a model, a loss, an optimizer, and batches `(input, ..., target)`. Out: a trained model, and
-means by name for every epoch.
+means by name for every epoch. The loop is in loop.py, what happens to one batch in steps.py.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-import numpy as np
-
-from lamina.data import Dataset
-from lamina.errors import ArgumentError, NumericError
+from lamina.errors import ArgumentError
 from lamina.functional.arguments import check_counts
 from lamina.metrics import Metric as Accumulated
 from lamina.nn import Module, Parameter
 from lamina.nn.recomputing import recompute as recomputed
-from lamina.optim import Optimizer, accumulate
-from lamina.tensor import Tensor, isfinite, no_grad
-from lamina.tensor import compile as compiled
-from lamina.train.arguments import (
-    as_clipping,
-    check_epochs,
-    check_model,
-    checked_callbacks,
-)
-from lamina.train.batches import (
-    Batches,
-    as_batches,
-    as_tensors,
-    no_batches,
-    number_of_batches,
-    with_weight,
-)
-from lamina.train.guard import Guard
-from lamina.train.interrupt import DeferredInterrupt
+from lamina.optim import Optimizer
+from lamina.tensor import Tensor
+from lamina.train import checkpoints, eject, evaluation, state
+from lamina.train.arguments import as_clipping, check_epochs, check_model, checked_callbacks
+from lamina.train.batches import Batches, as_batches, as_tensors, number_of_batches
+from lamina.train.callbacks import Stop, call
+from lamina.train.interrupt import DeferredInterrupt, Terminated
+from lamina.train.loop import Loop
 from lamina.train.losses import Loss, named_loss
 from lamina.train.lr_search import RateSearch, find_lr
 from lamina.train.metrics import Metric, named_metrics
+from lamina.train.nan import NaNGuard
 from lamina.train.objective import Objective
+from lamina.train.position import BETWEEN, TRAINING, Position
+from lamina.train.steps import Result, Steps
 from lamina.train.totals import Totals
 from lamina.tree import map_leaves
 
@@ -57,14 +47,19 @@ class Trainer:
     log_every: steps between two reads of the means; a read waits for the device.
     clip: the most that the norm of all gradients may be (`optim.clip_grad_norm_`), or a function of
     the parameters that changes their gradients before each step.
+    accumulate: the number of parts that a batch goes through the model in (`optim.accumulate`), for
+    batches that are too large at once; more where it does not divide the size of a batch.
     precision: "bfloat16" for mixed precision (`lm.autocast`): the weights stay float32.
     class_weight: a factor for each class, `[classes]` (`lm.data.class_weights`).
     sample_weight: whether the last column of a batch is a factor for each example, `[batch]`:
     `(input, ..., target, weight)`; losses and metrics `[batch]` are then weighted means.
     recompute: compute values again in the backward pass instead of keeping them all
     (`nn.recompute`): True for segments of the square root of the depth, or their number.
-    accumulate: the number of parts that a batch goes through the model in (`optim.accumulate`), for
-    batches that are too large at once; more where it does not divide the size of a batch.
+    on_nan: what is done when loss or gradients are no finite numbers; the step has then changed
+    nothing. "raise": NumericError that names module and operation. "skip": the batch is left out.
+    "rewind": so it is, and everything goes back to the latest read of the means. nan_limit: so many
+    times in a fit, then it is raised. "raise" looks at the loss and at the gradients of small
+    parameters, the others at all gradients, which costs another look at each.
     `epoch` and `step` count those begun, from 1, over all fits; `steps_per_epoch` is None if the
     data does not know its length; `epochs` is the last that `fit` goes to; `logs` are the latest
     means. An optimizer with `lr="search"` gets the rate of `train.find_lr` before the first step;
@@ -91,6 +86,8 @@ class Trainer:
         log_every: int = 10,
         clip: float | Callable[[list[Parameter]], object] | None = None,
         accumulate: int = 1,
+        on_nan: str = "raise",
+        nan_limit: int = 10,
         precision: Any = "float32",
         class_weight: Any = None,
         sample_weight: bool = False,
@@ -99,6 +96,7 @@ class Trainer:
         check_model(model)
         check_counts("Trainer", 1, log_every=log_every, accumulate=accumulate)
         self.clip = as_clipping(clip)
+        self.clip_given = clip
         self.accumulate = accumulate
         self.model = model
         self.loss = named_loss(loss)
@@ -110,50 +108,87 @@ class Trainer:
         self.metrics, self.accumulated = named_metrics(metrics)
         self.callbacks = checked_callbacks(callbacks)
         self.log_every = log_every
+        self.nan = NaNGuard(on_nan, nan_limit)
         self.epoch = 0
         self.epochs = 0
         self.step = 0
         self.steps_per_epoch: int | None = None
         self.logs: Logs = {}
         self.lr_search: RateSearch | None = None
-        self._stopped = False
-        self._trained = Totals(["loss", *self.metrics])
-        self._evaluated = Totals(["loss", *self.metrics])
-        self._programs: dict[str, tuple[Any, Callable[..., Any]]] = {}
+        self.position = Position()
+        self.loop: Loop | None = None  # the fit that is running, or was interrupted
+        self.trained = Totals(["loss", *self.metrics])
+        self.evaluated = Totals(["loss", *self.metrics])
+        self.steps = Steps(self)
+        self.resumed = False  # whether the fit goes on from a checkpoint
+        self._loaded: Mapping[str, Any] | None = None
 
     # Training
 
     def fit(
-        self, train: Any, valid: Any = None, epochs: int = 1, batch_size: int = 32
+        self,
+        train: Any,
+        valid: Any = None,
+        epochs: int = 1,
+        batch_size: int = 32,
+        resume: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     ) -> list[Logs]:
         """Train for `epochs` more epochs; the logs of each.
 
         train, valid: a Loader, any iterable of batches that can be iterated anew for each epoch, or
         a Dataset or tuple of arrays, which is loaded in batches of `batch_size` (train shuffled).
+        resume: a folder of `Checkpoint`, one of its files, or a `state_dict()`: goes on from the
+        newest checkpoint there that is whole to the end of the fit that wrote it, which was given
+        the same arguments, and returns its logs from the first epoch on; weights and logs are then
+        those of a fit that was never interrupted, bit by bit. A folder without one is no error.
+        Data that has no `state()` and `restore(state)` is read again and dropped up to the place.
         Raises ArgumentError without an optimizer, and NumericError when the loss is not a number;
-        the model is then as it was before that step. Ctrl-C waits for the end of the step, calls
-        `on_interrupt` of the callbacks, and is then raised.
+        the model is then as it was before that step. Ctrl-C and SIGTERM wait for the end of the
+        step and call `on_interrupt` of the callbacks; then KeyboardInterrupt is raised, or
+        SystemExit with status 143.
         """
         self._check_optimizer()
         check_epochs(epochs)
         train = as_batches(train, batch_size, shuffle=True)
         valid = None if valid is None else as_batches(valid, batch_size, shuffle=False)
         self.steps_per_epoch = number_of_batches(train)
-        self.epochs = self.epoch + epochs
-        self._stopped = False
-        self._search_lr(train)
-        self.model.train()
-        history: list[Logs] = []
+        resumed = self._begin(train, checkpoints.found(resume) or self._loaded)
+        self.epochs = self.position.start + epochs
         try:
             with DeferredInterrupt() as interrupt:
-                self._call("on_fit_start")
-                while self.epoch < self.epochs and not self._stopped:
-                    history.append(self._fit_epoch(train, valid, interrupt))
-                self._call("on_fit_end")
-        except KeyboardInterrupt:
-            self._call("on_interrupt")
+                self.loop = Loop(self, train, valid, interrupt, resumed)
+                self._run(self.loop)
+        except (KeyboardInterrupt, Terminated):
+            self.call("on_interrupt")
             raise
-        return history
+        except Exception as error:
+            self.call("on_error", error)
+            raise
+        self.loop = None
+        return self.position.history
+
+    def _begin(self, train: Batches, loaded: Mapping[str, Any] | None
+               ) -> Mapping[str, Any] | None:
+        """The state that this fit goes on from, which is loaded; None for a new one."""
+        self._loaded, self.loop, self.resumed = None, None, loaded is not None
+        self.model.train()
+        self.nan.forget()
+        if loaded is not None:
+            state.restore(self, loaded)
+            if loaded["position"] is not None:
+                return loaded
+        self.position = Position(start=self.epoch)
+        self._search_lr(train)
+        return None
+
+    def _run(self, loop: Loop) -> None:
+        try:
+            loop.run()
+        except Stop:
+            self.position.stopped, self.position.phase = True, BETWEEN
+            loop.whole, loop.held = True, None
+        with suppress(Stop):  # it has ended
+            self.call("on_fit_end")
 
     def _check_optimizer(self) -> None:
         """Evaluation and prediction need none, so that it is asked for only where it is used."""
@@ -172,101 +207,16 @@ class Trainer:
             self.optimizer.lr = self.lr_search.lr
 
     def stop(self) -> None:
-        """End `fit` after the present epoch; for callbacks."""
-        self._stopped = True
-
-    def _fit_epoch(
-        self, train: Batches, valid: Batches | None, interrupt: DeferredInterrupt
-    ) -> Logs:
-        self.epoch += 1
-        self.logs = {}
-        self._trained.reset()
-        self._restart()
-        self._call("on_epoch_start")
-        self._train(train, interrupt)
-        if valid is not None:
-            means = self._evaluate(valid, interrupt)
-            self.logs = self.logs | {f"valid_{name}": value for name, value in means.items()}
-        self._call("on_epoch_end", self.logs)
-        return self.logs
-
-    def _train(self, batches: Batches, interrupt: DeferredInterrupt) -> None:
-        """One pass over the data."""
-        update = self._program("train", self._train_step)
-        number = 0
-        for batch in batches:
-            number += 1
-            self.step += 1
-            self._measure(update(*with_weight(batch)), batch)
-            if number == 1 or number % self.log_every == 0:
-                self._read_means(batches)
-            self._call("on_step_end", self.logs)
-            interrupt.check()
-        if number == 0:
-            raise no_batches("fit")
-        self._read_means(batches)
-        self.logs = self.logs | self._computed()
-
-    def _train_step(self, weight: Tensor, *batch: Tensor) -> tuple[Any, ...]:
-        """Forward, backward, update and totals of one batch: traced once, then one program."""
-        guard = Guard(self._changing())
-        loss, prediction = self._gradients(*self.objective.columns(batch))
-        self.clip(list(self.model.parameters()))
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        guard.undo_unless(isfinite(loss))
-        self._add(self._trained, loss, prediction, batch, weight)
-        return self._results(loss, prediction)
-
-    def _gradients(self, *columns: Tensor) -> tuple[Tensor, Any]:
-        """Loss and prediction, after their gradients were left in the parameters."""
-        parts = _parts(columns[-1], self.accumulate)
-        if parts == 1:
-            loss, prediction = self.objective.loss_of(*columns)
-            loss.backward()
-            return loss, prediction
-        found: tuple[Tensor, Any] = accumulate(
-            self.objective.loss_of, self.model.parameters(), parts, *columns, has_aux=True)
-        return found
-
-    def _changing(self) -> list[Tensor]:
-        """What a step may change."""
-        state = self.optimizer.state_tensors().values()
-        return [*self.model.parameters(), *self.model.buffers(), *state]
-
-    def _read_means(self, batches: Batches) -> None:
-        self.logs = self._trained.means()
-        if not math.isfinite(self.logs["loss"]):
-            raise self._not_finite(getattr(batches, "dataset", None))
+        """End `fit` after the present epoch; for callbacks. `raise Stop` ends it at once."""
+        self.position.stopped = True
 
     # Evaluation
 
     def evaluate(self, data: Any, batch_size: int = 256) -> Logs:
         """Means of loss and metrics over `data`, with the model in evaluation mode."""
         with DeferredInterrupt() as interrupt:
-            return self._evaluate(as_batches(data, batch_size, shuffle=False), interrupt)
-
-    def _evaluate(self, batches: Batches, interrupt: DeferredInterrupt) -> Logs:
-        self._evaluated.reset()
-        self._restart()
-        number = 0
-        self._call("on_evaluate_start")
-        with _evaluating(self.model), no_grad():
-            measure = self._program("evaluate", self._evaluation_step)
-            for batch in batches:
-                number += 1
-                self._measure(measure(*with_weight(batch)), batch)
-                interrupt.check()
-        if number == 0:
-            raise no_batches("evaluate")
-        logs = self._evaluated.means() | self._computed()
-        self._call("on_evaluate_end", logs)
-        return logs
-
-    def _evaluation_step(self, weight: Tensor, *batch: Tensor) -> tuple[Any, ...]:
-        loss, prediction = self.objective(*batch)
-        self._add(self._evaluated, loss, prediction, batch, weight)
-        return self._results(loss, prediction)
+            batches = as_batches(data, batch_size, shuffle=False)
+            return evaluation.evaluate(self, batches, interrupt.check)
 
     def predict(self, data: Any, batch_size: int = 256) -> Any:
         """The model's outputs for all examples, `[examples, ...]`; a tuple of them for several.
@@ -274,97 +224,78 @@ class Trainer:
         data: an array of inputs, or a tuple of them for a model of several inputs; or batches as
         for `evaluate`, whose targets are left out.
         """
-        is_array = not isinstance(data, Dataset) and hasattr(data, "shape")
-        batches = as_batches((data,) if is_array else data, batch_size, shuffle=False)
-        only_inputs = is_array or isinstance(data, tuple)
-        outputs: list[Any] = []
-        with _evaluating(self.model), no_grad():
-            forward = self._program("predict", self.objective.forward)
-            for batch in batches:
-                parts = as_tensors(batch)
-                whole = only_inputs or len(parts) == 1
-                inputs = parts if whole else parts[:self.objective.target_at]
-                outputs.append(map_leaves(Tensor.numpy, forward(*inputs)))
-        if not outputs:
-            raise no_batches("predict")
-        return map_leaves(lambda *parts: np.concatenate(parts), *outputs)
+        return evaluation.predict(self, data, batch_size)
 
-    # Both
+    # State
 
-    def _add(
-        self, totals: Totals, loss: Tensor, prediction: Any, batch: tuple[Tensor, ...],
-        weight: Tensor,
-    ) -> None:
-        with no_grad():
-            output, target = map_leaves(Tensor.detach, prediction), batch[self.objective.target_at]
-            values = {name: self.objective.mean(metric(output, target), batch)
-                      for name, metric in self.metrics.items()}
-            totals.add({"loss": loss} | values, self.objective.weight_of(weight, batch))
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the rest of the fit depends on, as it is after the latest step.
 
-    def _results(self, loss: Tensor, prediction: Any) -> tuple[Any, ...]:
-        """What a step gives back: the loss, and the prediction if a metric outside wants it."""
-        if not self.accumulated:
-            return (loss.detach(),)
-        return loss.detach(), map_leaves(Tensor.detach, prediction)
+        A nested dict of tensors, arrays and what JSON has: model, optimizer, rates, random streams,
+        epoch, step, position in the data, totals, metrics and callbacks. During validation it is
+        the state before it.
+        """
+        if self.loop is not None and self.loop.held is not None:
+            return self.loop.held
+        self.nan.remember(self)
+        return state.capture(self)
 
-    def _measure(self, results: tuple[Any, ...], batch: Any) -> None:
+    def load_state_dict(self, values: Mapping[str, Any]) -> None:
+        """Take the values of `state_dict()`; the next `fit` goes on from there.
+
+        If they were taken in the middle of a fit, give that `fit` the same arguments.
+        Raises FormatError, ShapeError or DTypeError; model and optimizer are then as they were.
+        """
+        self._check_optimizer()
+        state.restore(self, values)
+        self._loaded = values
+
+    def restore(self, values: Mapping[str, Any]) -> None:
+        """Take the values of `state_dict()`, for a loop that is already under way."""
+        state.restore(self, values)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether a checkpoint may be taken now: a fit runs, and no step is half done."""
+        return self.loop is not None and self.loop.whole
+
+    def eject(self, path: str | os.PathLike[str]) -> None:
+        """Write the loop of this trainer as a Python file of its own: `train(model, batches)`.
+
+        It gives the same losses, bit by bit, and is there to be changed. Model and data are its
+        arguments. Raises ArgumentError for what cannot be written down, such as a loss that is a
+        lambda: give it a name at the top of a module.
+        """
+        self._check_optimizer()
+        eject.write(self, path)
+
+    # For the loop and the evaluation
+
+    def call(self, event: str, *arguments: Any) -> None:
+        """Call this method of every callback that has it."""
+        call(self.callbacks, event, self, *arguments)
+
+    def begin_epoch(self) -> None:
+        """Count it, and start the means anew."""
+        self.epoch += 1
+        self.logs = {}
+        self.trained.reset()
+        self.restart_metrics()
+        self.position.phase, self.position.batches = TRAINING, 0
+
+    def measure(self, result: Result, batch: Any) -> None:
         """Show a batch to the metrics that are not part of the step, if it made a step."""
-        if self.accumulated and math.isfinite(results[0].item()):
-            prediction = map_leaves(Tensor.numpy, results[1])
+        if self.accumulated and math.isfinite(result.loss.item()):
+            prediction = map_leaves(Tensor.numpy, result.prediction)
             target = as_tensors(batch)[self.objective.target_at].numpy()
             for metric in self.accumulated.values():
                 metric.update(prediction, target)
 
-    def _restart(self) -> None:
+    def restart_metrics(self) -> None:
+        """The metrics that accumulate have seen nothing."""
         for metric in self.accumulated.values():
             metric.reset()
 
-    def _computed(self) -> Logs:
+    def computed_metrics(self) -> Logs:
+        """What they have come to."""
         return {name: float(metric.compute()) for name, metric in self.accumulated.items()}
-
-    def _program(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """`function` compiled; anew when a parameter was frozen or a module changed its mode."""
-        key = (
-            tuple(p.requires_grad for p in self.model.parameters()),
-            tuple(module.training for module in self.model.modules()),
-        )
-        if name not in self._programs or self._programs[name][0] != key:
-            self._programs[name] = key, compiled(function)
-        return self._programs[name][1]
-
-    def _call(self, method: str, *arguments: Any) -> None:
-        for callback in self.callbacks:
-            function = getattr(callback, method, None)
-            if function is not None:
-                function(self, *arguments)
-
-    def _not_finite(self, dataset: Dataset | None) -> NumericError:
-        found = dataset.find_not_finite() if isinstance(dataset, Dataset) else ""
-        loss = self.logs["loss"]
-        operands = [("loss", f"{loss}, seen after step {self.step} in epoch {self.epoch}")]
-        return NumericError(
-            "Trainer.fit",
-            operands=[*operands, ("data", found)] if found else operands,
-            rule="the loss is a finite number",
-            hint="leave out the rows that are not finite" if found else
-            "a smaller learning rate, or LAMINA_CHECK=1 to name the operation that made it",
-            got=loss,
-        )
-
-
-@contextmanager
-def _evaluating(model: Module) -> Iterator[None]:
-    """Evaluation mode for a block; afterwards each module is in its own mode again."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
-def _parts(batch: Tensor, least: int) -> int:
-    """The smallest number of equal parts of a batch that is at least `least`."""
-    size = batch.shape[0] if batch.ndim else 1
-    return next((n for n in range(least, size) if size % n == 0), size) if least > 1 else 1

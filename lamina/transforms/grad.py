@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina.errors import GradientError
-from lamina.graph.node import Node, constant, leaf, topological, tracking
+from lamina.graph.node import Node, constant, leaf, made_for, topological, tracking
 from lamina.graph.rewrite import substitute
 from lamina.ops.control import SEVERAL
 from lamina.ops.elementwise import add
@@ -69,7 +69,8 @@ def pull_all(roots: Sequence[Node], seeds: Sequence[Node], wrt: Sequence[Node],
         form = stable_form(node, keep) if stable else None
         inputs = node.inputs if form is None else form.sources
         needed = [id(x) in depends for x in inputs]
-        found = _vjp(node, g, needed) if form is None else _through(form, g)
+        with made_for(node):  # so that errors on the way back name the line of the way there
+            found = _vjp(node, g, needed) if form is None else _through(form, g)
         for x, c in zip(inputs, found, strict=True):
             if c is not None and id(x) in depends and x.dtype.is_float:
                 cotangents[id(x)] = add(cotangents[id(x)], c) if id(x) in cotangents else c

@@ -32,8 +32,9 @@ def test_docstrings(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize("page", [
-    "README.md", "docs/custom.md", "docs/generative.md", "docs/guides/fine-tuning.md",
-    "docs/guides/precision-and-memory.md", "docs/models.md"])
+    "README.md", "docs/custom.md", "docs/generative.md", "docs/models.md",
+    "docs/guides/training.md", "docs/guides/checkpoints.md", "docs/guides/fine-tuning.md",
+    "docs/guides/precision-and-memory.md"])
 def test_pages(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     blocks = PYTHON_BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
     assert blocks

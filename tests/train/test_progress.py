@@ -27,7 +27,8 @@ LOGS = {"loss": 0.25, "accuracy": 0.9}
 
 def train(progress: Progress, clock: Clock, epochs: int = 2, steps: int = 4, first: float = 5.0):
     """What a trainer does: the first step takes longer, since it compiles."""
-    trainer = SimpleNamespace(epoch=0, epochs=epochs, steps_per_epoch=steps)
+    trainer = SimpleNamespace(epoch=0, epochs=epochs, steps_per_epoch=steps,
+                              position=SimpleNamespace(batches=0))
     progress.on_fit_start(trainer)
     for epoch in range(epochs):
         trainer.epoch += 1

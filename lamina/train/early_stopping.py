@@ -1,0 +1,85 @@
+"""Early stopping: the end of training when a number no longer gets better.
+
+In: the logs of each epoch. Out: the end of the fit, and the best weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from lamina.errors import ArgumentError
+from lamina.functional.arguments import check_choice
+from lamina.tensor import Tensor
+from lamina.train.callbacks import Callback
+
+if TYPE_CHECKING:
+    from lamina.train.trainer import Logs, Trainer
+
+
+class EarlyStopping(Callback):
+    """Stop when `monitor` has not improved by `min_delta` for `patience` epochs.
+
+    mode: "min" or "max", whichever is better. restore_best: end with the best epoch's values.
+    What it has seen, and the best values, are part of checkpoints: a resumed fit waits no longer.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "valid_loss",
+        patience: int = 3,
+        min_delta: float = 0.0,
+        mode: str = "min",
+        restore_best: bool = True,
+    ) -> None:
+        check_choice("EarlyStopping", "mode", mode, ("min", "max"))
+        self.monitor = monitor
+        self.patience = patience
+        self.min_delta = min_delta
+        self.sign = 1.0 if mode == "min" else -1.0
+        self.restore_best = restore_best
+        self.best = float("inf")
+        self.best_state: dict[str, Tensor] = {}
+        self.waited = 0
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        """Forget an earlier fit."""
+        self.best, self.best_state, self.waited = float("inf"), {}, 0
+
+    def on_epoch_end(self, trainer: Trainer, logs: Logs) -> None:
+        """Compare with the best so far."""
+        value = self.sign * monitored("EarlyStopping", self.monitor, logs)
+        if value < self.best - self.min_delta:
+            self.best, self.waited = value, 0
+            if self.restore_best:
+                self.best_state = trainer.model.state_dict()
+            return
+        self.waited += 1
+        if self.waited >= self.patience:
+            trainer.stop()
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """Go back to the best values."""
+        if self.best_state:
+            trainer.model.load_state_dict(self.best_state)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best so far and how long ago it was."""
+        return {"best": self.best, "waited": self.waited, "best_state": dict(self.best_state)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self.best, self.waited = state["best"], state["waited"]
+        self.best_state = dict(state["best_state"])
+
+
+def monitored(place: str, name: str, logs: Logs) -> float:
+    """The number in the logs that a callback watches; ArgumentError if it is not there."""
+    if name not in logs:
+        raise ArgumentError(
+            place,
+            operands=[("monitor", repr(name)), ("logs", ", ".join(logs))],
+            rule="monitor is one of the logs",
+            got=name,
+        )
+    return logs[name]
