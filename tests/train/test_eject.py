@@ -47,6 +47,8 @@ CASES = {
     "plain": (lambda net: lm.optim.SGD(net.parameters(), lr=0.1, momentum=0.9), {}),
     "everything": (adamw, {
         "clip": 1.0, "metrics": ["accuracy", "f1_macro", lm.metrics.FBeta(0.5, "macro")]}),
+    "mixed": (lambda net: lm.optim.SGD(net.parameters(), lr=0.1), {
+        "precision": "bfloat16", "metrics": ["accuracy"]}),
     "in parts": (lambda net: lm.optim.Adam(net.parameters(), lr=schedules.step(0.1, 2)), {
         "accumulate": 2, "loss": lm.nn.CrossEntropyLoss(lm.tensor([1.0, 2.0, 0.3]),
                                                         label_smoothing=0.1)}),
@@ -122,3 +124,12 @@ def test_what_has_no_text_is_an_error(options, tmp_path):
     with pytest.raises(ArgumentError, match=r"def lr\(\.\.\.\)"):
         trainer.eject(tmp_path / "loop.py")
     assert not (tmp_path / "loop.py").exists()
+
+
+@pytest.mark.parametrize("options", [{"class_weight": [1, 2, 3]}, {"sample_weight": True}])
+def test_weights_are_an_error(options, tmp_path):
+    net = model()
+    trainer = Trainer(net, loss="cross_entropy", optimizer=lm.optim.SGD(net.parameters(), lr=0.1),
+                      **options)
+    with pytest.raises(ArgumentError, match="weights of classes and examples"):
+        trainer.eject(tmp_path / "loop.py")
