@@ -25,7 +25,8 @@ from benchmarks.timing import Timing, candidates, measure
 from benchmarks.workload import Workload
 
 PACKAGES = {"lamina": "lamina", "numpy": "numpy", "torch": "torch", "torch.compile": "torch",
-            "torch channels last": "torch", "jax": "jax", "built in": "lamina"}
+            "torch channels last": "torch", "jax": "jax", "built in": "lamina",
+            "batch in memory": "lamina"}
 
 
 def main(words: list[str] | None = None) -> int:

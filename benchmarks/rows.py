@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from benchmarks import custom, kernels, models, training
+from benchmarks import custom, data, kernels, models, training
 from benchmarks.workload import Workload
 
 GROUPS: dict[str, Callable[[], Iterator[Workload]]] = {
@@ -13,6 +13,7 @@ GROUPS: dict[str, Callable[[], Iterator[Workload]]] = {
     "bandwidth": kernels.bandwidth,
     "training": training.steps,
     "custom": custom.parts,
+    "data": data.parts,
     "models": models.steps,
 }
 

@@ -6,12 +6,13 @@ batch; and tensors on them.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from lamina.dtypes import as_dtype
+from lamina.dtypes import DType, as_dtype
 from lamina.graph.node import leaf
 from lamina.runtime.buffers import Buffer
 from lamina.tensor import Tensor, asarray
@@ -30,10 +31,10 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 class _Memory:
     """What NumPy reads a whole buffer through; arrays keep it as their base."""
 
-    __slots__ = ("buffer", "__array_interface__")
+    __slots__ = ("buffer", "shape", "typestr", "__array_interface__")
 
     def __init__(self, buffer: Buffer, shape: tuple[int, ...], typestr: str) -> None:
-        self.buffer = buffer
+        self.buffer, self.shape, self.typestr = buffer, shape, typestr
         self.__array_interface__ = {"version": 3, "typestr": typestr, "shape": shape,
                                     "data": (buffer.address, False)}
 
@@ -92,14 +93,17 @@ def as_column(array: Any, is_ours: bool) -> Any:
     buffer = _buffer_of(array) if is_ours else None
     if buffer is None:
         return asarray(array)
-    return Tensor(leaf(buffer, array.shape, as_dtype(array.dtype)))
+    return Tensor(leaf(buffer, array.shape, _dtype_of(array.dtype)))
+
+
+@lru_cache(maxsize=64)
+def _dtype_of(dtype: np.dtype) -> DType:
+    return as_dtype(dtype)
 
 
 def _buffer_of(array: np.ndarray) -> Buffer | None:
     """The block that an array is all of, or None."""
     memory: Any = array.base
-    if not isinstance(memory, _Memory) or not array.flags.c_contiguous:
-        return None
-    buffer = memory.buffer
-    is_whole = buffer.address == array.ctypes.data and buffer.nbytes == array.nbytes
-    return buffer if is_whole else None
+    is_whole = (isinstance(memory, _Memory) and array.shape == memory.shape
+                and array.dtype.str == memory.typestr and array.flags.c_contiguous)
+    return memory.buffer if is_whole else None

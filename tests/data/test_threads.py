@@ -116,6 +116,14 @@ def test_an_error_that_names_its_place_stays_as_it_is():
         assert caught.value is error
 
 
+def test_an_error_made_in_a_thread_does_not_blame_the_thread(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"\xff\n")
+    with pytest.raises(FormatError) as caught:
+        list(pipeline(lm.data.TextLines(path)).batch(1).prefetch(1))
+    assert str(caught.value).splitlines()[0] == "FormatError in TextLines"
+
+
 def test_an_error_in_a_function_names_the_record():
     def decode(x):
         if 34 in x:
