@@ -14,10 +14,11 @@ import numpy as np
 
 from lamina.dtypes import DType, as_dtype
 from lamina.graph.node import leaf
-from lamina.runtime.buffers import Buffer
+from lamina.runtime.buffers import Buffer, from_array
 from lamina.tensor import Tensor, asarray
 
 _NUMERIC = "biuf"
+_SMALL = 1 << 17  # bytes that are copied once more in the time that it takes to avoid that
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -51,7 +52,7 @@ def gather(array: np.ndarray, rows: np.ndarray) -> np.ndarray:
     [[3.0], [1.0]]
     """
     size = array.nbytes // len(array) * len(rows)
-    if size == 0 or array.dtype.kind not in _NUMERIC:
+    if size < _SMALL or array.dtype.kind not in _NUMERIC:
         return array.take(rows, 0)
     memory = _Memory(Buffer(size), (len(rows), *array.shape[1:]), array.dtype.str)
     out = np.asarray(memory)
@@ -95,8 +96,10 @@ def as_column(array: Any, is_ours: bool) -> Any:
     if array.dtype.kind not in _NUMERIC:
         return array
     buffer = _buffer_of(array) if is_ours else None
-    if buffer is None:
+    if buffer is None and (type(array) is not np.ndarray or not array.dtype.isnative):
         return asarray(array)
+    if buffer is None:
+        buffer = from_array(array)
     return Tensor(leaf(buffer, array.shape, _dtype_of(array.dtype)))
 
 
