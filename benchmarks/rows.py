@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+<<<<<<< HEAD
 from benchmarks import augmentation, custom, kernels, models, training
+=======
+from benchmarks import custom, data, kernels, models, training
+>>>>>>> pipe
 from benchmarks.workload import Workload
 
 GROUPS: dict[str, Callable[[], Iterator[Workload]]] = {
@@ -13,7 +17,11 @@ GROUPS: dict[str, Callable[[], Iterator[Workload]]] = {
     "bandwidth": kernels.bandwidth,
     "training": training.steps,
     "custom": custom.parts,
+<<<<<<< HEAD
     "augmentation": augmentation.policies,
+=======
+    "data": data.parts,
+>>>>>>> pipe
     "models": models.steps,
 }
 
