@@ -7,7 +7,7 @@ from there does exactly what this one does next.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from lamina.train.callbacks import Skip
 from lamina.train.evaluation import evaluate
 from lamina.train.interrupt import DeferredInterrupt
 from lamina.train.position import BETWEEN, TRAINED, TRAINING, VALIDATING, remaining, state_of
+from lamina.train.steps import Result
 
 if TYPE_CHECKING:
     from lamina.train.trainer import Trainer
@@ -101,10 +102,11 @@ class Loop:
         """One pass over the data, or the rest of it."""
         trainer, position = self.trainer, self.trainer.position
         batches = iter(self.train) if rest is None else rest
+        update = trainer.steps.program("train")
         batch = self._next(batches)
         while batch is not _END:
             position.batches += 1
-            stepped = self._step(batch)
+            stepped = self._step(update, batch)
             batch = _UNKNOWN
             if position.batches == self.length:  # so that the data is at its end, not before it
                 batch = self._next(batches)
@@ -125,7 +127,7 @@ class Loop:
         self.whole = batch is _END
         return batch
 
-    def _step(self, batch: Any) -> bool:
+    def _step(self, update: Callable[..., Result], batch: Any) -> bool:
         """One step, unless a callback skips it."""
         trainer = self.trainer
         trainer.step += 1
@@ -135,7 +137,7 @@ class Loop:
             trainer.step -= 1
             return False
         stream = generator.state.detach()
-        result = trainer.steps.program("train")(*with_weight(batch))
+        result = update(*with_weight(batch))
         number = trainer.position.batches
         is_read = number == 1 or number % trainer.log_every == 0
         if result.good.item():
