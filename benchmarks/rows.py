@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-<<<<<<< HEAD
-from benchmarks import augmentation, custom, kernels, models, training
-=======
-from benchmarks import custom, data, kernels, models, training
->>>>>>> pipe
+from benchmarks import augmentation, custom, data, kernels, models, training
 from benchmarks.workload import Workload
 
 GROUPS: dict[str, Callable[[], Iterator[Workload]]] = {
@@ -17,11 +13,8 @@ GROUPS: dict[str, Callable[[], Iterator[Workload]]] = {
     "bandwidth": kernels.bandwidth,
     "training": training.steps,
     "custom": custom.parts,
-<<<<<<< HEAD
     "augmentation": augmentation.policies,
-=======
     "data": data.parts,
->>>>>>> pipe
     "models": models.steps,
 }
 

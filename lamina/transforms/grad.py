@@ -9,6 +9,7 @@ the jvp.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from lamina.errors import GradientError
