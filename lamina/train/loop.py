@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 from lamina.tensor import generator
@@ -82,7 +83,7 @@ class Loop:
         if position.phase == TRAINING:
             self._train(rest)
         if position.phase == TRAINED:
-            trainer.logs = trainer.trained.means() | trainer.computed_metrics()
+            trainer.logs = trainer.trained.means(nothing=nan) | trainer.computed_metrics()
             position.phase = VALIDATING
         if self.valid is not None:
             self._validate(self.valid)
@@ -148,7 +149,7 @@ class Loop:
             trainer.nan.handle(trainer, batch, result.loss.item(), stream,
                                getattr(self.train, "dataset", None))
         if is_read:
-            trainer.logs = trainer.trained.means()
+            trainer.logs = trainer.trained.means(nothing=nan)
         return True
 
     def data_state(self) -> Mapping[str, Any]:
