@@ -26,7 +26,8 @@ from benchmarks.workload import Workload
 
 PACKAGES = {"lamina": "lamina", "numpy": "numpy", "torch": "torch", "torch.compile": "torch",
             "torch channels last": "torch", "jax": "jax", "built in": "lamina",
-            "torchvision": "torchvision", "torchvision each image": "torchvision"}
+            "torchvision": "torchvision", "torchvision each image": "torchvision",
+            "batch in memory": "lamina"}
 
 
 def main(words: list[str] | None = None) -> int:

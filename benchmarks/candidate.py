@@ -65,7 +65,7 @@ def _array(output: Any) -> np.ndarray:
 
 
 def _set_threads(framework: str, threads: int) -> None:
-    if framework in ("lamina", "built in"):
+    if framework in ("lamina", "built in", "batch in memory"):
         from lamina.config import settings
 
         settings.threads = threads

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from benchmarks import augmentation, custom, kernels, models, training
+from benchmarks import augmentation, custom, data, kernels, models, training
 from benchmarks.workload import Workload
 
 GROUPS: dict[str, Callable[[], Iterator[Workload]]] = {
@@ -14,6 +14,7 @@ GROUPS: dict[str, Callable[[], Iterator[Workload]]] = {
     "training": training.steps,
     "custom": custom.parts,
     "augmentation": augmentation.policies,
+    "data": data.parts,
     "models": models.steps,
 }
 

@@ -15,13 +15,14 @@ from __future__ import annotations
 import linecache
 import os
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
-_NOT_THE_USERS = (_PACKAGE, "<frozen importlib")
+_NOT_THE_USERS = (_PACKAGE, "<frozen importlib", threading.__file__)
 
 _module_path: list[str] = []
 

@@ -54,6 +54,42 @@ def link_atomically(existing: str | os.PathLike[str], path: str | os.PathLike[st
         write_atomically(path, [Path(existing).read_bytes()])
 
 
+def append(path: str | os.PathLike[str], content: bytes) -> None:
+    """Add bytes to the end of a file, which is made if it is not there; all of them or nothing.
+
+    They are given to the operating system, not flushed to the disk: a crash of this process loses
+    none. What a full disk took of them is cut off again. Raises DataError.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "log.txt")
+    >>> append(path, b"one ")
+    >>> append(path, b"two")
+    >>> path.read_text()
+    'one two'
+    """
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "ab", buffering=0) as file:
+            _append(file.fileno(), content)
+    except OSError as error:
+        raise DataError(
+            "write",
+            operands=[("file", os.fspath(path)), ("reason", error.strerror or str(error))],
+            rule="the folder must be writable and the disk must have room",
+        ) from error
+
+
+def _append(descriptor: int, content: bytes) -> None:
+    end = os.fstat(descriptor).st_size
+    view = memoryview(content)
+    try:
+        while view:
+            view = view[os.write(descriptor, view):]
+    except OSError:
+        os.ftruncate(descriptor, end)
+        raise
+
+
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Make the folder of `path`, and raise DataError now if a file could not be written later."""
     target = Path(os.path.realpath(path))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lamina.errors import DataError
-from lamina.files import check_writable, write_atomically
+from lamina.files import append, check_writable, write_atomically
 
 
 def test_writes_and_makes_folders(tmp_path: Path):
@@ -77,3 +77,26 @@ def test_a_path_is_checked_before_there_is_anything_to_write(tmp_path: Path):
     (tmp_path / "file").write_bytes(b"x")
     with pytest.raises(DataError, match="Not a directory|File exists"):
         check_writable(tmp_path / "file" / "below")
+
+
+def test_what_cannot_be_appended_whole_is_cut_off_again(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "logs" / "file.txt"
+    append(path, b"one ")
+    write, calls = os.write, []
+
+    def full(descriptor: int, content: bytes) -> int:
+        calls.append(len(content))
+        if len(calls) > 1:
+            raise OSError(28, "No space left on device")
+        return write(descriptor, content[:2])
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(DataError, match="No space left"):
+        append(path, b"two")
+    monkeypatch.undo()
+    assert calls == [3, 1] and path.read_bytes() == b"one "
+    append(path, b"three")
+    assert path.read_bytes() == b"one three"
+    with pytest.raises(DataError, match="file.txt"):
+        append(path / "inside", b"")

@@ -10,7 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from lamina.data.cache import Cached
+from lamina.data.dataset import Dataset
 from lamina.data.order import Balanced, Order, Weighted
+from lamina.data.rows import Mapped
+from lamina.data.source import Source
 from lamina.errors import ArgumentError, ShapeError
 
 
@@ -85,6 +89,23 @@ def balanced(inner: Order, rows: int, labels: Any, seed: int, count: int | None)
     _, starts = np.unique(chosen[by_class], return_index=True)
     return Balanced(candidates[by_class], np.append(starts, len(chosen)), seed,
                     count or len(candidates))
+
+
+def known_labels(source: Source) -> Any:
+    """The labels that a source knows of itself."""
+    labels = getattr(source, "labels", None)
+    inner = source
+    while labels is None and isinstance(inner, (Mapped, Cached)):
+        inner = inner.source
+        labels = getattr(inner, "labels", None)
+    if labels is None and isinstance(inner, Dataset):
+        labels = inner.arrays[-1]
+    if labels is None:
+        raise ArgumentError(
+            "pipeline.balance", operands=[("source", type(source).__name__)],
+            rule="the source does not know its labels before they are read",
+            hint="balance(labels), one for each row")
+    return labels
 
 
 def _candidates(method: str, inner: Order) -> np.ndarray:

@@ -18,6 +18,7 @@ from lamina.tensor import Tensor
 
 Batch = tuple[np.ndarray, ...]
 Transform = Callable[..., Any]
+_INT64 = np.dtype(np.int64)
 
 
 class Dataset(Source):
@@ -56,7 +57,8 @@ class Dataset(Source):
 
     def take(self, rows: np.ndarray) -> Batch:
         """The rows with these numbers, `[batch, ...]` of each array, transformed."""
-        if rows.ndim != 1 or rows.dtype != np.int64 or not len(rows) or _reach(rows) >= len(self):
+        if (rows.ndim != 1 or rows.dtype != _INT64 or not rows.size
+                or _reach(rows) >= len(self.arrays[0])):
             return self._transformed(tuple(np.take(array, rows, axis=0) for array in self.arrays))
         return self.take_known(rows)
 
@@ -86,7 +88,8 @@ class Dataset(Source):
 
 def _reach(rows: np.ndarray) -> int:
     """The largest row number; beyond any array if one is negative."""
-    return int(np.maximum.reduce(rows.view(np.uint64)))
+    unsigned = rows.view(np.uint64)
+    return int(unsigned[unsigned.argmax()])  # argmax is twice as fast as max for few rows
 
 
 def _as_array(value: Any) -> np.ndarray:

@@ -5,8 +5,9 @@ In: a head and steps, as `Pipeline` describes them. Out: batches, and a state to
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 from lamina.data import arguments as check
 from lamina.data.heads import BLOCK, Head, Step
@@ -145,3 +146,17 @@ class Epochs:
     def _is_by_number(self) -> bool:
         """Whether only rows of a source have been described so far, so that stages commute."""
         return all(step.kind == "prefetch" for step in self._steps)
+
+    @classmethod
+    def of(cls, head: Head, batched: bool) -> Self:
+        """The pipeline that begins with `head`."""
+        new = cls.__new__(cls)
+        Epochs.__init__(new, head, batched, skips=False)
+        return new
+
+    def _derived(self, **changed: Any) -> Self:
+        new = copy.copy(self)
+        new._position, new.report = Position(), Report()
+        for name, value in changed.items():
+            setattr(new, f"_{name}", value)
+        return new

@@ -68,8 +68,7 @@ class RowsHead(Head):
 
     def flow(self, block: int, places: list[Place], guard: Guard) -> Flow:
         places.append(self.source.place)
-        is_ours = type(self.source) is Dataset and self.source.transform is None
-        return Read(self.source, self.order, block, len(places) - 1, guard, is_ours)
+        return Read(self.source, self.order, block, len(places) - 1, guard)
 
     def count(self) -> int | None:
         return self.order.length

@@ -6,17 +6,19 @@ batch; and tensors on them.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from lamina.dtypes import as_dtype
+from lamina.dtypes import DType, as_dtype
 from lamina.graph.node import leaf
-from lamina.runtime.buffers import Buffer
+from lamina.runtime.buffers import Buffer, from_array
 from lamina.tensor import Tensor, asarray
 
 _NUMERIC = "biuf"
+_SMALL = 1 << 17  # bytes that are copied once more in the time that it takes to avoid that
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -30,10 +32,10 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 class _Memory:
     """What NumPy reads a whole buffer through; arrays keep it as their base."""
 
-    __slots__ = ("buffer", "__array_interface__")
+    __slots__ = ("buffer", "shape", "typestr", "__array_interface__")
 
     def __init__(self, buffer: Buffer, shape: tuple[int, ...], typestr: str) -> None:
-        self.buffer = buffer
+        self.buffer, self.shape, self.typestr = buffer, shape, typestr
         self.__array_interface__ = {"version": 3, "typestr": typestr, "shape": shape,
                                     "data": (buffer.address, False)}
 
@@ -44,12 +46,16 @@ def is_plain(array: np.ndarray) -> bool:
 
 
 def gather(array: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """`array[rows]` along the first axis, in memory of `empty`. Rows are checked by the caller.
+    """`array[rows]` along the first axis, in memory as of `empty`. The caller checked the rows.
 
     >>> gather(np.array([[1.0], [2.0], [3.0]]), np.array([2, 0])).tolist()
     [[3.0], [1.0]]
     """
-    out = empty((len(rows), *array.shape[1:]), array.dtype)
+    size = array.nbytes // len(array) * len(rows)
+    if size < _SMALL or array.dtype.kind not in _NUMERIC:
+        return array.take(rows, 0)
+    memory = _Memory(Buffer(size), (len(rows), *array.shape[1:]), array.dtype.str)
+    out = np.asarray(memory)
     return array.take(rows, 0, out, "clip")  # in place; "raise" would fill a copy of `out` first
 
 
@@ -90,16 +96,21 @@ def as_column(array: Any, is_ours: bool) -> Any:
     if array.dtype.kind not in _NUMERIC:
         return array
     buffer = _buffer_of(array) if is_ours else None
-    if buffer is None:
+    if buffer is None and (type(array) is not np.ndarray or not array.dtype.isnative):
         return asarray(array)
-    return Tensor(leaf(buffer, array.shape, as_dtype(array.dtype)))
+    if buffer is None:
+        buffer = from_array(array)
+    return Tensor(leaf(buffer, array.shape, _dtype_of(array.dtype)))
+
+
+@lru_cache(maxsize=64)
+def _dtype_of(dtype: np.dtype) -> DType:
+    return as_dtype(dtype)
 
 
 def _buffer_of(array: np.ndarray) -> Buffer | None:
     """The block that an array is all of, or None."""
     memory: Any = array.base
-    if not isinstance(memory, _Memory) or not array.flags.c_contiguous:
-        return None
-    buffer = memory.buffer
-    is_whole = buffer.address == array.ctypes.data and buffer.nbytes == array.nbytes
-    return buffer if is_whole else None
+    is_whole = (isinstance(memory, _Memory) and array.shape == memory.shape
+                and array.dtype.str == memory.typestr and array.flags.c_contiguous)
+    return memory.buffer if is_whole else None

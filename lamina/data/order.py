@@ -116,7 +116,14 @@ class Repeated(Order):
         return self.inner.fixed
 
     def rows(self, epoch: int, positions: np.ndarray) -> np.ndarray:
-        turns, places = np.divmod(positions, max(1, self.inner.length or 0))
+        if not positions.size:
+            return positions
+        length = max(1, self.inner.length or 0)
+        first = int(positions.min()) // length
+        if int(positions.max()) // length == first:
+            return self.inner.rows(
+                epoch_of(epoch, first, self.times), positions - first * length)
+        turns, places = np.divmod(positions, length)
         rows = np.empty_like(positions)
         for turn in np.unique(turns).tolist():
             chosen = turns == turn

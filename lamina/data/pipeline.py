@@ -7,19 +7,16 @@ together is in `docs/guides/data.md`.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from lamina.data import arguments as check
 from lamina.data.cache import Cached
-from lamina.data.dataset import Dataset
 from lamina.data.epochs import Epochs
-from lamina.data.heads import BLOCK, Count, Head, RowsHead, Step, StreamHead, as_head
+from lamina.data.heads import BLOCK, Count, RowsHead, Step, StreamHead, as_head
 from lamina.data.order import Natural, Order, Repeated, Shuffled, part
-from lamina.data.position import Position
-from lamina.data.report import Guard, Report
+from lamina.data.report import Guard
 from lamina.data.rows import Mapped, Ordered, Windowed
 from lamina.data.source import Source
 from lamina.data.stages.augment import Augment, Policy
@@ -184,7 +181,7 @@ class Pipeline(Epochs):
         head = self._rows("balance")
         seed = check.whole("balance", "seed", seed, 0)
         count = None if count is None else check.whole("balance", "count", count, 1)
-        labels = _labels(head.source) if labels is None else labels
+        labels = check.known_labels(head.source) if labels is None else labels
         return self._with_rows(head.source, check.balanced(
             head.order, len(head.source), labels, seed, count))
 
@@ -322,25 +319,11 @@ class Pipeline(Epochs):
 
     # Making another one
 
-    @classmethod
-    def of(cls, head: Head, batched: bool) -> Self:
-        """The pipeline that begins with `head`."""
-        new = cls.__new__(cls)
-        Epochs.__init__(new, head, batched, skips=False)
-        return new
-
     def _rows(self, method: str) -> RowsHead:
         if isinstance(self._head, RowsHead) and self._is_by_number:
             return self._head
         raise check.misplaced(method, "rows are drawn where they can be read by number: before "
                                       "filter, batch and bucket, and never from a stream")
-
-    def _derived(self, **changed: Any) -> Self:
-        new = copy.copy(self)
-        new._position, new.report = Position(), Report()
-        for name, value in changed.items():
-            setattr(new, f"_{name}", value)
-        return new
 
     def _with_rows(self, source: Source, order: Order) -> Self:
         return self._derived(head=RowsHead(source, order))
@@ -384,20 +367,3 @@ def _same(number: int) -> int | None:
 
 def _unknown(number: int) -> int | None:
     return None
-
-
-def _labels(source: Source) -> Any:
-    """The labels that a source knows of itself."""
-    labels = getattr(source, "labels", None)
-    inner = source
-    while labels is None and isinstance(inner, (Mapped, Cached)):
-        inner = inner.source
-        labels = getattr(inner, "labels", None)
-    if labels is None and isinstance(inner, Dataset):
-        labels = inner.arrays[-1]
-    if labels is None:
-        raise ArgumentError(
-            "pipeline.balance", operands=[("source", type(source).__name__)],
-            rule="the source does not know its labels before they are read",
-            hint="balance(labels), one for each row")
-    return labels

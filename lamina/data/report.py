@@ -55,7 +55,9 @@ class Report:
         """A mask of the rows that were found unreadable before, or None if none was."""
         if not self._bad:
             return None
-        mask = np.fromiter((number in self._bad for number in ids.tolist()), bool, len(ids))
+        with self._lock:
+            bad = np.fromiter(self._bad, np.int64, len(self._bad))
+        mask = np.isin(ids, bad)
         return mask if mask.any() else None
 
     def __str__(self) -> str:

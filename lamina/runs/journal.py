@@ -19,38 +19,33 @@ from pathlib import Path
 from typing import Any
 
 from lamina.errors import DataError, FormatError
+from lamina.files import append
 
 FILE = "metrics.jsonl"
 Entry = dict[str, Any]
 
 _KINDS = ("step", "epoch", "end")
+_MOST = 2**63  # that a number of steps, or another whole number, stays below
 _NOT_JSON = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 class Journal:
-    """The file of one run, opened to go on at its end; every line is flushed at once."""
+    """The file of one run; every line is given to the operating system at once."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             _cut_torn_line(self.path)
-            self._file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115  closed by close()
         except OSError as error:
-            raise _not_written(self.path, error) from error
+            raise DataError(
+                "Run",
+                operands=[("file", str(self.path)), ("reason", error.strerror or str(error))],
+                rule="the file of an earlier run can be read and gone on with") from error
 
     def write(self, kind: str, step: int, epoch: int, time: float, **content: Any) -> None:
-        """Append a line."""
+        """Append a line; raises DataError, and then there is nothing of it."""
         entry = {"kind": kind, "step": step, "epoch": epoch, "time": round(time, 3), **content}
-        try:
-            self._file.write(json.dumps(_as_json(entry), ensure_ascii=False) + "\n")
-            self._file.flush()
-        except OSError as error:
-            raise _not_written(self.path, error) from error
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        append(self.path, json.dumps(_as_json(entry), ensure_ascii=False).encode() + b"\n")
 
 
 def read_journal(folder: Path) -> list[Entry]:
@@ -104,20 +99,25 @@ def _parsed(line: bytes) -> Entry | None:
     """The line as an entry; None if it is none."""
     try:
         entry = json.loads(line)
-    except ValueError:  # also text that is no UTF-8
+    except (ValueError, RecursionError):  # also text that is no UTF-8
         return None
     if not isinstance(entry, dict) or entry.get("kind") not in _KINDS:
         return None
-    if not all(isinstance(entry.get(key), int) for key in ("step", "epoch")):
-        return None
     logs = entry.get("logs", {})
-    if not isinstance(entry.get("time"), (int, float)) or not isinstance(logs, dict):
+    if not isinstance(logs, dict):
         return None
     found = {name: _NOT_JSON.get(value, value) if isinstance(value, str) else value
              for name, value in logs.items()}
-    if not all(isinstance(value, (int, float)) for value in found.values()):
+    whole = all(isinstance(entry.get(key), int) for key in ("step", "epoch"))
+    numbers = [entry.get(key) for key in ("step", "epoch", "time")] + list(found.values())
+    if not whole or not all(map(_is_number, numbers)):
         return None
     return entry | {"logs": {name: float(value) for name, value in found.items()}}
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value has a place in a column of float64."""
+    return isinstance(value, float) or isinstance(value, int) and abs(value) < _MOST
 
 
 def _as_json(value: Any) -> Any:
@@ -138,13 +138,6 @@ def _cut_torn_line(path: Path) -> None:
     if end == len(content):
         return
     if _parsed(content[end:]) is not None:
-        with open(path, "ab") as file:
-            file.write(b"\n")
+        append(path, b"\n")
     else:
         os.truncate(path, end)
-
-
-def _not_written(path: Path, error: OSError) -> DataError:
-    return DataError(
-        "Run", operands=[("file", str(path)), ("reason", error.strerror or str(error))],
-        rule="the folder must be writable and the disk must have room")

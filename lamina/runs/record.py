@@ -90,7 +90,7 @@ def read(folder: str | os.PathLike[str]) -> RunRecord:
     entries = read_journal(folder)
     ended = entries and entries[-1]["kind"] == "end"
     return RunRecord(
-        folder, _config(folder), _environment(folder),
+        folder, _config(folder), read_environment(folder),
         _columns([e for e in entries if e["kind"] == "step"]),
         _columns([e for e in entries if e["kind"] == "epoch"]),
         str(entries[-1].get("status", UNFINISHED)) if ended else UNFINISHED)
@@ -228,7 +228,8 @@ def _config(folder: Path) -> dict[str, Any]:
         raise _unreadable(path, error) from error
 
 
-def _environment(folder: Path) -> dict[str, Any]:
+def read_environment(folder: Path) -> dict[str, Any]:
+    """What environment.json holds; nothing where there is none."""
     path = folder / ENVIRONMENT
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

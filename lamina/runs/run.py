@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lamina.errors import ArgumentError
+from lamina.errors import ArgumentError, DataError
 from lamina.files import check_writable, write_atomically
 from lamina.functional.arguments import check_counts
 from lamina.io.tensorboard import SummaryWriter
@@ -23,7 +24,14 @@ from lamina.runs.clock import StepClock
 from lamina.runs.environment import environment
 from lamina.runs.journal import FILE, Journal, read_journal
 from lamina.runs.outcome import outcome
-from lamina.runs.record import CONFIG, ENVIRONMENT, RunRecord, flat, read
+from lamina.runs.record import (
+    CONFIG,
+    ENVIRONMENT,
+    RunRecord,
+    flat,
+    read,
+    read_environment,
+)
 from lamina.runs.report import write_report
 from lamina.runs.toml import toml_text
 from lamina.runs.watching import GradientHistograms, WeightHistograms, profile_of, rates
@@ -46,13 +54,15 @@ class Run(Callback):
 
     config: plain data, kept as config.toml. model: whose layers are described, the trainer's by
     default. valid: data whose confusions and worst errors the report shows, as for
-    `Trainer.evaluate`, the validation data of the fit by default; classes: names of its labels.
+    `Trainer.evaluate`, that of the fit by default; classes: names of its labels, by default
+    those that the data knows.
     exists: what to do where the folder has a run: "error"; "number", take `folder-2`, `folder-3`
     ...; "continue", append. A trainer that was resumed from a checkpoint always appends: what the
     folder has of later steps is superseded, not lost.
     log_every: steps between two lines; by default those between two reads of the trainer's means.
     watch: "graph", "profile" (a step timed by kernel after the last epoch), "weights" and
-    "gradients" (histograms every epoch). report_every: epochs between two reports.
+    "gradients" (histograms every epoch). report_every: epochs between two reports, which are left
+    out where they would take more than a fiftieth of the time.
     title, license, about (paragraphs by heading, such as {"Data": "..."}): for the model card.
     It is called after the other callbacks, so that it sees what they did. `folder` and `writer` (a
     SummaryWriter) may be used by them. Raises ArgumentError, or DataError if nothing can be
@@ -122,6 +132,7 @@ class Run(Callback):
                 write_atomically(self.folder / CONFIG, [self._config.encode()])
             self._write_environment()
             self._details = parts.read_details(self.folder)
+            self._details.pop("outcome", None)  # of other weights
             self._journal = Journal(self.folder)
             if known:
                 self.writer.close()
@@ -174,7 +185,7 @@ class Run(Callback):
             if valid is not None:
                 with undone(trainer.model, trainer.optimizer):
                     found = outcome(self._model or trainer.model, valid)
-                self._details |= parts.of_outcome(found, self._classes)
+                self._details |= parts.of_outcome(found, self._classes or _classes_of(valid))
             if "profile" in self.watch and self._batch is not None:
                 self._details["profile"] = profile_of(trainer, self._batch).as_data()
         self._end(trainer, "finished")
@@ -184,8 +195,9 @@ class Run(Callback):
         self._end(trainer, "interrupted")
 
     def on_error(self, trainer: Trainer, error: BaseException) -> None:
-        """Note it and why."""
-        self._end(trainer, "failed", error=f"{type(error).__name__}: {error}")
+        """Note it and why; where nothing can be written, the error that is raised says so."""
+        with suppress(DataError):
+            self._end(trainer, "failed", error=f"{type(error).__name__}: {error}")
 
     # Files
 
@@ -201,17 +213,16 @@ class Run(Callback):
                 operands=[("folder", str(self.folder)),
                           ("found", f"a run of {last['step']} steps, {last['epoch']} epochs")],
                 rule="a new run has a folder of its own",
-                hint='exists="number" for a new folder beside it, or fit(..., resume=...) to go on',
+                hint='exists="number" for a folder beside it, "continue" to append to this one',
                 got=str(self.folder))
         return known
 
     def _write_environment(self) -> None:
-        path = self.folder / ENVIRONMENT
-        now = environment()
-        if path.exists():
-            before = read(self.folder).environment if (self.folder / FILE).exists() else {}
-            now["earlier"] = [*before.pop("earlier", []), before] if before else []
-        write_atomically(path, [json.dumps(now, indent=1, ensure_ascii=False).encode()])
+        before, now = read_environment(self.folder), environment()
+        if before:
+            now["earlier"] = [*before.pop("earlier", []), before]
+        text = json.dumps(now, indent=1, ensure_ascii=False)
+        write_atomically(self.folder / ENVIRONMENT, [text.encode()])
 
     def _describe(self, trainer: Trainer) -> None:
         model, inputs = self._model or trainer.model, as_tensors(self._batch)[:-1]
@@ -238,7 +249,6 @@ class Run(Callback):
         self._details["times"] = self.clock.breakdown()
         self._journal.write("end", trainer.step, trainer.epoch, self.clock.total, status=status,
                             **content)
-        self._journal.close()
         self._journal = None
         if self._settings and trainer.epoch:
             final = {f"final/{name}": value for name, value in trainer.logs.items()}
@@ -282,6 +292,13 @@ def _claimed(folder: Path) -> Path:
             return found
     raise ArgumentError("Run", operands=[("folder", str(folder))], got=str(folder),
                         rule=f"less than {_MOST_NUMBERS} runs have one name")
+
+
+def _classes_of(data: Any) -> Sequence[Any]:
+    """The names of classes that the data knows, or what it reads from."""
+    found: Sequence[Any] = getattr(data, "classes", ()) or getattr(
+        getattr(data, "dataset", getattr(data, "source", None)), "classes", ())
+    return found
 
 
 def _training(trainer: Trainer, batch: Any) -> dict[str, Any]:

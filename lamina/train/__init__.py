@@ -14,6 +14,6 @@ from lamina.train.trainer import Trainer
 from lamina.train.transfer import GradualUnfreezing, LoadReport, load_weights
 
 __all__ = ["AverageWeights", "BatchSearch", "Callback", "Checkpoint", "EarlyStopping",
-           "GradualUnfreezing", "LambdaCallback", "LoadReport", "Objective", "Progress", "RateSearch",
-           "ReduceOnPlateau", "Skip", "Stop", "Trainer", "find_batch_size", "find_lr",
+           "GradualUnfreezing", "LambdaCallback", "LoadReport", "Objective", "Progress",
+           "RateSearch", "ReduceOnPlateau", "Skip", "Stop", "Trainer", "find_batch_size", "find_lr",
            "load_weights", "metrics"]

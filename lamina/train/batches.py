@@ -1,7 +1,7 @@
 """What the trainer accepts as data, made into batches.
 
-In: a Loader, a Pipeline, a Source such as a Dataset, arrays, or any iterable of batches. Out: tuples
-of tensors.
+In: a Loader, a Pipeline, a Source such as a Dataset, arrays, or any iterable of batches.
+Out: tuples of tensors.
 """
 
 from __future__ import annotations

@@ -41,9 +41,8 @@ whole|    whole = {{{whole}}}
     def forward(*batch):
         *inputs, target = batch
 full|        prediction = model(*inputs)
-half|        with lm.autocast("{precision}"):  # contractions; weights stay float32
-half|            prediction = model(*inputs)
-half|        prediction = prediction.astype(lm.float32)
+half|        with lm.autocast("{precision}"):
+half|            prediction = model(*inputs).astype(lm.float32)
         return loss_of(prediction, target), prediction
 
     def add(number, loss, prediction, target):  # to the sums of an epoch
@@ -111,8 +110,10 @@ def text(trainer: Trainer) -> str:
     objective = trainer.objective
     if objective.weighted:
         raise ArgumentError(
-            "Trainer.eject", operands=[("weights", "class_weight or sample_weight")],
-            rule="the plain loop has no weights of classes or examples")
+            "Trainer.eject", operands=[("class_weight", str(objective.class_weight is not None)),
+                                       ("sample_weight", str(objective.sample_weight))],
+            rule="weights of classes and examples are not spelled out",
+            hint="lm.train.Objective, which has them, in a loop of your own")
     spelling = Spelling()
     clip = _clip(trainer, spelling)
     wanted = {"whole" if trainer.accumulated else "plain", "clip" if clip else "",

@@ -7,7 +7,9 @@ from there does exactly what this one does next.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 from lamina.tensor import generator
@@ -16,6 +18,7 @@ from lamina.train.callbacks import Skip
 from lamina.train.evaluation import evaluate
 from lamina.train.interrupt import DeferredInterrupt
 from lamina.train.position import BETWEEN, TRAINED, TRAINING, VALIDATING, remaining, state_of
+from lamina.train.steps import Result
 
 if TYPE_CHECKING:
     from lamina.train.trainer import Trainer
@@ -56,10 +59,8 @@ class Loop:
         if state is None:
             return None
         if trainer.position.phase != BETWEEN:
-            try:
+            with suppress(Skip):  # it was begun all the same
                 trainer.call("on_epoch_start")
-            except Skip:
-                pass  # it was begun all the same
         if trainer.position.phase == TRAINING:
             rest = remaining(self.train, trainer.position.batches, state["train"])
         elif state["train"] is not None and state_of(self.train) is not None:
@@ -82,7 +83,7 @@ class Loop:
         if position.phase == TRAINING:
             self._train(rest)
         if position.phase == TRAINED:
-            trainer.logs = trainer.trained.means() | trainer.computed_metrics()
+            trainer.logs = trainer.trained.means(nothing=nan) | trainer.computed_metrics()
             position.phase = VALIDATING
         if self.valid is not None:
             self._validate(self.valid)
@@ -102,10 +103,11 @@ class Loop:
         """One pass over the data, or the rest of it."""
         trainer, position = self.trainer, self.trainer.position
         batches = iter(self.train) if rest is None else rest
+        update = trainer.steps.program("train")
         batch = self._next(batches)
         while batch is not _END:
             position.batches += 1
-            stepped = self._step(batch)
+            stepped = self._step(update, batch)
             batch = _UNKNOWN
             if position.batches == self.length:  # so that the data is at its end, not before it
                 batch = self._next(batches)
@@ -126,7 +128,7 @@ class Loop:
         self.whole = batch is _END
         return batch
 
-    def _step(self, batch: Any) -> bool:
+    def _step(self, update: Callable[..., Result], batch: Any) -> bool:
         """One step, unless a callback skips it."""
         trainer = self.trainer
         trainer.step += 1
@@ -136,7 +138,7 @@ class Loop:
             trainer.step -= 1
             return False
         stream = generator.state.detach()
-        result = trainer.steps.program("train")(*with_weight(batch))
+        result = update(*with_weight(batch))
         number = trainer.position.batches
         is_read = number == 1 or number % trainer.log_every == 0
         if result.good.item():
@@ -147,7 +149,7 @@ class Loop:
             trainer.nan.handle(trainer, batch, result.loss.item(), stream,
                                getattr(self.train, "dataset", None))
         if is_read:
-            trainer.logs = trainer.trained.means()
+            trainer.logs = trainer.trained.means(nothing=nan)
         return True
 
     def data_state(self) -> Mapping[str, Any]:

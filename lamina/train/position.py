@@ -33,7 +33,7 @@ class Position:
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Position:
         """The position of a `state_dict()`."""
-        return cls(**state | {"history": [dict(logs) for logs in state["history"]]})
+        return cls(**dict(state) | {"history": [dict(logs) for logs in state["history"]]})
 
 
 def state_of(data: Any) -> dict[str, Any] | None:

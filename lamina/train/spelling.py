@@ -96,17 +96,18 @@ class Spelling:
 
     def _named(self, what: str, value: Any) -> str:
         """A function or class by where it is found, or by its source if it is in no module."""
+        name: str = value.__name__
         for module, text in PUBLIC:
-            if getattr(module, value.__name__, None) is value:
-                return f"{text}.{value.__name__}"
+            if getattr(module, name, None) is value:
+                return f"{text}.{name}"
         home = value.__module__
-        if home != "__main__" and getattr(sys.modules.get(home), value.__name__, None) is value:
-            self.imports.add(f"from {home} import {value.__name__}")
-            return str(value.__name__)
+        if home != "__main__" and getattr(sys.modules.get(home), name, None) is value:
+            self.imports.add(f"from {home} import {name}")
+            return name
         if not isinstance(value, types.FunctionType):
             raise _no_text(what, value)
         self._define(what, value)
-        return value.__name__
+        return name
 
     def _define(self, what: str, function: types.FunctionType) -> None:
         """Take over the source of a function, and what it uses of its module."""

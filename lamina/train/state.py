@@ -1,7 +1,7 @@
 """Everything that the rest of a fit depends on, as one dict, and back.
 
-In: a trainer. Out: its model, optimizer, rates, random streams, counts, totals, metrics, position in
-the data and callbacks, as they are between two steps. Tensors in it are values that later steps
+In: a trainer. Out: its model, optimizer, rates, random streams, counts, totals, metrics, position
+in the data and callbacks, as they are between two steps. Tensors in it are values that later steps
 leave alone: nothing is copied, the next step just computes into other memory.
 """
 

@@ -80,14 +80,14 @@ class Steps:
 
     def gradients(self, *columns: Tensor) -> tuple[Tensor, Any]:
         """Loss and prediction, after their gradients were left in the parameters."""
+        loss_of = self.trainer.objective.loss_of
         parts = _parts(columns[-1], self.trainer.accumulate)
-        objective = self.trainer.objective
         if parts == 1:
-            loss, prediction = objective.loss_of(*columns)
+            loss, prediction = loss_of(*columns)
             loss.backward()
             return loss, prediction
         found: tuple[Tensor, Any] = accumulate(
-            objective.loss_of, self.trainer.model.parameters(), parts, *columns, has_aux=True)
+            loss_of, self.trainer.model.parameters(), parts, *columns, has_aux=True)
         return found
 
     def _gradients_are_finite(self) -> Tensor | bool:

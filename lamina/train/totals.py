@@ -6,7 +6,6 @@ In: the loss and metrics of each batch. Out: means over all examples so far.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from math import nan
 
 from lamina.dtypes import float32
 from lamina.state import assign_all
@@ -32,11 +31,11 @@ class Totals:
     def _add(self, total: Tensor, value: Tensor, good: Tensor | None) -> None:
         total.assign(total + (value if good is None else where(good, value, 0.0)))
 
-    def means(self) -> dict[str, float]:
-        """Means by name, NaN before the first example; waits for the device."""
+    def means(self, nothing: float = 0.0) -> dict[str, float]:
+        """Means by name, or `nothing` where no weight was added; waits for the device."""
         evaluate(self.weight, *self.sums.values())
         weight = self.weight.item()
-        return {name: value.item() / weight if weight else nan
+        return {name: value.item() / weight if weight else nothing
                 for name, value in self.sums.items()}
 
     def reset(self) -> None:

@@ -10,6 +10,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from lamina.errors import ArgumentError
@@ -48,14 +49,14 @@ class Trainer:
     log_every: steps between two reads of the means; a read waits for the device.
     clip: the most that the norm of all gradients may be (`optim.clip_grad_norm_`), or a function of
     the parameters that changes their gradients before each step.
+    accumulate: the number of parts that a batch goes through the model in (`optim.accumulate`), for
+    batches that are too large at once; more where it does not divide the size of a batch.
     precision: "bfloat16" for mixed precision (`lm.autocast`): the weights stay float32.
     class_weight: a factor for each class, `[classes]` (`lm.data.class_weights`).
     sample_weight: whether the last column of a batch is a factor for each example, `[batch]`:
     `(input, ..., target, weight)`; losses and metrics `[batch]` are then weighted means.
     recompute: compute values again in the backward pass instead of keeping them all
     (`nn.recompute`): True for segments of the square root of the depth, or their number.
-    accumulate: the number of parts that a batch goes through the model in (`optim.accumulate`), for
-    batches that are too large at once; more where it does not divide the size of a batch.
     on_nan: what is done when loss or gradients are no finite numbers; the step has then changed
     nothing. "raise": NumericError that names module and operation. "skip": the batch is left out.
     "rewind": so it is, and everything goes back to the latest read of the means. nan_limit: so many
@@ -192,11 +193,9 @@ class Trainer:
             loop.run()
         except Stop:
             self.position.stopped, self.position.phase = True, BETWEEN
-            loop.whole = True
-        try:
+            loop.whole, loop.held = True, None
+        with suppress(Stop):  # it has ended
             self.call("on_fit_end")
-        except Stop:
-            pass  # it has ended
 
     def _display(self, progress: bool | None) -> list[Any]:
         has_one = any(isinstance(callback, Progress) for callback in self.callbacks)

@@ -105,7 +105,7 @@ def test_parts_of_rows_and_of_batches():
     assert flat(rows.skip(2).take(5).shard(1, 2).batch(9)) == [3, 5]
     assert flat(rows.take(99).skip(99).batch(9)) == []
     shards = [flat(rows.shuffle(3).shard(i, 3).batch(2)) for i in range(3)]
-    assert sorted(sum(shards, [])) == X.tolist()
+    assert sorted(v for shard in shards for v in shard) == X.tolist()
     assert batches(rows.batch(2).skip(1).take(3)) == [[2, 3], [4, 5], [6, 7]]
     assert batches(rows.batch(2).shard(1, 2)) == [[2, 3], [6, 7]]
     stream = pipeline(lambda: iter(X))
@@ -145,7 +145,8 @@ def test_windows_by_number_and_in_order():
         for i in range(4):
             assert past[i].tolist() == series[4 * i:4 * i + 5].tolist()
             assert future[i].tolist() == series[4 * i + 5:4 * i + 7].tolist()
-    assert [x.shape for x, in pipeline(series).window(3, stride=7).batch(2)] == [(2, 3, 2), (1, 3, 2)]
+    assert [x.shape for x, in pipeline(series).window(3, stride=7).batch(2)] == [
+        (2, 3, 2), (1, 3, 2)]
     assert sum(len(x) for x, in pipeline(np.arange(500)).filter(
         lambda x: x >= 0).window(3).batch(7)) == 498
     with pytest.raises(ArgumentError, match="at least one whole window"):

@@ -36,8 +36,8 @@ HEADS = {
     "records": lambda n, k: pipeline(lambda: zip(_numbers(n), _ragged(n), strict=True)),
     "list": lambda n, k: pipeline(list(zip(_numbers(n), _ragged(n), strict=True))),
     "mixed": lambda n, k: mix(
-        [HEADS["shuffled"](n, k), HEADS["records"](n // 2 + 1, k)], [0.6, 0.4], seed=k,
-        until=["first", "last"][k % 2]),
+        [HEADS["shuffled"](n, k), HEADS["records"](n // 2 + 1, k), HEADS["weighted"](n // 4, k)],
+        [0.5, 0.3, 0.2], seed=k, until=["first", "last"][k % 2]),
 }
 
 
@@ -178,6 +178,30 @@ def test_loader_goes_on_in_the_middle_of_an_epoch():
     again.restore(json.loads(json.dumps(state)))
     assert [x.tolist() for x, in again] == rest
     assert again.epoch == 2
+
+
+def test_a_kept_epoch_that_is_entered_in_its_middle_is_the_first_one():
+    def make():
+        return pipeline(np.arange(400)).shuffle(1).filter(lambda x: x % 2 > 0).cache().batch(9)
+
+    made = make()
+    whole = epochs(made, 2)
+    other = make()
+    other.restore(json.loads(whole[1][15][1]))  # its cache is empty
+    assert epochs(other, 2) == [whole[1][16:], epochs(made, 1)[0]]
+
+
+def test_a_mixture_goes_on_without_those_that_ended():
+    def make():
+        return mix([pipeline(np.arange(n) + 1000 * n) for n in (10, 300, 400)], [2, 3, 1], seed=5,
+                   until="last").batch(7)
+
+    made = make()
+    whole = epochs(made, 1)[0]
+    for place in (10, 60, 95):
+        other = make()
+        other.restore(json.loads(whole[place][1]))
+        assert epochs(other, 1)[0] == whole[place + 1:]
 
 
 def test_a_state_of_other_data_is_refused():

@@ -102,6 +102,12 @@ def test_modules_of_a_list_are_segments_and_so_is_what_patterns_name():
         assert not model.head._recomputed
         for one, other in zip(plain, run(model), strict=True):
             np.testing.assert_array_equal(one, other)
+    peaks = []
+    for model in (Blocks(12), nn.recompute(Blocks(12))):  # each block keeps 3 arrays, or 1
+        step = step_of(model)
+        step(lm.tensor(X))
+        peaks.append(step.peak_bytes)
+    assert peaks[1] < 0.8 * peaks[0]
 
 
 def test_a_number_of_segments_and_none():

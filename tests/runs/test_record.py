@@ -18,7 +18,6 @@ def make_run(folder, losses=(3.0, 2.0, 2.5), config="", offset=0):
         journal.write("step", epoch * 10 - 5 + offset, epoch, epoch - 0.5, logs={"loss": loss + 1})
         journal.write("epoch", epoch * 10 + offset, epoch, epoch,
                       logs={"loss": loss, "accuracy": 1 / loss})
-    journal.close()
     (folder / "config.toml").write_text(config)
     return folder
 
@@ -40,7 +39,6 @@ def test_a_name_that_comes_late_is_nan_before(tmp_path):
     journal.write("epoch", 1, 1, 0.0, logs={"loss": 1.0})
     journal.write("epoch", 2, 2, 0.0, logs={"loss": float("inf"), "f1": float("nan")})
     journal.write("epoch", 3, 3, 0.0, logs={"f1": 0.5})
-    journal.close()
     record = read(tmp_path)
     np.testing.assert_array_equal(record.epochs["loss"], [1.0, np.inf, np.nan])
     np.testing.assert_array_equal(record.epochs["f1"], [np.nan, np.nan, 0.5])
@@ -60,7 +58,6 @@ def test_later_lines_supersede_those_of_later_steps(tmp_path, written, kept):
     journal = Journal(tmp_path)
     for kind, step in written:
         journal.write(kind, step, 1, 0.0, logs={})
-    journal.close()
     assert [(e["kind"], e["step"]) for e in read_journal(tmp_path)] == kept
 
 
@@ -71,7 +68,7 @@ def test_a_torn_last_line_is_left_out_and_replaced(tmp_path, cut):
     path.write_bytes(whole[:-cut])
     count = len(read_journal(tmp_path))
     assert count == (6 if cut == 1 else 5)  # the first byte that is cut is the line's end
-    Journal(tmp_path).close()
+    Journal(tmp_path)
     assert path.read_bytes() == (whole if cut == 1 else whole[:whole[:-1].rfind(b"\n") + 1])
 
 
@@ -80,6 +77,8 @@ def test_a_torn_last_line_is_left_out_and_replaced(tmp_path, cut):
     '{"kind": "step", "step": 1, "epoch": 1, "time": 0, "logs": [1]}',
     '{"kind": "step", "step": 1, "epoch": 1, "time": 0, "logs": {"loss": "low"}}',
     '{"kind": "step", "step": 1.5, "epoch": 1, "time": 0, "logs": {}}', "\xff",
+    "[" * 100_000, '{"kind": "end", "step": 1' + "0" * 400 + ', "epoch": 1, "time": 0}',
+    '{"kind": "step", "step": 1, "epoch": 1, "time": 0, "logs": {"loss": 1' + "0" * 400 + "}}",
 ])
 def test_a_broken_line_is_named(tmp_path, line):
     path = make_run(tmp_path) / "metrics.jsonl"

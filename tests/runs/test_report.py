@@ -75,7 +75,6 @@ def make_folder(folder, classes, epochs):
     for epoch in range(1, epochs + 1):
         journal.write("step", epoch, epoch, float(epoch), logs={"loss": 1 / epoch, "lr": 0.1})
         journal.write("epoch", epoch, epoch, float(epoch), logs={"loss": 1 / epoch})
-    journal.close()
     confusion = RNG.integers(0, 3, (classes, classes)) + np.diag(RNG.integers(5, 9, classes))
     worst = [Example(i, 1.0, RNG.random((9, 9)), 0, 1, 0.5) for i in range(5)]
     found = Outcome("classes", int(confusion.sum()), confusion, {}, worst)
@@ -100,7 +99,6 @@ def test_few_and_many_classes_and_epochs(tmp_path, classes, epochs):
 def test_a_run_without_anything_but_a_journal(tmp_path):
     journal = Journal(tmp_path)
     journal.write("step", 1, 1, 0.1, logs={"loss": 1.0})
-    journal.close()
     write_report(tmp_path)
     assert "Curves" in page_of(tmp_path).text
 

@@ -20,7 +20,8 @@ from lamina.runs import (
     read,
 )
 from lamina.train import Callback
-from tests.runs.training import IMAGES, VALID, fit, make_trainer, weights
+from tests.io.tensorboard.test_writer import accumulated, events
+from tests.runs.training import IMAGES, VALID, fit, make_trainer, train_data, weights
 
 CONFIG = {"epochs": 2, "optimizer": {"name": "adam", "lr": 0.01}}
 
@@ -131,6 +132,8 @@ def test_a_resumed_run_goes_on_and_supersedes(tmp_path):
         assert (np.diff(found["time"]) >= 0).all()
     assert scalars(again.folder, "epoch/loss") == scalars(whole.folder, "epoch/loss")
     assert scalars(again.folder, "step/loss") == scalars(whole.folder, "step/loss")
+    starts = [event.step for event in events(again.folder) if event.session_log.status == 1]
+    assert starts == [13]  # from there on, what older files have does not count
     assert len(record.environment["earlier"]) == 1
     lines = (again.folder / "metrics.jsonl").read_text().splitlines()
     assert '"status": "failed"' in "".join(lines)  # nothing was taken out
@@ -182,6 +185,30 @@ def test_a_line_torn_by_a_crash_is_replaced(tmp_path):
     assert read(tmp_path / "a").status == "finished"
 
 
+def test_an_error_stays_the_error_where_nothing_can_be_written(tmp_path, monkeypatch):
+    run = Run(tmp_path / "a", watch=())
+
+    def full(*arguments, **content):
+        raise DataError("Run", rule="the disk has room")
+
+    class Fills(Callback):
+        def on_step_end(self, trainer, logs):
+            monkeypatch.setattr(run._journal, "write", full)
+            raise RuntimeError("on purpose")
+
+    with pytest.raises(RuntimeError, match="on purpose"):
+        fit(make_trainer(run, Fills()))
+
+
+def test_names_of_classes_come_from_the_data(tmp_path):
+    valid = train_data()
+    valid.classes = ("low", "high", "corner")
+    run = Run(tmp_path / "a", watch=())
+    make_trainer(run).fit(train_data(), valid, epochs=1)
+    details = json.loads((run.folder / "report.json").read_text())
+    assert details["outcome"]["classes"] == ["low", "high", "corner"]
+
+
 def test_losses_that_are_no_numbers_are_written_too(tmp_path):
     class NotANumber(Callback):
         def on_epoch_end(self, trainer, logs):
@@ -196,8 +223,6 @@ def test_losses_that_are_no_numbers_are_written_too(tmp_path):
 
 
 def test_gradients_are_those_of_the_step(tmp_path):
-    from tests.io.tensorboard.test_writer import accumulated
-
     batch = (IMAGES[:8], np.zeros(8, np.int64))
     run = Run(tmp_path / "a", watch=())
     fit(make_trainer(GradientHistograms(run.writer, batch=batch), run), epochs=1)

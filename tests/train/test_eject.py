@@ -47,11 +47,13 @@ CASES = {
     "plain": (lambda net: lm.optim.SGD(net.parameters(), lr=0.1, momentum=0.9), {}),
     "everything": (adamw, {
         "clip": 1.0, "metrics": ["accuracy", "f1_macro", lm.metrics.FBeta(0.5, "macro")]}),
+    "mixed": (lambda net: lm.optim.SGD(net.parameters(), lr=0.1), {
+        "precision": "bfloat16", "metrics": ["accuracy"]}),
     "in parts": (lambda net: lm.optim.Adam(net.parameters(), lr=schedules.step(0.1, 2)), {
         "accumulate": 2, "loss": lm.nn.CrossEntropyLoss(lm.tensor([1.0, 2.0, 0.3]),
                                                         label_smoothing=0.1)}),
     "own loss": (lambda net: lm.optim.Adam(net.parameters(), lr=0.01), {
-        "loss": scaled, "clip": lm.optim.clip_grad_value_ if False else None}),
+        "loss": scaled}),
 }
 
 
@@ -77,7 +79,8 @@ def test_the_file_is_short_and_says_what_it_does(tmp_path):
             optimizer=lm.optim.Adam(net.parameters(), lr=0.01)).eject(tmp_path / "loop.py")
     text = (tmp_path / "loop.py").read_text()
     assert len(text.splitlines()) < 60
-    assert "lm.functional.cross_entropy" in text and "lm.optim.Adam(model.parameters(), lr=0.01)" in text
+    assert "lm.functional.cross_entropy" in text
+    assert "optimizer = lm.optim.Adam(model.parameters(), lr=0.01)\n" in text
 
 
 SCHEDULES = [
@@ -121,3 +124,12 @@ def test_what_has_no_text_is_an_error(options, tmp_path):
     with pytest.raises(ArgumentError, match=r"def lr\(\.\.\.\)"):
         trainer.eject(tmp_path / "loop.py")
     assert not (tmp_path / "loop.py").exists()
+
+
+@pytest.mark.parametrize("options", [{"class_weight": [1, 2, 3]}, {"sample_weight": True}])
+def test_weights_are_an_error(options, tmp_path):
+    net = model()
+    trainer = Trainer(net, loss="cross_entropy", optimizer=lm.optim.SGD(net.parameters(), lr=0.1),
+                      **options)
+    with pytest.raises(ArgumentError, match="weights of classes and examples"):
+        trainer.eject(tmp_path / "loop.py")

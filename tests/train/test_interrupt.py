@@ -76,6 +76,15 @@ def test_one_raised_by_a_callback_is_passed_on():
     assert interrupter.ended == [(2, 2.0)]
 
 
+def test_sigterm_waits_too_and_ends_with_143():
+    interrupter = Interrupter(at=4)
+    trainer, batches = make(interrupter, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(SystemExit) as caught:
+        trainer.fit(batches)
+    assert caught.value.code == 143 and interrupter.ended == [(4, 4.0)]
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
 def test_one_at_the_very_end_is_not_lost():
     with pytest.raises(KeyboardInterrupt), DeferredInterrupt():
         interrupt()

@@ -87,7 +87,7 @@ def test_predictions_leave_the_weights_out_and_no_weight_has_no_mean():
     trainer = Trainer(net(), loss="cross_entropy", optimizer=None, sample_weight=True)
     data = [(X, Y, W)]
     np.testing.assert_array_equal(trainer.predict(data), trainer.predict(X))
-    assert np.isnan(trainer.evaluate((X, Y, 0 * W))["loss"])
+    assert np.isnan(trainer.evaluate((X, Y, 0 * W))["loss"])  # no example counts
 
 
 def test_labels_of_every_pixel_and_binary_targets():

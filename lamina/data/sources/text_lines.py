@@ -6,9 +6,11 @@ In: paths. Out: `str` rows without their line ends. Held is eight bytes for a li
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -17,11 +19,12 @@ from lamina.errors import ArgumentError, DataError, FormatError
 
 _CHUNK = 1 << 22  # bytes that are searched at once
 _GZIP = b"\x1f\x8b"
+_seeking = threading.Lock()
 _MARK = b"\xef\xbb\xbf"  # the byte order mark of UTF-8, which some editors put first
 
 
 class TextLines(Source):
-    """The lines of one file, or of several one after the other; one column of `str`.
+    r"""The lines of one file, or of several one after the other; one column of `str`.
 
     encoding: one in which a line ends with the byte 10, as in UTF-8 and Latin-1. Raises DataError
     for a file that cannot be read, and FormatError for a packed one; `take` raises FormatError that
@@ -29,7 +32,7 @@ class TextLines(Source):
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "poem.txt")
-    >>> _ = path.write_text("one\\ntwo\\nthree")
+    >>> _ = path.write_text("one\ntwo\nthree")
     >>> lines = TextLines(path)
     >>> len(lines), lines.take(np.array([2, 0]))[0].tolist()
     (3, ['three', 'one'])
@@ -127,11 +130,10 @@ class _File:
         return [text[a:b].removesuffix(b"\n").removesuffix(b"\r") for a, b in pairwise(inner)]
 
 
-def _edges(path: Path, file: object) -> np.ndarray:
+def _edges(path: Path, file: BinaryIO) -> np.ndarray:
     """uint64 `[lines + 1]`: where each line begins, and where the last one ends."""
-    read = file.read  # type: ignore[attr-defined]
     found, offset, last = [np.zeros(1, np.uint64)], 0, b"\n"
-    while chunk := read(_CHUNK):
+    while chunk := file.read(_CHUNK):
         if offset == 0 and chunk.startswith(_GZIP):
             raise FormatError(
                 "TextLines", operands=[("file", str(path))],
@@ -149,16 +151,24 @@ def _edges(path: Path, file: object) -> np.ndarray:
 
 
 def _read_at(descriptor: int | None, size: int, offset: int) -> bytes:
-    """Bytes of a file at a place, as several threads may ask for them."""
+    """Bytes of a file at a place; several threads may ask for them."""
     parts = []
     while size and descriptor is not None:
-        part = os.pread(descriptor, size, offset)
+        part = _part_at(descriptor, size, offset)
         if not part:
             break
         parts.append(part)
         size -= len(part)
         offset += len(part)
     return b"".join(parts)
+
+
+def _part_at(descriptor: int, size: int, offset: int) -> bytes:
+    if hasattr(os, "pread"):
+        return os.pread(descriptor, size, offset)
+    with _seeking:  # Windows
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.read(descriptor, size)
 
 
 def _checked(encoding: str) -> str:

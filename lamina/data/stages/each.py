@@ -63,4 +63,4 @@ class Filter(Each):
                           ("returned", f"{mask.dtype} {list(mask.shape)}")],
                 rule="the function returns a bool for each row of the block",
                 hint="function(*columns) is called with whole blocks, such as `x > 0`")
-        return block if mask.all() else block.rows(mask)
+        return Block(block.columns, block.ids) if mask.all() else block.rows(mask)

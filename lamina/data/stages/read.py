@@ -5,16 +5,18 @@ In: a source and an order. Out: blocks of rows; the state is the next position.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from lamina.data.block import SOURCE, Block, State
+from lamina.data.cache import Cached
+from lamina.data.dataset import Dataset
 from lamina.data.order import Order
 from lamina.data.report import Guard
-from lamina.data.source import Source
+from lamina.data.source import Columns, Source
 from lamina.data.stages.flow import Flow, Task
 from lamina.errors import ShapeError
 
@@ -28,7 +30,7 @@ class Read(Flow):
     seekable = True
 
     def __init__(
-        self, source: Source, order: Order, block: int, number: int, guard: Guard, is_ours: bool
+        self, source: Source, order: Order, block: int, number: int, guard: Guard
     ) -> None:
         super().__init__()
         self.order = order
@@ -37,8 +39,11 @@ class Read(Flow):
         self._base = number * SOURCE
         self._guard = guard
         self._source = source
-        self._take = getattr(source, "take_known", source.take)
-        self._is_ours = is_ours
+        self._take: Callable[[np.ndarray], Columns] = source.take
+        self._is_ours = type(source) is Cached
+        if isinstance(source, Dataset) and type(source) is Dataset:  # nothing overrides its methods
+            self._take = source.take_known
+            self._is_ours = source.transform is None
 
     def tasks(self, epoch: int, at: State) -> Iterator[Task]:
         position = at or 0
@@ -55,7 +60,7 @@ class Read(Flow):
 
     def _read(self, all_ids: np.ndarray, part: Any) -> Block:
         ids = all_ids[part]
-        columns = tuple(self._take(ids - self._base))
+        columns = tuple(self._take(ids - self._base if self._base else ids))
         if not columns or any(len(column) != len(ids) for column in columns):
             raise ShapeError(
                 type(self._source).__name__,

@@ -16,7 +16,7 @@ import threading
 import time
 from pathlib import Path
 
-from lamina.errors import DataError
+from lamina.files import append
 from lamina.io.tensorboard.crc import masked_crc32c
 
 _number = itertools.count()
@@ -59,32 +59,11 @@ class EventFile:
     def flush(self) -> None:
         """Give all records to the operating system.
 
-        Raises DataError; the records then still wait. What a full disk took of them is cut off
-        again, so that the file stays readable.
+        Raises DataError; the records then still wait, and the file has none of them.
         """
         with self._lock:
             self._flushed = time.monotonic()
             if not self._waiting:
                 return
-            try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                with open(self.path, "ab", buffering=0) as file:
-                    _append(file.fileno(), b"".join(self._waiting))
-            except OSError as error:
-                raise DataError(
-                    "SummaryWriter",
-                    operands=[("file", str(self.path)), ("reason", error.strerror or str(error))],
-                    rule="the folder must be writable and the disk must have room",
-                ) from error
+            append(self.path, b"".join(self._waiting))
             self._waiting = []
-
-
-def _append(descriptor: int, content: bytes) -> None:
-    end = os.fstat(descriptor).st_size
-    view = memoryview(content)
-    try:
-        while view:
-            view = view[os.write(descriptor, view):]
-    except OSError:
-        os.ftruncate(descriptor, end)
-        raise

@@ -16,7 +16,6 @@ from lamina.io import safetensors
 from lamina.train.checkpoints.values import Arrays, pack, unpack
 
 KEY = "lamina.checkpoint"
-MODEL = "model."  # the names of the model's tensors start with it
 
 
 class Packed(NamedTuple):
@@ -62,6 +61,6 @@ def read_state(path: str | os.PathLike[str]) -> Any:
             "read_state",
             operands=[("file", os.fspath(path)), ("metadata", ", ".join(contents.metadata))],
             rule="the file is a checkpoint of lm.train.Checkpoint, with its checksums",
-            hint="lm.train.load_weights(model, path), if it holds only weights",
+            hint="model.load_state_dict(lm.load(path)), if it holds only weights",
         )
     return unpack(contents.arrays, contents.metadata[KEY])

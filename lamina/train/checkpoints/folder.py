@@ -76,14 +76,14 @@ def newest(folder: str | os.PathLike[str]) -> tuple[Path, Any] | None:
         except (FormatError, DataError) as error:
             wrong.append((path, error))
             continue
-        for bad, error in wrong:
+        for bad, reason in wrong:
             warnings.warn(f"{bad} is not whole and was not used; resuming from {path.name}\n"
-                          f"{error}", stacklevel=2)
+                          f"{reason}", stacklevel=2)
         return path, state
     if wrong:
         raise FormatError(
             "resume",
-            operands=[(path.name, str(error).splitlines()[0]) for path, error in wrong],
+            operands=[(bad.name, str(reason).splitlines()[0]) for bad, reason in wrong],
             rule=f"one of the checkpoints in {os.fspath(folder)} is whole",
             hint="another folder, to start anew",
         ) from wrong[0][1]

@@ -128,8 +128,8 @@ _READERS: dict[str, Callable[[Any, Arrays], Any]] = {
     "!float": lambda text, arrays: float(text),
     "!int": lambda text, arrays: int(text, 16),
     "!sum": lambda parts, arrays: ExactSum(int(parts[0], 16), _unpacked(parts[1], arrays)),
-    "!items": lambda items, arrays: dict(
-        (_hashable(_unpacked(key, arrays)), _unpacked(item, arrays)) for key, item in items),
+    "!items": lambda items, arrays: {
+        _hashable(_unpacked(key, arrays)): _unpacked(item, arrays) for key, item in items},
 }
 
 

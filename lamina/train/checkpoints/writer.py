@@ -61,5 +61,5 @@ class Writer:
                 link_atomically(paths[0], path)
             self.done.extend(paths)
             after()
-        except Exception as error:  # raised where somebody can see it
+        except Exception as error:  # noqa: BLE001  raised where somebody can see it
             self._error = error

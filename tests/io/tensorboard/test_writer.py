@@ -231,6 +231,9 @@ def test_a_torn_last_record_loses_only_itself(tmp_path, cut):
     content = path.read_bytes()
     path.write_bytes(content[:-cut])
     assert [p.step for p in accumulated(tmp_path).Scalars("loss")] == [0, 1]
+    with SummaryWriter(tmp_path, purge_step=1) as writer:
+        writer.add_scalar("loss", 7.0, 1)
+    assert [p.value for p in accumulated(tmp_path).Scalars("loss")] == [0, 7]
 
 
 def test_a_changed_byte_is_found(tmp_path):

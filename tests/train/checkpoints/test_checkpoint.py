@@ -17,7 +17,7 @@ import pytest
 import lamina as lm
 from lamina.data import Loader
 from lamina.errors import ArgumentError, DataError, FormatError
-from lamina.train import Callback, Checkpoint, EarlyStopping, Stop, Trainer, load_weights
+from lamina.train import Callback, Checkpoint, EarlyStopping, Trainer
 from lamina.train.checkpoints import found, read_state, write_state
 from lamina.train.checkpoints.values import pack
 
@@ -87,10 +87,9 @@ def test_the_best_is_kept_beside_them(mode, better, tmp_path):
     state = read_state(tmp_path / "best.safetensors")
     assert state["step"] == 5 * (best + 1) and len(state["position"]["history"]) == best + 1
     assert ("best.safetensors", state["step"]) in teller.told
-    twin = make().model
-    load_weights(twin, tmp_path / "best.safetensors")
+    tensors = lm.load(tmp_path / "best.safetensors")
     for name, value in state["model"].items():
-        np.testing.assert_array_equal(twin.state_dict()[name].numpy(), value.numpy())
+        np.testing.assert_array_equal(tensors[f"model.{name}"].numpy(), value.numpy())
 
 
 def test_a_name_that_is_not_in_the_logs(tmp_path):
@@ -158,23 +157,79 @@ def test_every_step_of_a_fit_can_be_gone_on_from(tmp_path):
 def test_data_that_knows_no_position_is_read_again():
     batches = [(X[i:i + 8], Y[i:i + 8]) for i in range(0, 40, 8)]
     reference = make()
-    reference.fit(batches, epochs=2)
+    history = reference.fit(batches, epochs=2)
     for data in (batches, Generated(batches)):
-        trainer = make(At(8, stop), log_every=3)
-        trainer.fit(data, epochs=2)
-    states = []
-    trainer = make(At(8, lambda: states.append(trainer.state_dict()) or stop()))
+        states = []
+        trainer = make(Catch(states))
+        with pytest.raises(ZeroDivisionError):
+            trainer.fit(data, epochs=2)
+        other = make()
+        assert other.fit(data, epochs=2, resume=states[0]) == history
+        assert bits(other.model.state_dict()) == bits(reference.model.state_dict())
+        assert (other.step, other.epoch) == (10, 2)
+
+
+def test_a_state_is_loaded_and_the_next_fit_goes_on():
+    reference, states = make(), []
+    history = reference.fit(loader(), epochs=2)
     with pytest.raises(ZeroDivisionError):
-        trainer = make(At(8, lambda: 1 / 0), Catch(states))
-        trainer.fit(Generated(batches), epochs=2)
+        make(Catch(states)).fit(loader(), epochs=2)
     other = make()
-    other.fit(Generated(batches), epochs=2, resume=states[0])
+    other.load_state_dict(states[0])
+    assert (other.step, other.epoch) == (7, 2)
+    assert other.fit(loader(), epochs=2) == history
     assert bits(other.model.state_dict()) == bits(reference.model.state_dict())
-    assert (other.step, other.epoch) == (10, 2)
+    assert len(other.fit(loader(), epochs=1)) == 1  # the one after that is a new one
+    with pytest.raises(FormatError, match="the state is what"):
+        other.load_state_dict({"model": {}})
 
 
-def stop():
-    raise Stop
+def test_the_state_between_two_fits():
+    """Taken after a fit, it has no position: the next fit is a new one, of as many epochs."""
+    one, other = make(), make()
+    one.fit(loader(), epochs=2)
+    other.load_state_dict(one.state_dict())
+    assert one.fit(loader(), epochs=2) == other.fit(loader(), epochs=2)
+    assert (other.epoch, other.step) == (4, 20)
+
+
+def test_what_is_frozen_and_rates_set_by_hand_come_back():
+    class Freezes(Callback):
+        def on_step_end(self, trainer, logs):
+            if trainer.step == 6:
+                trainer.optimizer.lr = 0.001  # in place of its schedule
+                trainer.model[0].freeze()
+                trainer.model[1].eval()
+
+    def scheduled(*callbacks):
+        trainer = make(*callbacks)
+        trainer.optimizer.lr = lm.optim.schedules.cosine(0.05, 10)
+        return trainer
+
+    states, reference = [], scheduled(Freezes())
+    reference.fit(loader(), epochs=3)
+    with pytest.raises(ZeroDivisionError):
+        scheduled(Freezes(), Catch(states)).fit(loader(), epochs=3)
+    other = scheduled(Freezes())
+    other.fit(loader(), epochs=3, resume=states[0])
+    assert not other.model[0].weight.requires_grad and not other.model[1].training
+    assert bits(other.optimizer.state_dict()) == bits(reference.optimizer.state_dict())
+
+
+def test_a_rate_that_was_searched_for_is_not_searched_again():
+    def searching(*callbacks):
+        trainer = make(*callbacks)
+        trainer.optimizer = lm.optim.SGD(trainer.model.parameters(), lr="search")
+        return trainer
+
+    states, reference = [], searching()
+    reference.fit(loader(), epochs=2)
+    with pytest.raises(ZeroDivisionError):
+        searching(Catch(states)).fit(loader(), epochs=2)
+    other = searching()
+    other.fit(loader(), epochs=2, resume=states[0])
+    assert other.lr_search is None and other.optimizer.lr == reference.optimizer.lr
+    assert bits(other.model.state_dict()) == bits(reference.model.state_dict())
 
 
 class Generated:
@@ -188,7 +243,7 @@ class Generated:
 
 
 class Catch(Callback):
-    """Takes the state after the seventh step."""
+    """Takes the state after the seventh step, and fails in the next."""
 
     def __init__(self, states):
         self.states = states
@@ -196,6 +251,8 @@ class Catch(Callback):
     def on_step_end(self, trainer, logs):
         if trainer.step == 7:
             self.states.append(trainer.state_dict())
+        if trainer.step == 8:
+            raise ZeroDivisionError
 
 
 def test_a_finished_fit_has_nothing_left_to_do(tmp_path):
@@ -219,7 +276,7 @@ def test_a_folder_without_checkpoints_starts_anew(tmp_path):
 def test_a_new_fit_does_not_write_over_later_checkpoints(tmp_path):
     make(Checkpoint(tmp_path)).fit(loader(), epochs=2)
     before = sorted(os.listdir(tmp_path))
-    with pytest.raises(ArgumentError, match=r"holds .*step-00000010(?s:.)*try: fit\(\.\.\., resume"):
+    with pytest.raises(ArgumentError, match=r"holds .*step-00000010(?s:.)*resume="):
         make(Checkpoint(tmp_path)).fit(loader())
     assert sorted(os.listdir(tmp_path)) == before
 
@@ -282,7 +339,6 @@ def test_a_file_that_is_no_checkpoint(tmp_path):
     lm.save(tmp_path / "model.safetensors", make().model)
     with pytest.raises(FormatError, match="the file is a checkpoint"):
         found(tmp_path / "model.safetensors")
-    load_weights(make().model, tmp_path / "model.safetensors")
 
 
 # Disks
