@@ -9,9 +9,11 @@ from lamina.data import TableRecipe, split
 
 def main(epochs: int = 60) -> float:
     lm.seed(0)
-    table = load_diabetes(as_frame=True, scaled=False).frame
+    patients = load_diabetes(scaled=False)
+    table = dict(zip(patients.feature_names, patients.data.T, strict=True))
+    table["progression"] = patients.target
     train, valid, test = split(table, valid=0.15, test=0.2, seed=0)
-    recipe = TableRecipe(target="target", columns={"sex": "category"}).fit(train)
+    recipe = TableRecipe(target="progression", columns={"sex": "category"}).fit(train)
     model = nn.Sequential(nn.Linear(len(recipe.feature_names), 16), nn.ReLU(), nn.Linear(16, 1))
     trainer = lm.train.Trainer(
         model, loss="mse",
@@ -21,8 +23,8 @@ def main(epochs: int = 60) -> float:
     lm.save("diabetes.safetensors", model, metadata={"lamina.table": recipe.to_json()})
     foreseen = recipe.inverse_target(trainer.predict(recipe.transform(test)))[:, 0]
     r2 = lm.metrics.R2()
-    r2.update(foreseen, test["target"].to_numpy())
-    print(f"R2 {r2.compute():.3f} on {len(test)} patients that were not seen")
+    r2.update(foreseen, test["progression"])
+    print(f"R2 {r2.compute():.3f} on {len(foreseen)} patients that were not seen")
     return r2.compute()
 
 
