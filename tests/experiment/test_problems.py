@@ -120,7 +120,7 @@ MODEL = {
     "one by zero": ('layers = [{type = "Linear", out_features = "=4 // 0"}]', 'model.layers.0.out_features: "=4 // 0": integer division or modulo by zero'),
     "a block's parameter": ('layers = [{type = "b", wdith = 3}]\n[blocks.b]\nparameters = {width = 3}\nlayers = ["ReLU"]', 'model.layers.0.wdith: the block b has no such parameter; did you mean "width"?'),
     "a block in itself": ('layers = ["a"]\n[blocks.a]\nlayers = ["b"]\n[blocks.b]\nlayers = ["a"]', "blocks.b.layers.0: the block a uses itself: a -> b -> a"),
-    "too many layers": ('layers = [{type = "b", repeat = 1000}]\n[blocks.b]\nlayers = [{type = "ReLU", repeat = 1000}]', "blocks.b.layers.0: a network has at most 10,000 layers"),
+    "too many layers": ('layers = [{type = "b", repeat = 1000}]\n[blocks.b]\nlayers = [{type = "ReLU", repeat = 1000}]', "blocks.b.layers.0: a network has at most 2,000 layers"),
 }  # fmt: skip  # noqa: E501
 
 
