@@ -14,8 +14,9 @@ import numpy as np
 
 from lamina.data.source import Source
 from lamina.data.tabular import TableRecipe, split_rows
+from lamina.data.tabular.kinds import KINDS
 from lamina.errors import DataError
-from lamina.experiment.arguments import converted
+from lamina.experiment.arguments import arguments_of, converted
 from lamina.experiment.facts import Facts, facts_of
 from lamina.experiment.memory import Arrays, Characters, Rows, labels_of
 from lamina.experiment.names import taken_by
@@ -144,7 +145,8 @@ def _as_features(config: Configuration, parts: dict[str, Source]
     section = config.table
     if section is None:
         raise ValueError("no [table]")
-    columns = {**section.columns, **dict.fromkeys(section.drop, "ignored")}
+    columns = {name: _column(value) for name, value in section.columns.items()}
+    columns |= dict.fromkeys(section.drop, "ignored")
     task = None if section.task == "auto" else section.task
     recipe = TableRecipe(target=section.target, columns=columns, task=task)
     tables = {name: table_of(part) for name, part in parts.items()}
@@ -152,6 +154,15 @@ def _as_features(config: Configuration, parts: dict[str, Source]
     classes = tuple(map(str, recipe.classes)) if recipe.classes else ()
     return recipe, {name: Arrays(recipe(table), ("features", section.target), classes, name)
                     for name, table in tables.items()}
+
+
+def _column(value: Any) -> Any:
+    """A kind of column by name, or made with the options of a table."""
+    if not isinstance(value, dict):
+        return value
+    kind = KINDS[value["kind"]]
+    options = {key: item for key, item in value.items() if key != "kind"}
+    return kind(**converted(arguments_of(kind.kind, kind), options))
 
 
 def table_of(source: Source) -> dict[str, np.ndarray]:

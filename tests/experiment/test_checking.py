@@ -41,7 +41,8 @@ FINDINGS = {
     "a loss of numbers": (
         "loss=mse", ["loss: mse_loss: input and target have the same shape"]),
     "a loss's option": (
-        'loss={type="cross_entropy",label_smoothing=3}', ["loss: cross_entropy: label_smoothing is a probability"]),
+        'loss={type="cross_entropy",label_smoothing=3}',
+        ["loss: cross_entropy: label_smoothing is a probability"]),
     "a metric": (
         'metrics=["mean_absolute_error"]', ["metrics.0: mean_absolute_error: "]),
     "no scores": (
