@@ -13,7 +13,7 @@ from typing import Any
 from lamina.errors import ArgumentError
 from lamina.experiment.schema import FineTune
 from lamina.io import load
-from lamina.nn import Module, freeze
+from lamina.nn import Module, freeze, select
 
 _SHOWN = 4
 
@@ -21,13 +21,23 @@ _SHOWN = 4
 def start_from(model: Module, section: FineTune, folder: File) -> list[str]:
     """Load what fits, freeze what is to stay; the names that were loaded.
 
-    Raises DataError or FormatError for the file, and ArgumentError if nothing in it fits.
+    Raises DataError or FormatError for the file, and ArgumentError if nothing in it fits, or
+    nothing is called as what is to stay.
     """
+    chosen = what_fits(model, section, folder)
+    model.load_state_dict(chosen, strict=False)
+    if section.freeze:
+        freeze(model, *section.freeze)
+    return list(chosen)
+
+
+def what_fits(model: Module, section: FineTune, folder: File) -> dict[str, Any]:
+    """The values of the file that the model takes, by its names; nothing is computed."""
     path = folder / File(section.from_).expanduser()
     state = _renamed(load(path), section.rename)
-    mine = model.state_dict()
+    mine = {name: value.shape for name, value in model.state_dict().items()}
     chosen = {name: value for name, value in state.items()
-              if name in mine and value.shape == mine[name].shape and _is_chosen(name, section)}
+              if mine.get(name) == value.shape and _is_chosen(name, section)}
     if not chosen:
         raise ArgumentError(
             "fine_tune",
@@ -35,10 +45,9 @@ def start_from(model: Module, section: FineTune, folder: File) -> list[str]:
                       ("model", f"{', '.join(list(mine)[:_SHOWN])} ...")],
             rule="some parameters have the same name and shape in both",
             hint='rename = {"backbone." = ""}')
-    model.load_state_dict(chosen, strict=False)
     if section.freeze:
-        freeze(model, *section.freeze)
-    return list(chosen)
+        select(model, *section.freeze)
+    return chosen
 
 
 def _renamed(state: dict[str, Any], rename: dict[str, str]) -> dict[str, Any]:

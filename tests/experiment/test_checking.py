@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import lamina as lm
 from lamina.experiment import ExperimentError, load
 from lamina.experiment.checking import check
 from tests.experiment.files import DIGITS, flowers, houses, photos, written
@@ -54,6 +55,9 @@ FINDINGS = {
     "parameters of no name": (
         'optimizer.groups=[{match=["head"],lr=1.0}]', ['optimizer.groups.0.match: no parameter '
         'fits "head": they are named 1.weight, 1.bias ...']),
+    "weights that are not there": ('fine_tune.from="no.safetensors"', ["fine_tune: "]),
+    "weights that do not fit": ('fine_tune.from="other.safetensors"', [
+        "some parameters have the same name and shape in both"]),
     "data that is not there": (
         'data={type="ImageFolder",folder="none"}', ["data: "]),
 }
@@ -62,6 +66,7 @@ FINDINGS = {
 @pytest.mark.parametrize(("override", "told"), FINDINGS.values(), ids=FINDINGS)
 def test_findings(tmp_path, override, told):
     file = written(tmp_path, DIGITS)
+    lm.save(tmp_path / "other.safetensors", {"1.weight": lm.zeros((3, 64))})
     errors, _ = found(file, override)
     assert len(errors) == len(told)
     for text, part in zip(errors, told, strict=True):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import lamina as lm
 from lamina.experiment import load
 from lamina.experiment.checking import check
 from lamina.experiment.reference import page
@@ -25,6 +26,7 @@ def test_every_configuration_of_the_guide_loads(tmp_path, kind, text):
 def test_and_fits_its_data(tmp_path, text):
     for make in (photos, houses, story):
         make(tmp_path)
+    lm.save(tmp_path / "resnet18.safetensors", {"conv1.weight": lm.zeros((64, 3, 7, 7))})
     report = check(load(written(tmp_path, text)))
     assert report.errors == []
 
