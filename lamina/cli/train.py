@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,8 @@ def _run(options: argparse.Namespace) -> int:
         raise
     if results:
         print("test   " + ", ".join(f"{name} {value:.4g}" for name, value in results.items()))
+    for name, report in running.left_out():
+        print(f"{name}: {report}", file=sys.stderr)
     print(f"model saved in {running.model_file}")
     return 0
 

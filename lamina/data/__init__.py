@@ -1,17 +1,11 @@
 """Data on its way to the model: datasets in memory, sources in files, tables, batches."""
 
-from lamina.data import (
-    augment,
-    tabular,
-)
+from lamina.data import augment, tabular
 from lamina.data.dataset import Dataset
 from lamina.data.epochs import LengthError
 from lamina.data.loader import Loader
 from lamina.data.mix import mix
-from lamina.data.pipeline import (
-    Pipeline,
-    pipeline,
-)
+from lamina.data.pipeline import Pipeline, pipeline
 from lamina.data.source import Source
 from lamina.data.sources import (
     CIFAR,
@@ -26,9 +20,10 @@ from lamina.data.sources import (
     TarShards,
 )
 from lamina.data.sources.text_lines import TextLines
-from lamina.data.tabular import (
-    TableRecipe,
-    split,
-)
+from lamina.data.tabular import TableRecipe, split
 
-__all__ = ["AudioFolder", "CIFAR", "CSV", "Dataset", "HDF5", "IDX", "ImageFiles", "ImageFolder", "JPEGs", "LengthError", "Loader", "Parquet", "Pipeline", "Source", "TableRecipe", "TarShards", "TextLines", "augment", "mix", "pipeline", "split", "tabular"]
+__all__ = [
+    "AudioFolder", "CIFAR", "CSV", "Dataset", "HDF5", "IDX", "ImageFiles", "ImageFolder", "JPEGs",
+    "LengthError", "Loader", "Parquet", "Pipeline", "Source", "TableRecipe", "TarShards",
+    "TextLines", "augment", "mix", "pipeline", "split", "tabular",
+]

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from lamina.data.source import Source
+from lamina.data import Pipeline
+from lamina.data.source import Columns, Source
 from lamina.data.tabular import TableRecipe, split_rows
 from lamina.data.tabular.kinds import KINDS
 from lamina.errors import DataError
@@ -24,6 +25,7 @@ from lamina.experiment.preparation import Preparation, kind_of, prepared, prepar
 from lamina.experiment.registry import Registry
 from lamina.experiment.schema import Configuration
 from lamina.experiment.sources import PATHS, PATHS_OF
+from lamina.tensor import Tensor
 
 _LABELS_READ = 65_536  # rows whose labels are read to find the largest, where none are at hand
 _SAMPLE = 8
@@ -177,7 +179,7 @@ def table_of(source: Source) -> dict[str, np.ndarray]:
 def _with_facts(config: Configuration, parts: dict[str, Source], raw: dict[str, Source],
                 recipe: TableRecipe | None) -> Opened:
     train = parts["train"]
-    block = train.take(np.arange(min(_SAMPLE, len(train))))
+    block = _sample(train, config.data.on_error)
     if len(block) < 2:
         raise DataError("data", operands=[("source", config.data.type),
                                           ("columns", str(len(block)))],
@@ -190,11 +192,19 @@ def _with_facts(config: Configuration, parts: dict[str, Source], raw: dict[str, 
                         rule="inputs are numbers of one shape",
                         hint="size = [64, 64] for images; [table] for columns of text")
     preparation = prepared_like(kind_of(block[0], recipe is not None, is_text),
-                                config.data.normalize, train)
+                                config.data.normalize, train, config.data.on_error)
     columns = prepared(preparation, block)
     largest = _largest(train) if columns[-1].dtype.kind in "iu" else -1
     facts = facts_of(columns[0], columns[-1], train.classes, largest, is_text)
     return Opened(parts, facts, preparation, recipe, raw)
+
+
+def _sample(source: Source, on_error: str) -> Columns:
+    """The first rows that can be read."""
+    if on_error == "raise":
+        return source.take(np.arange(min(_SAMPLE, len(source))))
+    first = Pipeline(source, on_error=on_error).batch(_SAMPLE).first()
+    return tuple(column.numpy() if isinstance(column, Tensor) else column for column in first)
 
 
 def _origin(source: Source) -> Source:

@@ -196,8 +196,6 @@ def _conflicts(config: Configuration, data: dict[str, Any]) -> list[tuple[Path, 
         found.append((("optimizer", "schedule"), 'a schedule needs a rate: lr is "search"'))
     validates = config.data.validation != 0
     for name, arguments in config.callbacks.items():
-        if not isinstance(arguments, dict):
-            continue
         monitor = arguments.get("monitor", "valid_loss")
         is_watching = name.replace("_", "").lower() in [m.lower() for m in MONITORS]
         if is_watching and not validates and str(monitor).startswith("valid_"):

@@ -54,6 +54,13 @@ class Running:
         save_model(self.model_file, built.model, metadata_of(
             self.experiment, built.facts, built.opened.preparation, built.opened.table))
 
+    def left_out(self) -> list[tuple[str, str]]:
+        """What `on_error = "skip"` left out: part, and the records that could not be read."""
+        built = self.built
+        parts = {"train": built.train, "valid": built.valid, "test": built.test}
+        return [(name, str(part.report)) for name, part in parts.items()
+                if part is not None and part.report.skipped]
+
     def test(self) -> dict[str, float]:
         """Loss and metrics over the test part; empty without one."""
         return {} if self.built.test is None else self.built.trainer.evaluate(self.built.test)

@@ -113,6 +113,19 @@ def test_hello_world_is_a_configuration_of_three_lines(tmp_path, capsys):
     assert float(said.split("test   ")[1].split("accuracy")[1].split()[0]) > 0.85
 
 
+def test_images_that_cannot_be_read_stop_or_are_left_out(tmp_path, capsys):
+    photos(tmp_path)
+    for name in ("blue/0.png", "red/3.png"):
+        Path("photos", name).write_bytes(Path("photos", name).read_bytes()[:40])
+    ran(capsys, "init", "photos")
+    told = failed(capsys, "train", "config.toml", *SMALL)
+    assert ".png" in told and told.count("Error in") == 1
+    assert main(["train", "config.toml", *SMALL, "data.on_error=skip", "data.validation=0",
+                 "data.test=0"]) == 0
+    told = capsys.readouterr().err
+    assert told.startswith("train: 2 records left out") and "blue/0.png" in told
+
+
 def test_the_run_folder_has_everything(tmp_path, capsys):
     written(tmp_path, DIGITS)
     ran(capsys, "train", "config.toml", "--out", "first", "seed=3")

@@ -32,7 +32,7 @@ def test_docstrings(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize("page", [
-    "README.md", "docs/custom.md", "docs/generative.md", "docs/models.md",
+    "README.md", "docs/custom.md", "docs/generative.md", "docs/models.md", "docs/guides/no-code.md",
     "docs/reference/sources.md"])
 def test_pages(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     blocks = PYTHON_BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
