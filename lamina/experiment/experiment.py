@@ -113,6 +113,11 @@ class Experiment:
             raise self.error(problems)
         return network.module
 
+    def steps(self, opened: Opened) -> int:
+        """Steps of an epoch; records that are left out are not known yet, and counted."""
+        rows, size = len(opened.parts["train"]), self.config.batch_size
+        return max(1, rows // size if self.config.data.drop_last else -(-rows // size))
+
     def build(self) -> Built:
         """Open the data, and make model and trainer; raises ExperimentError."""
         seed(self.config.seed)
@@ -126,7 +131,7 @@ class Experiment:
                      for part, source in opened.parts.items()}
         train = parts["train"]
         with self.at():
-            trainer = make_trainer(self, model, opened, len(train))
+            trainer = make_trainer(self, model, opened, self.steps(opened))
         return Built(model, trainer, train, parts.get("valid"), parts.get("test"), opened.facts,
                      opened)
 
