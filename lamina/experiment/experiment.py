@@ -147,6 +147,7 @@ def make_trainer(experiment: Experiment, model: Module, opened: Opened, steps: i
         callbacks=callbacks_of(config, registry),
         clip=config.optimizer.clip,
         accumulate=config.optimizer.accumulate,
+        on_nan=config.on_nan,
         **_further(config, opened),
     )
 

@@ -15,9 +15,10 @@ from typing import Any
 from lamina.errors import DataError
 from lamina.experiment.experiment import Built, Experiment
 from lamina.experiment.facts import CLASSIFICATION
+from lamina.experiment.fine_tuning import weights_in
 from lamina.experiment.saved import MODEL, metadata_of, save_model
 from lamina.runs import Run
-from lamina.train import Checkpoint, load_weights
+from lamina.train import Checkpoint
 
 CHECKPOINTS = "checkpoints"
 BEST = "best.safetensors"
@@ -44,7 +45,7 @@ class Running:
         history = built.trainer.fit(built.train, built.valid, epochs=config.epochs, resume=resume)
         best = self.folder / CHECKPOINTS / BEST
         if config.run.save == "best" and best.exists():
-            load_weights(built.model, best)
+            built.model.load_state_dict(weights_in(best))
         self.save()
         return history
 

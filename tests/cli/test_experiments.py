@@ -249,9 +249,22 @@ def test_fine_tuning_takes_what_fits_and_freezes(tmp_path, capsys):
     one, other = load("base/model.safetensors"), load("tuned/model.safetensors")
     assert np.array_equal(one["body.weight"].numpy(), other["body.weight"].numpy())
     assert not np.array_equal(one["head.weight"].numpy(), other["head.weight"].numpy())
+    best = "base/checkpoints/best.safetensors"
+    ran(capsys, "train", "config.toml", layers, "--out", "again", f'fine_tune.from="{best}"',
+        'fine_tune.freeze=["body"]')
     told = failed(capsys, "train", "config.toml", "--out", "x",
                   'fine_tune.from="base/model.safetensors"')
     assert "some parameters have the same name and shape in both" in told
+
+
+def test_the_model_is_the_best_one_where_that_is_asked_for(tmp_path, capsys):
+    written(tmp_path, DIGITS)
+    ran(capsys, "train", "config.toml", "epochs=4", "optimizer.lr=0.3", "run.save=best",
+        "run.monitor=valid_accuracy")
+    model = load("runs/config/model.safetensors")
+    best = load("runs/config/checkpoints/best.safetensors")
+    assert all(np.array_equal(value.numpy(), best[f"model.{name}"].numpy())
+               for name, value in model.items())
 
 
 def test_what_is_not_installed_is_named(tmp_path, capsys, monkeypatch):
