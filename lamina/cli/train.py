@@ -82,7 +82,7 @@ def _run(options: argparse.Namespace) -> int:
         with progress:
             running.fit()
         results = running.test()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):  # the latter after SIGTERM
         running.save()
         print(f"stopped in epoch {running.built.trainer.epoch}; model saved in "
               f"{running.model_file}; --resume goes on")

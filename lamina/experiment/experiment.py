@@ -184,7 +184,7 @@ def experiment_of(document: Document, registry: Registry) -> Experiment:
     problems += wrong_names(document.data, registry)
     problems += build_network(document.data, registry, UNKNOWN).problems
     if config is not None:
-        problems += _conflicts(config, document.data)
+        problems += _conflicts(config)
     if config is not None:
         known = [path for path, _ in problems]
         problems += [(path, text) for path, text in tried(config, registry)
@@ -195,7 +195,7 @@ def experiment_of(document: Document, registry: Registry) -> Experiment:
     return Experiment(document, config, registry)
 
 
-def _conflicts(config: Configuration, data: dict[str, Any]) -> list[tuple[Path, str]]:
+def _conflicts(config: Configuration) -> list[tuple[Path, str]]:
     """Keys that do not go together."""
     found: list[tuple[Path, str]] = []
     if config.optimizer.lr == "search" and config.optimizer.schedule is not None:

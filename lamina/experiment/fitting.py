@@ -49,7 +49,8 @@ def _wrong_output(facts: Facts, output: Any, network: Network) -> Problems:
         wanted = ", ".join(map(str, ["batch", *facts.target]))
         return [] if output.shape[1:] == facts.target else [
             (path, f"{given}, and the targets are [{wanted}]")]
-    axes = ["batch", *(["time"] if facts.task == LANGUAGE else []), "classes"]
+    inner = ["time"] if facts.task == LANGUAGE else list(map(str, facts.target))
+    axes = ["batch", *inner, "classes"]
     if output.ndim != len(axes):
         return [(path, f"{given}, and scores of classes are [{', '.join(axes)}]")]
     count = facts.number_of_classes

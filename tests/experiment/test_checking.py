@@ -104,6 +104,19 @@ layers = [{type = "Linear", out_features = "=classes"}]
     assert found(file, "data.balance=true")[1] == ["2: data: no training example of 2"]
 
 
+def test_a_class_for_each_pixel(tmp_path):
+    np.savez(tmp_path / "data.npz", x=np.zeros((9, 4, 4, 3), np.uint8),
+             y=np.ones((9, 4, 4), np.int64))
+    file = written(tmp_path, """
+data = {type = "NPZ", path = "data.npz"}
+model.layers = [{type = "Conv2d", out_channels = "=classes", kernel_size = 3, padding = 1}]
+""")
+    assert found(file)[0] == []
+    assert found(file, "model.layers.1=GlobalAvgPool")[0] == [
+        "3: model.layers.0: the model gives [batch, 2], and scores of classes are "
+        "[batch, 4, 4, classes]"]
+
+
 @pytest.mark.parametrize(("make", "config", "task"), [
     (houses, 'data = {type = "CSV", path = "houses.csv"}\ntable.target = "price"', "target"),
     (flowers, 'data = {type = "CSV", path = "flowers.csv"}\ntable.target = "species"', "classes"),
