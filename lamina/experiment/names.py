@@ -17,6 +17,7 @@ from lamina.experiment.problems import Path, listed, meant
 from lamina.experiment.registry import Registry
 from lamina.experiment.schema import Data, Loss, Model, Optimizer, Schedule, Section
 from lamina.experiment.translate import keys_of
+from lamina.experiment.watchers import OPTIONS_OF
 
 Found = Iterator[tuple[Path, str]]
 
@@ -132,6 +133,9 @@ def taken_by(registry: Registry, kind: str, name: str) -> Arguments:
     if kind == "loss" and isinstance(part, type):
         ours = ()
     takes = arguments_of(canonical, part, ours)
+    if kind == "callback" and canonical in OPTIONS_OF:
+        further = arguments_of(canonical, *OPTIONS_OF[canonical])
+        return replace(takes, named={**takes.named, **further.named})
     if kind != "schedule":
         return takes
     named = dict(list(takes.named.items())[1:])

@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from lamina.experiment import ExperimentError, load
+from lamina.experiment.names import wrong_names
+from lamina.experiment.registry import Registry
 from tests.experiment.files import DIGITS, written
 
 CASES = re.findall(r"^=== (.*?)\n(.*?)\n---\n(.*?)\n\n", (
@@ -85,3 +87,16 @@ def test_what_watches_the_validation_needs_one(tmp_path):
     assert problems_of(file, "data.validation=0") == [
         f'{file}:12: callbacks.EarlyStopping: monitor is "valid_loss", but nothing validates: '
         "data.validation is 0"]
+
+
+def test_what_a_callback_hands_on_is_checked_too():
+    def handing_on(monitor: str = "valid_loss", **options: object) -> None:
+        """As of a callback of Lamina."""
+
+    handing_on.__module__ = "lamina.train"
+    registry = Registry()
+    registry.tables["callback"]["ReduceOnPlateau"] = handing_on
+    told = list(wrong_names({"callbacks": {"reduce_on_plateau": {
+        "monitor": "loss", "patience": 3, "factr": 0.5}}}, registry))
+    assert told == [(("callbacks", "reduce_on_plateau", "factr"),
+                     'ReduceOnPlateau has no such argument; did you mean "factor"?')]
