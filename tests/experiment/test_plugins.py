@@ -10,7 +10,9 @@ from lamina.experiment.plugins import with_plugins
 from tests.experiment.files import DIGITS, written
 
 PLUGIN = """
+from os import system
 import lamina as lm
+from lamina.nn import Linear
 
 class Scale(lm.nn.Module):
     def __init__(self, factor: float = 2.0):
@@ -55,7 +57,7 @@ def test_arguments_of_plugins_are_checked_too(tmp_path):
 def test_only_public_names_of_the_module_itself_are_taken(tmp_path):
     registry = with_plugins([written(tmp_path, PLUGIN, "parts_public.py")])
     assert "half_error" in registry.tables["loss"] and "Scale" in registry.tables["model"]
-    assert not any({"_hidden", "one", "lm"} & set(table) for table in registry.tables.values())
+    assert not any({"_hidden", "one", "lm", "system"} & set(table) for table in registry.tables.values())
 
 
 @pytest.mark.parametrize(("text", "reason"), [
