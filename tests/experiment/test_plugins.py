@@ -57,7 +57,8 @@ def test_arguments_of_plugins_are_checked_too(tmp_path):
 def test_only_public_names_of_the_module_itself_are_taken(tmp_path):
     registry = with_plugins([written(tmp_path, PLUGIN, "parts_public.py")])
     assert "half_error" in registry.tables["loss"] and "Scale" in registry.tables["model"]
-    assert not any({"_hidden", "one", "lm", "system"} & set(table) for table in registry.tables.values())
+    others = {"_hidden", "one", "lm", "system"}
+    assert not any(others & set(table) for table in registry.tables.values())
 
 
 @pytest.mark.parametrize(("text", "reason"), [
