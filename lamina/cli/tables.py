@@ -13,6 +13,8 @@ from typing import Any
 
 from lamina.files import write_atomically
 
+_LEAST_WIDTH = 14  # of a column on a narrow terminal
+
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], numbers: int) -> None:
     """Print a table; the columns from `numbers` on are numbers, to the right."""
@@ -36,8 +38,9 @@ def _print_rich(headings: Sequence[str], rows: Sequence[Sequence[str]], numbers:
         return False
     table = rich.table.Table(box=None, pad_edge=False, header_style="bold")
     for i, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if i < numbers else "right",
-                         overflow="fold" if i < numbers else "ellipsis")
+        widest = max([len(heading), *(len(row[i]) for row in rows)])
+        table.add_column(heading, justify="left" if i < numbers else "right", no_wrap=True,
+                         overflow="ellipsis", min_width=min(widest, _LEAST_WIDTH))
     for row in rows:
         table.add_row(*map(rich.text.Text, row))
     rich.console.Console().print(table)

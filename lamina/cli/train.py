@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -81,13 +82,15 @@ def _run(options: argparse.Namespace) -> int:
         with progress:
             running.fit()
         results = running.test()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):  # the latter after SIGTERM
         running.save()
         print(f"stopped in epoch {running.built.trainer.epoch}; model saved in "
               f"{running.model_file}; --resume goes on")
         raise
     if results:
         print("test   " + ", ".join(f"{name} {value:.4g}" for name, value in results.items()))
+    for name, report in running.left_out():
+        print(f"{name}: {report}", file=sys.stderr)
     print(f"model saved in {running.model_file}")
     return 0
 

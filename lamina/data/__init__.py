@@ -27,4 +27,4 @@ __all__ = [
     "AudioFolder", "CIFAR", "CSV", "Dataset", "HDF5", "IDX", "ImageFiles", "ImageFolder", "JPEGs",
     "LengthError", "Loader", "Parquet", "Pipeline", "Source", "TableRecipe", "TarShards",
     "TextLines", "augment", "class_weights", "mix", "pipeline", "split", "tabular",
-]  # fmt: skip
+]

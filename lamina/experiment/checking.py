@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from lamina.errors import LaminaError
 from lamina.experiment.data import Opened
 from lamina.experiment.experiment import Experiment
 from lamina.experiment.facts import CLASSIFICATION, REGRESSION, Facts
+from lamina.experiment.fine_tuning import what_fits
 from lamina.experiment.fitting import misfits
-from lamina.experiment.making import Refused
+from lamina.experiment.making import Refused, reason
 from lamina.experiment.memory import labels_of
 from lamina.experiment.network import Network
 from lamina.experiment.problems import ExperimentError, Problem, listed
@@ -97,6 +99,11 @@ def _check_network(experiment: Experiment, opened: Opened, network: Network, rep
     found = misfits(experiment.config, experiment.registry, opened.facts, network,
                     recording.output)
     report.errors += [experiment.document.problem(path, text) for path, text in found]
+    if experiment.config.fine_tune is not None:
+        try:
+            what_fits(network.module, experiment.config.fine_tune, experiment.document.folder)
+        except LaminaError as error:
+            report.errors.append(experiment.document.problem(("fine_tune",), reason(error)))
     _measure(experiment.config, network.module, recording, report)
 
 

@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from lamina.data.source import Source
+from lamina.data import Pipeline
+from lamina.data.source import Columns, Source
 from lamina.data.tabular import TableRecipe, split_rows
+from lamina.data.tabular.kinds import KINDS
 from lamina.errors import DataError
-from lamina.experiment.arguments import converted
+from lamina.experiment.arguments import arguments_of, converted
 from lamina.experiment.facts import Facts, facts_of
 from lamina.experiment.memory import Arrays, Characters, Rows, labels_of
 from lamina.experiment.names import taken_by
@@ -23,6 +25,7 @@ from lamina.experiment.preparation import Preparation, kind_of, prepared, prepar
 from lamina.experiment.registry import Registry
 from lamina.experiment.schema import Configuration
 from lamina.experiment.sources import PATHS, PATHS_OF
+from lamina.tensor import Tensor
 
 _LABELS_READ = 65_536  # rows whose labels are read to find the largest, where none are at hand
 _SAMPLE = 8
@@ -144,7 +147,8 @@ def _as_features(config: Configuration, parts: dict[str, Source]
     section = config.table
     if section is None:
         raise ValueError("no [table]")
-    columns = {**section.columns, **dict.fromkeys(section.drop, "ignored")}
+    columns = {name: _column(value) for name, value in section.columns.items()}
+    columns |= dict.fromkeys(section.drop, "ignored")
     task = None if section.task == "auto" else section.task
     recipe = TableRecipe(target=section.target, columns=columns, task=task)
     tables = {name: table_of(part) for name, part in parts.items()}
@@ -152,6 +156,15 @@ def _as_features(config: Configuration, parts: dict[str, Source]
     classes = tuple(map(str, recipe.classes)) if recipe.classes else ()
     return recipe, {name: Arrays(recipe(table), ("features", section.target), classes, name)
                     for name, table in tables.items()}
+
+
+def _column(value: Any) -> Any:
+    """A kind of column by name, or made with the options of a table."""
+    if not isinstance(value, dict):
+        return value
+    kind = KINDS[value["kind"]]
+    options = {key: item for key, item in value.items() if key != "kind"}
+    return kind(**converted(arguments_of(kind.kind, kind), options))
 
 
 def table_of(source: Source) -> dict[str, np.ndarray]:
@@ -166,7 +179,7 @@ def table_of(source: Source) -> dict[str, np.ndarray]:
 def _with_facts(config: Configuration, parts: dict[str, Source], raw: dict[str, Source],
                 recipe: TableRecipe | None) -> Opened:
     train = parts["train"]
-    block = train.take(np.arange(min(_SAMPLE, len(train))))
+    block = _sample(train, config.data.on_error)
     if len(block) < 2:
         raise DataError("data", operands=[("source", config.data.type),
                                           ("columns", str(len(block)))],
@@ -179,11 +192,19 @@ def _with_facts(config: Configuration, parts: dict[str, Source], raw: dict[str, 
                         rule="inputs are numbers of one shape",
                         hint="size = [64, 64] for images; [table] for columns of text")
     preparation = prepared_like(kind_of(block[0], recipe is not None, is_text),
-                                config.data.normalize, train)
+                                config.data.normalize, train, config.data.on_error)
     columns = prepared(preparation, block)
     largest = _largest(train) if columns[-1].dtype.kind in "iu" else -1
     facts = facts_of(columns[0], columns[-1], train.classes, largest, is_text)
     return Opened(parts, facts, preparation, recipe, raw)
+
+
+def _sample(source: Source, on_error: str) -> Columns:
+    """The first rows that can be read."""
+    if on_error == "raise":
+        return source.take(np.arange(min(_SAMPLE, len(source))))
+    first = Pipeline(source, on_error=on_error).batch(_SAMPLE).first()
+    return tuple(column.numpy() if isinstance(column, Tensor) else column for column in first)
 
 
 def _origin(source: Source) -> Source:

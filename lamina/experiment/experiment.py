@@ -113,6 +113,11 @@ class Experiment:
             raise self.error(problems)
         return network.module
 
+    def steps(self, opened: Opened) -> int:
+        """Steps of an epoch; records that are left out are not known yet, and counted."""
+        rows, size = len(opened.parts["train"]), self.config.batch_size
+        return max(1, rows // size if self.config.data.drop_last else -(-rows // size))
+
     def build(self) -> Built:
         """Open the data, and make model and trainer; raises ExperimentError."""
         seed(self.config.seed)
@@ -126,7 +131,7 @@ class Experiment:
                      for part, source in opened.parts.items()}
         train = parts["train"]
         with self.at():
-            trainer = make_trainer(self, model, opened, len(train))
+            trainer = make_trainer(self, model, opened, self.steps(opened))
         return Built(model, trainer, train, parts.get("valid"), parts.get("test"), opened.facts,
                      opened)
 
@@ -142,6 +147,7 @@ def make_trainer(experiment: Experiment, model: Module, opened: Opened, steps: i
         callbacks=callbacks_of(config, registry),
         clip=config.optimizer.clip,
         accumulate=config.optimizer.accumulate,
+        on_nan=config.on_nan,
         **_further(config, opened),
     )
 
@@ -178,7 +184,7 @@ def experiment_of(document: Document, registry: Registry) -> Experiment:
     problems += wrong_names(document.data, registry)
     problems += build_network(document.data, registry, UNKNOWN).problems
     if config is not None:
-        problems += _conflicts(config, document.data)
+        problems += _conflicts(config)
     if config is not None:
         known = [path for path, _ in problems]
         problems += [(path, text) for path, text in tried(config, registry)
@@ -189,15 +195,13 @@ def experiment_of(document: Document, registry: Registry) -> Experiment:
     return Experiment(document, config, registry)
 
 
-def _conflicts(config: Configuration, data: dict[str, Any]) -> list[tuple[Path, str]]:
+def _conflicts(config: Configuration) -> list[tuple[Path, str]]:
     """Keys that do not go together."""
     found: list[tuple[Path, str]] = []
     if config.optimizer.lr == "search" and config.optimizer.schedule is not None:
         found.append((("optimizer", "schedule"), 'a schedule needs a rate: lr is "search"'))
     validates = config.data.validation != 0
     for name, arguments in config.callbacks.items():
-        if not isinstance(arguments, dict):
-            continue
         monitor = arguments.get("monitor", "valid_loss")
         is_watching = name.replace("_", "").lower() in [m.lower() for m in MONITORS]
         if is_watching and not validates and str(monitor).startswith("valid_"):

@@ -5,6 +5,7 @@ In: a model and the section [fine_tune]. Out: the model with those weights.
 
 from __future__ import annotations
 
+import os
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path as File
@@ -12,22 +13,34 @@ from typing import Any
 
 from lamina.errors import ArgumentError
 from lamina.experiment.schema import FineTune
-from lamina.io import load
-from lamina.nn import Module, freeze
+from lamina.io import load, load_metadata
+from lamina.nn import Module, freeze, select
+from lamina.train.checkpoints.files import KEY
 
 _SHOWN = 4
+MODEL = "model."  # what names of the model's weights begin with in a checkpoint
 
 
 def start_from(model: Module, section: FineTune, folder: File) -> list[str]:
     """Load what fits, freeze what is to stay; the names that were loaded.
 
-    Raises DataError or FormatError for the file, and ArgumentError if nothing in it fits.
+    Raises DataError or FormatError for the file, and ArgumentError if nothing in it fits, or
+    nothing is called as what is to stay.
     """
+    chosen = what_fits(model, section, folder)
+    model.load_state_dict(chosen, strict=False)
+    if section.freeze:
+        freeze(model, *section.freeze)
+    return list(chosen)
+
+
+def what_fits(model: Module, section: FineTune, folder: File) -> dict[str, Any]:
+    """The values of the file that the model takes, by its names; nothing is computed."""
     path = folder / File(section.from_).expanduser()
-    state = _renamed(load(path), section.rename)
-    mine = model.state_dict()
+    state = _renamed(weights_in(path), section.rename)
+    mine = {name: value.shape for name, value in model.state_dict().items()}
     chosen = {name: value for name, value in state.items()
-              if name in mine and value.shape == mine[name].shape and _is_chosen(name, section)}
+              if mine.get(name) == value.shape and _is_chosen(name, section)}
     if not chosen:
         raise ArgumentError(
             "fine_tune",
@@ -35,18 +48,21 @@ def start_from(model: Module, section: FineTune, folder: File) -> list[str]:
                       ("model", f"{', '.join(list(mine)[:_SHOWN])} ...")],
             rule="some parameters have the same name and shape in both",
             hint='rename = {"backbone." = ""}')
-    model.load_state_dict(chosen, strict=False)
     if section.freeze:
-        freeze(model, *section.freeze)
-    return list(chosen)
+        select(model, *section.freeze)
+    return chosen
+
+
+def weights_in(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The weights of a model file, or those of the model in a checkpoint, by the model's names."""
+    state = load(path)
+    inside = {name.removeprefix(MODEL): value for name, value in state.items()
+              if name.startswith(MODEL)}
+    return inside if KEY in load_metadata(path) else dict(state)
 
 
 def _renamed(state: dict[str, Any], rename: dict[str, str]) -> dict[str, Any]:
-    """A checkpoint's weights without `model.`, and beginnings replaced."""
-    if any(name.startswith("model.") for name in state) and any(
-            name.startswith("optimizer.") for name in state):
-        state = {name.removeprefix("model."): value for name, value in state.items()
-                 if name.startswith("model.")}
+    """Beginnings of names replaced."""
     for old, new in rename.items():
         state = {new + name[len(old):] if name.startswith(old) else name: value
                  for name, value in state.items()}

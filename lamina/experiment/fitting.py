@@ -10,12 +10,12 @@ from typing import Any
 
 from lamina.errors import LaminaError
 from lamina.experiment.facts import LANGUAGE, REGRESSION, Facts
-from lamina.experiment.making import Refused, reason
+from lamina.experiment.making import reason
 from lamina.experiment.network import Network
 from lamina.experiment.problems import Path
 from lamina.experiment.registry import Registry
 from lamina.experiment.schema import Configuration
-from lamina.experiment.training import loss_of, metrics_of, optimizer_of
+from lamina.experiment.training import loss_of, metrics_of, wrong_groups
 from lamina.tensor import Tensor, no_grad, zeros
 
 Problems = list[tuple[Path, str]]
@@ -27,11 +27,7 @@ def misfits(config: Configuration, registry: Registry, facts: Facts, network: Ne
     found = _wrong_labels(facts) + _wrong_output(facts, output, network)
     if not found:
         found = _wrong_loss(config, registry, facts, output)
-    try:
-        optimizer_of(config, registry, network.module, 1)
-    except Refused as error:
-        found.append((error.path, str(error)))
-    return found
+    return found + wrong_groups(config, network.module)
 
 
 def _wrong_labels(facts: Facts) -> Problems:
@@ -53,7 +49,8 @@ def _wrong_output(facts: Facts, output: Any, network: Network) -> Problems:
         wanted = ", ".join(map(str, ["batch", *facts.target]))
         return [] if output.shape[1:] == facts.target else [
             (path, f"{given}, and the targets are [{wanted}]")]
-    axes = ["batch", *(["time"] if facts.task == LANGUAGE else []), "classes"]
+    inner = ["time"] if facts.task == LANGUAGE else list(map(str, facts.target))
+    axes = ["batch", *inner, "classes"]
     if output.ndim != len(axes):
         return [(path, f"{given}, and scores of classes are [{', '.join(axes)}]")]
     count = facts.number_of_classes

@@ -10,12 +10,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
+from lamina.data.tabular.kinds import KINDS
 from lamina.experiment.arguments import Arguments, arguments_of, wrong_arguments
 from lamina.experiment.expressions import is_expression
 from lamina.experiment.problems import Path, listed, meant
 from lamina.experiment.registry import Registry
 from lamina.experiment.schema import Data, Loss, Model, Optimizer, Schedule, Section
 from lamina.experiment.translate import keys_of
+from lamina.experiment.watchers import OPTIONS_OF
 
 Found = Iterator[tuple[Path, str]]
 
@@ -49,6 +51,7 @@ def wrong_names(data: dict[str, Any], registry: Registry) -> Found:
         for key in model:
             if key not in known:
                 yield ("model", key), f"layers take no such key{meant(key, known)}"
+    yield from _columns(data.get("table"))
     yield from _part(registry, "loss", data.get("loss"), ("loss",), Loss)
     yield from _parts(registry, "metric", data.get("metrics"), ("metrics",))
     optimizer = data.get("optimizer", {})
@@ -62,6 +65,23 @@ def wrong_names(data: dict[str, Any], registry: Registry) -> Found:
             if isinstance(arguments, dict):
                 yield from _part(registry, "callback", {**arguments, "type": name},
                                  ("callbacks", name))
+
+
+def _columns(table: Any) -> Found:
+    """The kinds of columns and their options."""
+    columns = table.get("columns") if isinstance(table, dict) else None
+    for name, value in columns.items() if isinstance(columns, dict) else ():
+        path = ("table", "columns", name)
+        kind = value.get("kind") if isinstance(value, dict) else value
+        if not isinstance(kind, str):
+            yield path, "expected a kind of column, or a table with kind and its options"
+        elif kind not in KINDS:
+            near = meant(kind, KINDS)
+            yield path, f'no kind of column is named "{kind}"' + (
+                near or f": there are {listed(list(KINDS))}")
+        elif isinstance(value, dict):
+            given = {key: item for key, item in value.items() if key != "kind"}
+            yield from wrong_values(arguments_of(kind, KINDS[kind]), given, path)
 
 
 def _parts(registry: Registry, kind: str, values: Any, path: Path) -> Found:
@@ -113,6 +133,9 @@ def taken_by(registry: Registry, kind: str, name: str) -> Arguments:
     if kind == "loss" and isinstance(part, type):
         ours = ()
     takes = arguments_of(canonical, part, ours)
+    if kind == "callback" and canonical in OPTIONS_OF:
+        further = arguments_of(canonical, *OPTIONS_OF[canonical])
+        return replace(takes, named={**takes.named, **further.named})
     if kind != "schedule":
         return takes
     named = dict(list(takes.named.items())[1:])

@@ -21,7 +21,7 @@ from lamina.experiment.problems import Path, meant, shown
 from lamina.experiment.registry import CONTAINERS, Registry
 from lamina.nn import Identity, Module, Residual, Sequential
 
-MOST_LAYERS = 10_000
+MOST_LAYERS = 2_000
 _OWN = ("type", "name", "repeat", "if")  # keys of every layer
 _INSIDE = {
     "Sequential": ("layers",),

@@ -68,17 +68,25 @@ def apply_override(data: dict[str, Any], override: Override) -> str:
                 here[index:index + 1] = [override.value]
             elif index == len(here):
                 return f"{dotted(tuple(path))}: the list has {len(here)} items"
-            here = here[index] if not is_last else None
+            here = _opened(here, index) if not is_last else None
         elif isinstance(here, dict):
             path.append(part)
             if is_last:
                 here[part] = override.value
             else:
-                here = here.setdefault(part, {})
+                here.setdefault(part, {})
+                here = _opened(here, part)
         else:
             return f"{dotted(tuple(path))} is {here!r:.40}, which has nothing inside"
     override.path = tuple(path)
     return ""
+
+
+def _opened(here: Any, key: Any) -> Any:
+    """What is at `key`; a name such as "cosine" becomes the table {type = "cosine"}."""
+    if isinstance(here[key], str):
+        here[key] = {"type": here[key]}
+    return here[key]
 
 
 def _index(part: str, here: list[Any], path: Path) -> tuple[int, str]:

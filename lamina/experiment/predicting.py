@@ -73,6 +73,10 @@ def described(saved: Saved, output: np.ndarray) -> Row:
     if saved.facts.task != CLASSIFICATION:
         values = np.ravel(output)
         return {f"prediction{i or ''}": float(value) for i, value in enumerate(values)}
+    if output.ndim != 1:
+        raise ArgumentError("predict", operands=[("output", f"{list(output.shape)} for an input")],
+                            rule="a table of predictions takes one class for each input",
+                            hint="lamina.experiment.saved.open_model(path).model, in Python")
     shares = softmax(tensor(output.astype(np.float32)), axis=-1).numpy()
     best = int(shares.argmax())
     names = saved.facts.classes or tuple(map(str, range(len(shares))))

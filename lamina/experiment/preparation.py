@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from lamina.data import Pipeline
 from lamina.data.source import Columns, Source
 from lamina.errors import DataError
+from lamina.experiment.memory import Rows
 
 WHITE = np.float32(255)
 MEASURED = 4096  # examples that mean and deviation are measured on
@@ -89,8 +91,11 @@ def kind_of(x: np.ndarray, is_table: bool, is_text: bool) -> str:
     return "image" if is_image else "numbers"
 
 
-def prepared_like(kind: str, normalize: Any, source: Source) -> Preparation:
-    """The preparation of a section's `normalize`, measured on the rows of `source` where needed."""
+def prepared_like(kind: str, normalize: Any, source: Source, on_error: str) -> Preparation:
+    """The preparation of a section's `normalize`, measured on the rows of `source` where needed.
+
+    on_error: what a row that cannot be read does, "raise" or "skip".
+    """
     if isinstance(normalize, Mapping):
         return Preparation(kind, _floats(normalize["mean"]), _floats(normalize["std"]))
     if normalize == "auto":
@@ -99,16 +104,16 @@ def prepared_like(kind: str, normalize: Any, source: Source) -> Preparation:
         return Preparation(kind, scaled=False)
     if normalize == "unit":
         return Preparation(kind)
-    return _measured(kind, source)
+    return _measured(kind, source, on_error)
 
 
-def _measured(kind: str, source: Source) -> Preparation:
+def _measured(kind: str, source: Source, on_error: str) -> Preparation:
     """Mean and deviation of each channel over up to `MEASURED` rows, evenly spread."""
     plain = Preparation(kind)
     rows = np.unique(np.linspace(0, len(source) - 1, min(len(source), MEASURED)).astype(np.int64))
     count, total, squares = 0, np.zeros(1), np.zeros(1)
-    for start in range(0, len(rows), _PART):
-        values = plain.inputs(source.take(rows[start:start + _PART])[0])
+    for block in Pipeline(Rows(source, rows), on_error=on_error).batch(_PART):
+        values = plain.inputs(block[0].numpy())
         flat = values.reshape(-1, values.shape[-1]).astype(np.float64)
         count += len(flat)
         total, squares = total + flat.sum(0), squares + np.square(flat).sum(0)

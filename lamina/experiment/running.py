@@ -15,9 +15,10 @@ from typing import Any
 from lamina.errors import DataError
 from lamina.experiment.experiment import Built, Experiment
 from lamina.experiment.facts import CLASSIFICATION
+from lamina.experiment.fine_tuning import weights_in
 from lamina.experiment.saved import MODEL, metadata_of, save_model
 from lamina.runs import Run
-from lamina.train import Checkpoint, load_weights
+from lamina.train import Checkpoint
 
 CHECKPOINTS = "checkpoints"
 BEST = "best.safetensors"
@@ -44,7 +45,7 @@ class Running:
         history = built.trainer.fit(built.train, built.valid, epochs=config.epochs, resume=resume)
         best = self.folder / CHECKPOINTS / BEST
         if config.run.save == "best" and best.exists():
-            load_weights(built.model, best)
+            built.model.load_state_dict(weights_in(best))
         self.save()
         return history
 
@@ -53,6 +54,13 @@ class Running:
         built = self.built
         save_model(self.model_file, built.model, metadata_of(
             self.experiment, built.facts, built.opened.preparation, built.opened.table))
+
+    def left_out(self) -> list[tuple[str, str]]:
+        """What `on_error = "skip"` left out: part, and the records that could not be read."""
+        built = self.built
+        parts = {"train": built.train, "valid": built.valid, "test": built.test}
+        return [(name, str(part.report)) for name, part in parts.items()
+                if part is not None and part.report.skipped]
 
     def test(self) -> dict[str, float]:
         """Loss and metrics over the test part; empty without one."""

@@ -304,6 +304,9 @@ class Configuration(Section):
     recompute: bool = Field(
         False, description="Compute activations again in the backward pass: less memory, more "
                            "time.")
+    on_nan: Literal["raise", "skip", "rewind"] = Field(
+        "raise", description="What a loss that is no number does: end the training with the name "
+                             "of the operation, leave the batch out, or also go back a little.")
     class_weights: bool = Field(
         False, description="Weigh classes by how rare they are in the training examples.")
     fine_tune: FineTune | None = Field(None, description="[fine_tune]")

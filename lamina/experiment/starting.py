@@ -16,7 +16,7 @@ import numpy as np
 
 from lamina import data
 from lamina.data.tabular import Classes, TableRecipe
-from lamina.errors import ArgumentError, DataError
+from lamina.errors import ArgumentError, DataError, FormatError
 from lamina.experiment.memory import read_text
 from lamina.experiment.problems import shown
 
@@ -143,7 +143,12 @@ def _looked_at(source: Any) -> tuple[list[tuple[int, int]], bool]:
     sizes: list[tuple[int, int]] = []
     colours = False
     for row in rows.tolist():
-        image = np.asarray(source.take(np.array([row]))[0][0])
+        try:
+            image = np.asarray(source.take(np.array([row]))[0][0])
+        except (DataError, FormatError):
+            if row == rows[-1] and not sizes:
+                raise  # none of them can be read
+            continue  # training will name it
         sizes.append((image.shape[0], image.shape[1]))
         colours = colours or bool((image[..., :1] != image).any())
     return sizes, colours

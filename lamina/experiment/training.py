@@ -78,6 +78,15 @@ def optimizer_of(config: Configuration, registry: Registry, model: Module,
     return made
 
 
+def wrong_groups(config: Configuration, model: Module) -> list[tuple[Path, str]]:
+    """Patterns that no parameter of the model fits; nothing is computed."""
+    try:
+        _groups(config, model, lambda lr: lr, {})
+    except Refused as error:
+        return [(error.path, str(error))]
+    return []
+
+
 def _groups(config: Configuration, model: Module, rate: Callable[[Any], Any],
             arguments: dict[str, Any]) -> list[dict[str, Any]]:
     """Parameters by their options: the first group of the file that a parameter fits has it."""

@@ -181,6 +181,13 @@ def test_overrides(tmp_path, words, path, value):
     assert str(document.problem(path, "wrong")).startswith(f"{words}: ")
 
 
+def test_an_override_makes_a_table_of_a_name(tmp_path):
+    file = written(tmp_path, 'optimizer.schedule = "cosine"\nmodel.layers = ["Flatten"]\n')
+    found = read_document(file, ["optimizer.schedule.warmup=1", "model.layers.0.start_dim=2"]).data
+    assert found == {"optimizer": {"schedule": {"type": "cosine", "warmup": 1}},
+                     "model": {"layers": [{"type": "Flatten", "start_dim": 2}]}}
+
+
 @pytest.mark.parametrize(("words", "told"), [
     ("lr", "expected key=value, such as optimizer.lr=3e-4"),
     ("=3", "expected a key such as optimizer.lr before the =, got ''"),

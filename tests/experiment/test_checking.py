@@ -1,0 +1,138 @@
+"""What `lamina check` finds beyond the file: data against network, loss against targets."""
+
+import numpy as np
+import pytest
+
+import lamina as lm
+from lamina.experiment import ExperimentError, load
+from lamina.experiment.checking import check
+from tests.experiment.files import DIGITS, flowers, houses, photos, written
+
+
+def found(file: str, *overrides: str) -> tuple[list[str], list[str]]:
+    """Errors and warnings, without the path of the file."""
+    report = check(load(file, overrides))
+    return ([str(problem).replace(f"{file}:", "") for problem in report.errors],
+            [str(problem).replace(f"{file}:", "") for problem in report.warnings])
+
+
+def test_what_fits_has_no_finding_and_its_sizes(tmp_path):
+    report = check(load(written(tmp_path, DIGITS)))
+    assert (report.errors, report.warnings) == ([], [])
+    assert dict(report.rows) == {
+        "data": "digits: 200 train, 144 valid, 200 test",
+        "input": "float32 [8, 8, 1]",
+        "classes": "10: 0, 1, 2, 3, 4, 5, 6, 7, 8 and 9",
+        "output": "float32 [batch, 10]",
+        "parameters": "650",
+        "memory": "about 0.0 MiB in training: 0.0 MiB of weights, 0.0 MiB of outputs for 32 "
+                  "examples"}
+
+
+FINDINGS = {
+    "12 classes, 10 outputs": (
+        "model.layers.1.out_features=12", ["8: model.layers.1: the data has 10 classes, and the "
+        'model gives 12 outputs: the size "=classes" follows the data']),
+    "channels": (
+        'model.layers.0={type="Conv2d",in_channels=3,out_channels=4,kernel_size=3}',
+        ['conv2d: the weight takes 3 channels, the input has 1']),
+    "features": (
+        "model.layers.1.in_features=63", ["8: model.layers.1: linear: the last axis of the input "
+        "must equal the last axis of the weight"]),
+    "a loss of numbers": (
+        "loss=mse", ["loss: mse_loss: input and target have the same shape"]),
+    "a loss's option": (
+        'loss={type="cross_entropy",label_smoothing=3}',
+        ["loss: cross_entropy: label_smoothing is a probability"]),
+    "a metric": (
+        'metrics=["mean_absolute_error"]', ["metrics.0: mean_absolute_error: "]),
+    "no scores": (
+        "model.layers.0=ReLU", ["8: model.layers.1: the model gives [batch, 8, 8, 10], and scores "
+        "of classes are [batch, classes]"]),
+    "a layer that gives several things": (
+        'model.layers=["Flatten",{type="Unflatten",dim=1,unflattened_size=[8,8]},'
+        '{type="GRU",input_size=8,hidden_size=10}]', ["the model gives a tuple, not one tensor"]),
+    "parameters of no name": (
+        'optimizer.groups=[{match=["head"],lr=1.0}]', ['optimizer.groups.0.match: no parameter '
+        'fits "head": they are named 1.weight, 1.bias ...']),
+    "weights that are not there": ('fine_tune.from="no.safetensors"', ["fine_tune: "]),
+    "weights that do not fit": ('fine_tune.from="other.safetensors"', [
+        "some parameters have the same name and shape in both"]),
+    "data that is not there": (
+        'data={type="ImageFolder",folder="none"}', ["data: "]),
+}
+
+
+@pytest.mark.parametrize(("override", "told"), FINDINGS.values(), ids=FINDINGS)
+def test_findings(tmp_path, override, told):
+    file = written(tmp_path, DIGITS)
+    lm.save(tmp_path / "other.safetensors", {"1.weight": lm.zeros((3, 64))})
+    errors, _ = found(file, override)
+    assert len(errors) == len(told)
+    for text, part in zip(errors, told, strict=True):
+        assert part in text.replace(f"{override}: ", "")
+
+
+def test_data_and_network_are_told_at_once(tmp_path):
+    file = written(tmp_path, DIGITS)
+    errors, _ = found(file, "model.layers.1.out_features=12",
+                      'optimizer.groups=[{match=["head"],lr=1.0}]')
+    assert len(errors) == 2
+
+
+def test_building_tells_the_same_as_checking(tmp_path):
+    file = written(tmp_path, DIGITS)
+    with pytest.raises(ExperimentError, match="the data has 10 classes, and the model gives 12"):
+        load(file, ["model.layers.1.out_features=12"]).build()
+
+
+def test_rare_and_absent_classes_are_warnings(tmp_path):
+    labels = np.array([0] * 200 + [1] * 3 + [3] * 150)
+    np.savez(tmp_path / "data.npz", x=np.zeros((353, 4), np.float32), y=labels)
+    file = written(tmp_path, """
+[data]
+type = "NPZ"
+path = "data.npz"
+validation = 0
+[model]
+layers = [{type = "Linear", out_features = "=classes"}]
+""")
+    errors, warnings = found(file)
+    assert errors == []
+    assert warnings == ["2: data: no training example of 2", "2: data: 1 is rare: at most 3 of 353 "
+                        "examples; balance = true draws all classes equally often"]
+    assert found(file, "data.balance=true")[1] == ["2: data: no training example of 2"]
+
+
+def test_a_class_for_each_pixel(tmp_path):
+    np.savez(tmp_path / "data.npz", x=np.zeros((9, 4, 4, 3), np.uint8),
+             y=np.ones((9, 4, 4), np.int64))
+    file = written(tmp_path, """
+data = {type = "NPZ", path = "data.npz"}
+model.layers = [{type = "Conv2d", out_channels = "=classes", kernel_size = 3, padding = 1}]
+""")
+    assert found(file)[0] == []
+    assert found(file, "model.layers.1=GlobalAvgPool")[0] == [
+        "3: model.layers.0: the model gives [batch, 2], and scores of classes are "
+        "[batch, 4, 4, classes]"]
+
+
+@pytest.mark.parametrize(("make", "config", "task"), [
+    (houses, 'data = {type = "CSV", path = "houses.csv"}\ntable.target = "price"', "target"),
+    (flowers, 'data = {type = "CSV", path = "flowers.csv"}\ntable.target = "species"', "classes"),
+    (photos, 'data = {type = "ImageFolder", folder = "photos", size = 8}', "classes"),
+])
+def test_files_of_all_kinds(tmp_path, make, config, task):
+    make(tmp_path)
+    file = written(tmp_path, config + '\nmodel.layers = ["Flatten", {type = "Linear", out_features '
+                                      '= "=outputs"}]\n')
+    report = check(load(file))
+    assert report.errors == [] and task in dict(report.rows)
+
+
+def test_columns_that_are_not_there(tmp_path):
+    houses(tmp_path)
+    file = written(tmp_path, 'data = {type = "CSV", path = "houses.csv"}\ntable.target = "prise"\n'
+                             'model.layers = [{type = "Linear", out_features = 1}]\n')
+    errors, _ = found(file)
+    assert len(errors) == 1 and "prise" in errors[0] and "price" in errors[0]
