@@ -23,6 +23,7 @@ MODULES = sorted(
 PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PAGES = sorted(
     str(page.relative_to(ROOT)) for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"))
+    if "api" not in page.parts  # made from the docstrings, which are run themselves
     if PYTHON_BLOCK.search(page.read_text(encoding="utf-8"))
 )
 
