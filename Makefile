@@ -15,7 +15,7 @@ demo: $(VENV)/.cli
 	$(BIN)/lamina train fashion-mnist $(ARGS)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 $(ARGS)
 
 docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx -W -q -b html docs build/docs

@@ -34,7 +34,7 @@ PAGES = {
     "lamina.generative": "Generative models",
     "lamina.testing": "Testing",
 }
-_FIELD = re.compile(r"^((?:\*{0,2}\w+(?:, )?)+): (.*)")
+_FIELD = re.compile(r"^(\*{0,2}\w+(?:, \*{0,2}\w+)*): (.*)")
 _QUOTED = re.compile(r"(: |-> )'([^']*)'")  # an annotation that is text
 
 

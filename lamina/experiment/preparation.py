@@ -97,6 +97,11 @@ def prepared_like(kind: str, normalize: Any, source: Source, on_error: str) -> P
     on_error: what a row that cannot be read does, "raise" or "skip".
     """
     if isinstance(normalize, Mapping):
+        is_bytes = source.take(np.zeros(1, np.int64))[0].dtype == np.uint8
+        if is_bytes and max(normalize["mean"]) > 1:
+            raise DataError("data", operands=[("normalize", f"mean {normalize['mean']!r:.60}")],
+                            rule="mean and std are of pixels as shares of white, from 0 to 1",
+                            hint="divide both by 255")
         return Preparation(kind, _floats(normalize["mean"]), _floats(normalize["std"]))
     if normalize == "auto":
         normalize = "standard" if kind == "image" else "none"

@@ -151,7 +151,8 @@ class Data(Part):
     normalize: Normalisation = Field(
         "auto", description='How numbers are scaled: "unit" divides pixels by 255; "standard" '
                             "makes mean 0 and deviation 1 for each channel over the training "
-                            'examples; "auto" is "standard" for images and "none" for others.')
+                            "examples; a table has their mean and std, of pixels from 0 to 1; "
+                            '"auto" is "standard" for images and "none" for others.')
     augment: PartList = Field(
         [], description="Random changes of the training images, one after the other.")
     balance: bool = Field(False, description="Draw all classes equally often.")

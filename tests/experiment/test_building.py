@@ -5,6 +5,7 @@ import pytest
 
 import lamina as lm
 from lamina.data import TableRecipe
+from lamina.errors import LaminaError
 from lamina.experiment import load
 from lamina.experiment.data import table_of
 from lamina.experiment.preparation import Preparation
@@ -81,6 +82,20 @@ layers = ["Flatten", {{type = "Linear", out_features = "=classes"}}]
     np.testing.assert_allclose(x.mean(), mean, atol=1e-4)
     np.testing.assert_allclose(x.std(), 1.0 if std == 1.0 else std / 3 * deviation, rtol=1e-4)
     assert Preparation.from_json(opened.preparation.to_json()) == opened.preparation
+
+
+def test_a_mean_of_bytes_is_told_from_one_of_shares(tmp_path):
+    np.savez(tmp_path / "d.npz", x=np.zeros((40, 8, 8), np.uint8), y=np.arange(40) % 2)
+    experiment = load(written(tmp_path, """
+[data]
+type = "NPZ"
+path = "d.npz"
+normalize = {mean = [125.3], std = [63.0]}
+[model]
+layers = ["Flatten", {type = "Linear", out_features = "=classes"}]
+"""))
+    with pytest.raises(LaminaError, match="shares of white"):
+        experiment.open()
 
 
 def test_augmented_images_are_prepared_as_plain_ones(tmp_path):
