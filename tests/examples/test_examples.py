@@ -18,7 +18,7 @@ _DOCUMENTED = (ast.Module, ast.FunctionDef, ast.ClassDef)
 # Example, arguments of its `main` for a short run, and the worst result that shows learning
 SHORT: dict[str, tuple[dict[str, Any], Any]] = {
     "detection": ({"images": 1000, "epochs": 4}, lambda precision: precision > 0.02),
-    "fine_tuning": ({"epochs": 15}, lambda accuracies: accuracies[1] > accuracies[0] > 0.3),
+    "fine_tuning": ({"epochs": 10}, lambda found: found[1] > found[0] + 0.25),
     "gan": ({"steps": 1000}, lambda modes: modes >= 2),
     "segmentation": ({"images": 160, "epochs": 1}, lambda iou: iou > 0.1),
     "shakespeare": ({"steps": 25, "sample": 2}, lambda bits: bits < 5.5),
