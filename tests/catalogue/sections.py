@@ -130,4 +130,6 @@ UNCOMPARED: dict[str, str] = {
     "BoltzmannMachine": "computes nothing itself",
     "GaussianBipartite": "through GaussianRBM: tests/generative",
     "LogZ": "a record, see annealed_log_z",
+    "layer_rates": "the rates of each layer: tests/train/test_transfer.py",
+    "recompute": "the same bits without it, and planned memory: tests/nn/test_recomputing.py",
 }
