@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from lamina.metrics.classification import MOST_CLASSES
 from lamina.nn import Module
+from lamina.nn.modes import evaluating
 from lamina.tensor import Tensor, no_grad
 from lamina.tensor import compile as compiled
 from lamina.train.batches import as_batches, as_tensors
@@ -68,18 +68,6 @@ def outcome(model: Module, data: Any, batch_size: int = 256, worst: int = WORST)
             if not found.add(parts[0].numpy(), outputs[0].numpy(), parts[-1].numpy()):
                 return Outcome("")
     return found.outcome()
-
-
-@contextmanager
-def evaluating(model: Module) -> Iterator[None]:
-    """Evaluation mode for a block; afterwards each module is in its own mode again."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def kind_of(prediction: np.ndarray, target: np.ndarray) -> str:

@@ -15,7 +15,8 @@ import numpy as np
 from lamina.errors import ArgumentError
 from lamina.functional.arguments import check_counts
 from lamina.io.tensorboard import SummaryWriter
-from lamina.runs.outcome import evaluating, first_rows, kind_of, names_of, probabilities
+from lamina.nn.modes import evaluating
+from lamina.runs.outcome import first_rows, kind_of, names_of, probabilities
 from lamina.runs.pictures import as_line, as_pixels, is_image
 from lamina.runs.profile import Profile, profile
 from lamina.tensor import Tensor, no_grad
