@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any
 
-import numpy as np
-
+from lamina.data import class_weights
+from lamina.data.source import labels_of
 from lamina.errors import LaminaError
 from lamina.experiment.batches import Batches, batches
 from lamina.experiment.data import Opened, open_data
@@ -26,7 +26,6 @@ from lamina.experiment.facts import UNKNOWN, Facts
 from lamina.experiment.fine_tuning import start_from
 from lamina.experiment.fitting import misfits
 from lamina.experiment.making import Refused, reason
-from lamina.experiment.memory import labels_of
 from lamina.experiment.names import wrong_names
 from lamina.experiment.network import Network, build_network
 from lamina.experiment.plugins import with_plugins
@@ -161,9 +160,7 @@ def _further(config: Configuration, opened: Opened) -> dict[str, Any]:
         found["recompute"] = True
     labels = labels_of(opened.parts["train"])
     if config.class_weights and labels is not None:
-        counts = np.bincount(labels, minlength=opened.facts.number_of_classes)
-        found["class_weight"] = (len(labels) / np.maximum(counts, 1) / len(counts)).astype(
-            np.float32)
+        found["class_weight"] = class_weights(labels, classes=opened.facts.number_of_classes)
     return found
 
 
