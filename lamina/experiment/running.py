@@ -15,13 +15,13 @@ from typing import Any
 from lamina.errors import DataError
 from lamina.experiment.experiment import Built, Experiment
 from lamina.experiment.facts import CLASSIFICATION
-from lamina.experiment.fine_tuning import weights_in
 from lamina.experiment.saved import MODEL, metadata_of, save_model
 from lamina.runs import Run
 from lamina.train import Checkpoint
+from lamina.train.checkpoints.files import weights_in
+from lamina.train.checkpoints.folder import BEST
 
 CHECKPOINTS = "checkpoints"
-BEST = "best.safetensors"
 
 
 @dataclass
@@ -116,6 +116,7 @@ def _run(experiment: Experiment, built: Built, folder: File, resume: bool) -> Ru
         classes=built.facts.classes if built.facts.task == CLASSIFICATION else (),
         exists="continue" if resume else section.exists,
         title=section.title or experiment.name,
+        report_every=1 if section.report else 0,
         about={"Data": f"{experiment.config.data.type}: {sizes}."},
     )
 

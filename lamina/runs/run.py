@@ -61,8 +61,8 @@ class Run(Callback):
     folder has of later steps is superseded, not lost.
     log_every: steps between two lines; by default those between two reads of the trainer's means.
     watch: "graph", "profile" (a step timed by kernel after the last epoch), "weights" and
-    "gradients" (histograms every epoch). report_every: epochs between two reports, which are left
-    out where they would take more than a fiftieth of the time.
+    "gradients" (histograms every epoch). report_every: epochs between two reports, 0 for none at
+    all; they are left out where they would take more than a fiftieth of the time.
     title, license, about (paragraphs by heading, such as {"Data": "..."}): for the model card.
     It is called after the other callbacks, so that it sees what they did. `folder` and `writer` (a
     SummaryWriter) may be used by them. Raises ArgumentError, or DataError if nothing can be
@@ -97,8 +97,9 @@ class Run(Callback):
         about: Mapping[str, str] | None = None,
     ) -> None:
         _check_choices(exists, watch)
-        check_counts("Run", 1, report_every=report_every,
-                     **({} if log_every is None else {"log_every": log_every}))
+        check_counts("Run", 0, report_every=report_every)
+        if log_every is not None:
+            check_counts("Run", 1, log_every=log_every)
         self._config = None if config is None else toml_text(config)
         self._settings = {} if config is None else flat(dict(config))
         self.folder = _claimed(Path(folder)) if exists == "number" else Path(folder)
@@ -174,7 +175,8 @@ class Run(Callback):
             self._write("epoch", trainer, logs)
             self._tell("on_epoch_end", trainer, logs)
             self.writer.flush()
-            if trainer.epoch % self.report_every == 0 and self.clock.total >= self._pages_due:
+            is_due = self.report_every and trainer.epoch % self.report_every == 0
+            if is_due and self.clock.total >= self._pages_due:
                 self._write_pages()
 
     def on_fit_end(self, trainer: Trainer) -> None:
@@ -254,7 +256,8 @@ class Run(Callback):
             final = {f"final/{name}": value for name, value in trainer.logs.items()}
             self.writer.add_hparams(_plain(self._settings), final, trainer.step)
         self.writer.close()
-        self._write_pages()
+        if self.report_every:
+            self._write_pages()
 
     def _write_pages(self) -> None:
         start = self.clock.total

@@ -200,6 +200,13 @@ def test_an_error_stays_the_error_where_nothing_can_be_written(tmp_path, monkeyp
         fit(make_trainer(run, Fills()))
 
 
+def test_a_run_without_reports(tmp_path):
+    run = Run(tmp_path / "run", report_every=0)
+    fit(make_trainer(run))
+    assert not {"card.md", "report.html"} & {path.name for path in run.folder.iterdir()}
+    assert run.record().status == "finished"
+
+
 def test_names_of_classes_come_from_the_data(tmp_path):
     valid = train_data()
     valid.classes = ("low", "high", "corner")
