@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any
 
+import numpy as np
+
 from lamina.data import class_weights
 from lamina.data.source import labels_of
 from lamina.errors import LaminaError
@@ -158,10 +160,18 @@ def _further(config: Configuration, opened: Opened) -> dict[str, Any]:
         found["precision"] = config.precision
     if config.recompute:
         found["recompute"] = True
-    labels = labels_of(opened.parts["train"])
-    if config.class_weights and labels is not None:
-        found["class_weight"] = class_weights(labels, classes=opened.facts.number_of_classes)
+    if config.class_weights:
+        found["class_weight"] = _weights(opened)
     return found
+
+
+def _weights(opened: Opened) -> np.ndarray:
+    """The weights of the classes, from all labels of the training rows."""
+    labels = labels_of(opened.parts["train"])
+    if labels is None or labels.dtype.kind not in "iu":
+        raise Refused(("class_weights",), "they take labels of classes that the source knows "
+                      "before it reads a row, such as those of an image folder or of [table]")
+    return class_weights(labels, classes=opened.facts.number_of_classes)
 
 
 def load(path: str | os.PathLike[str], overrides: Iterable[str] = (), plugins: Iterable[str] = (),

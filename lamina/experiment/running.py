@@ -17,6 +17,7 @@ from lamina.experiment.experiment import Built, Experiment
 from lamina.experiment.facts import CLASSIFICATION
 from lamina.experiment.saved import MODEL, metadata_of, save_model
 from lamina.runs import Run
+from lamina.runs.record import best_mode
 from lamina.train import Checkpoint
 from lamina.train.checkpoints.files import weights_in
 from lamina.train.checkpoints.folder import BEST
@@ -128,7 +129,4 @@ def _monitor(experiment: Experiment, built: Built) -> str:
 
 def _mode(experiment: Experiment) -> str:
     section = experiment.config.run
-    if section.mode != "auto":
-        return section.mode
-    small = ("loss", "error", "perplexity")
-    return "min" if not section.monitor or section.monitor.endswith(small) else "max"
+    return best_mode(section.monitor or "loss") if section.mode == "auto" else section.mode

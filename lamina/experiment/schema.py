@@ -21,6 +21,8 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
+from lamina.experiment.arguments import is_number
+
 
 class Is:
     """A value that fulfils a condition, which is said in words: in errors and in the reference."""
@@ -40,12 +42,8 @@ class Is:
         return value
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
 def _is_share(value: Any) -> bool:
-    return _is_number(value) and 0 <= value < 1
+    return is_number(value) and 0 <= value < 1
 
 
 def _is_count(value: Any) -> bool:
@@ -63,7 +61,7 @@ def _is_part(value: Any) -> bool:
 
 
 def _are_numbers(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(map(_is_number, value))
+    return isinstance(value, list) and bool(value) and all(map(is_number, value))
 
 
 def _is_normalisation(value: Any) -> bool:
@@ -73,11 +71,11 @@ def _is_normalisation(value: Any) -> bool:
 
 
 def _is_positive(value: Any) -> bool:
-    return _is_number(value) and 0 < value < float("inf")
+    return is_number(value) and 0 < value < float("inf")
 
 
 def _is_not_negative(value: Any) -> bool:
-    return _is_number(value) and 0 <= value < float("inf")
+    return is_number(value) and 0 <= value < float("inf")
 
 
 def _are_words(value: Any) -> bool:
