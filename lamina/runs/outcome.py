@@ -52,20 +52,24 @@ class Outcome:
     worst: list[Example] = field(default_factory=list)
 
 
-def outcome(model: Module, data: Any, batch_size: int = 256, worst: int = WORST) -> Outcome:
-    """Show `data` to the model in evaluation; data as `Trainer.evaluate` takes it."""
+def outcome(model: Module, data: Any, batch_size: int = 256, worst: int = WORST,
+            target_at: int = -1) -> Outcome:
+    """Show `data` to the model in evaluation; data as `Trainer.evaluate` takes it.
+
+    target_at: where the target stands in a batch: -2 before the weights of examples.
+    """
     batches = as_batches(data, batch_size, shuffle=False)
     found = _Collector(worst)
     with evaluating(model), no_grad():
         forward = compiled(model.__call__)
         for batch in batches:
             parts = as_tensors(batch)
-            if len(parts) < 2:
+            if len(parts) < 1 - target_at:
                 return Outcome("")
-            outputs = flatten(forward(*parts[:-1]))[0]
+            outputs = flatten(forward(*parts[:target_at]))[0]
             if len(outputs) != 1 or not isinstance(outputs[0], Tensor):
                 return Outcome("")
-            if not found.add(parts[0].numpy(), outputs[0].numpy(), parts[-1].numpy()):
+            if not found.add(parts[0].numpy(), outputs[0].numpy(), parts[target_at].numpy()):
                 return Outcome("")
     return found.outcome()
 

@@ -186,7 +186,8 @@ class Run(Callback):
             valid = fitted if self._valid is None else self._valid
             if valid is not None:
                 with undone(trainer.model, trainer.optimizer):
-                    found = outcome(self._model or trainer.model, valid)
+                    found = outcome(self._model or trainer.model, valid,
+                                    target_at=trainer.objective.target_at)
                 self._details |= parts.of_outcome(found, self._classes or _classes_of(valid))
             if "profile" in self.watch and self._batch is not None:
                 self._details["profile"] = profile_of(trainer, self._batch).as_data()
@@ -227,7 +228,8 @@ class Run(Callback):
         write_atomically(self.folder / ENVIRONMENT, [text.encode()])
 
     def _describe(self, trainer: Trainer) -> None:
-        model, inputs = self._model or trainer.model, as_tensors(self._batch)[:-1]
+        model = self._model or trainer.model
+        inputs = as_tensors(self._batch)[:trainer.objective.target_at]
         with undone(trainer.model, trainer.optimizer):
             self._details |= parts.of_model(model, inputs)
             if "graph" in self.watch:
