@@ -15,7 +15,8 @@ from typing import Any
 from lamina.errors import DataError
 from lamina.experiment.experiment import Built, Experiment
 from lamina.experiment.facts import CLASSIFICATION
-from lamina.experiment.saved import MODEL, metadata_of, save_model
+from lamina.experiment.saved import MODEL, metadata_of
+from lamina.io import save
 from lamina.runs import Run
 from lamina.runs.record import best_mode
 from lamina.train import Checkpoint
@@ -53,7 +54,7 @@ class Running:
     def save(self) -> None:
         """Write the model file."""
         built = self.built
-        save_model(self.model_file, built.model, metadata_of(
+        save(self.model_file, built.model, metadata_of(
             self.experiment, built.facts, built.opened.preparation, built.opened.table))
 
     def left_out(self) -> list[tuple[str, str]]:

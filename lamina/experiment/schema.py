@@ -90,10 +90,6 @@ def _is_portion(value: Any) -> bool:
     return _is_share(value) or (isinstance(value, dict) and _is_part(value))
 
 
-def _are_sizes(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_is_count, value))
-
-
 Count = Annotated[int, Ge(1)]
 Rate = Annotated[Any, Is('a number above 0, or "search"',
                          lambda value: value == "search" or _is_positive(value))]
@@ -105,7 +101,6 @@ PartList = Annotated[Any, Is("a list of names, or of tables with a type", _are_p
 Patterns = Annotated[Any, Is(
     'a list of names or patterns of parameters, such as "fc" or "**.bias"', _are_words)]
 Names = Annotated[Any, Is("a list of names", _are_words)]
-Sizes = Annotated[Any, Is("a list of sizes of at least 1", _are_sizes)]
 Normalisation = Annotated[Any, Is(
     '"auto", "none", "unit", "standard", or a table with mean and std', _is_normalisation)]
 Layers = Annotated[Any, Is("a list of layers", lambda value: isinstance(value, list))]
@@ -182,8 +177,6 @@ class Model(Section):
     layers: Layers | None = Field(
         None, description="Layers one after the other: names, or tables with `type`, the "
                           "arguments, and `repeat`, `name`, `if`.")
-    input: Sizes | None = Field(
-        None, description="The shape of one example, where the data does not tell it.")
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Model:
