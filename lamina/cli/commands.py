@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lamina.cli import check, doctor, evaluate, init, ops, plot, predict, runs, time, train
-from lamina.cli.versions import lamina_version
 from lamina.config import settings
 from lamina.errors import LaminaError, describe_line
+from lamina.runs.environment import lamina_version
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 

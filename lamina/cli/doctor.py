@@ -10,13 +10,12 @@ import os
 import platform
 import stat
 import sys
+import textwrap
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
-from lamina.cli.versions import lamina_version, version_of
 from lamina.codegen.folder import cache_folder
 from lamina.codegen.host import host_target
 from lamina.codegen.library import lock, opened
@@ -25,6 +24,7 @@ from lamina.data.datasets import COLLECTIONS
 from lamina.data.datasets.collection import Collection
 from lamina.data.datasets.sources import where_found
 from lamina.errors import ConfigError, LaminaError
+from lamina.runs.environment import OPTIONAL, cpu_name, lamina_version, version_of
 from lamina.runtime.threads import available_cpus, cgroup_quota, thread_count
 from lamina.tensor import tensor
 
@@ -58,11 +58,11 @@ def _outcome(check: Callable[[], list[str]]) -> tuple[str, list[str]]:
 
 
 def _versions() -> list[str]:
-    optional = {name: version_of(name) for name in ("rich", "safetensors")}
+    optional = [f"{name} {version_of(name) or 'not installed'}" for name in OPTIONAL]
     return [
         f"lamina {lamina_version()}, Python {platform.python_version()} in {sys.prefix}",
         f"NumPy {np.__version__}, llvmlite {version_of('llvmlite')} with LLVM {_llvm_version()}",
-        ", ".join(f"{name} {version}" for name, version in optional.items()),
+        *textwrap.wrap(", ".join(optional), 80, break_on_hyphens=False),
     ]
 
 
@@ -72,18 +72,7 @@ def _llvm_version() -> str:
 
 
 def _machine() -> list[str]:
-    return [f"{platform.system()} {platform.release()} on {platform.machine()}", _cpu_model()]
-
-
-def _cpu_model() -> str:
-    """The CPU's own name where the system tells it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or "unknown CPU"
+    return [f"{platform.system()} {platform.release()} on {platform.machine()}", cpu_name()]
 
 
 def _target() -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 from lamina.cli.tables import cell, print_table
 from lamina.errors import DataError
 from lamina.runs import compare, find, read
+from lamina.runs.record import best_mode
 
 _USUAL = ("loss", "valid_loss")
 WIDEST = 32  # characters of a value of a configuration
@@ -80,5 +81,4 @@ def _best(record: Any, name: str) -> float:
     if name not in record.epochs:
         return float("inf")
     value, _ = record.best(name)
-    small = name.endswith(("loss", "error", "perplexity"))
-    return float(value) if small else -float(value)
+    return float(value) if best_mode(name) == "min" else -float(value)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from lamina.data.cache import Cached
-from lamina.data.dataset import Dataset
 from lamina.data.order import Balanced, Order, Weighted
 from lamina.data.rows import Mapped
 from lamina.data.source import Source
@@ -98,8 +97,6 @@ def known_labels(source: Source) -> Any:
     while labels is None and isinstance(inner, (Mapped, Cached)):
         inner = inner.source
         labels = getattr(inner, "labels", None)
-    if labels is None and isinstance(inner, Dataset):
-        labels = inner.arrays[-1]
     if labels is None:
         raise ArgumentError(
             "pipeline.balance", operands=[("source", type(source).__name__)],

@@ -5,7 +5,7 @@ In: arrays, tensors or lists, one row for each example. Out: rows by number, who
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,8 @@ class Dataset(Source):
     Lists of text, and of rows that differ in length, become arrays of objects.
     transform: called with the arrays of a whole batch, returns as many or others:
     `lambda images, labels: (images.astype(np.float32) / 255, labels)`.
-    names: of the arrays, for sources of named columns.
+    names: of the arrays, for sources of named columns. classes: names of the labels in the last
+    array.
 
     >>> data = Dataset([[1.0], [2.0], [3.0]], [0, 1, 0])
     >>> len(data)
@@ -38,16 +39,26 @@ class Dataset(Source):
     """
 
     def __init__(
-        self, *arrays: Any, transform: Transform | None = None, names: tuple[str, ...] = ()
+        self,
+        *arrays: Any,
+        transform: Transform | None = None,
+        names: Sequence[str] = (),
+        classes: Sequence[str] = (),
     ) -> None:
         self.arrays = tuple(_as_array(array) for array in arrays)
         self.transform = transform
-        self.names = names
+        self.names = tuple(names)
+        self.classes = tuple(classes)
         _check_lengths(self.arrays)
         self._plain = [is_plain(array) for array in self.arrays]
 
     def __len__(self) -> int:
         return len(self.arrays[0])
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The last array."""
+        return self.arrays[-1]
 
     def __getitem__(self, rows: Any) -> Batch:
         """rows: an int, a slice or an array of numbers; the result has been transformed."""

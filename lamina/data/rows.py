@@ -1,4 +1,4 @@
-"""Sources made of sources: rows that went through a function, windows of rows, rows in an order.
+"""Sources made of sources: rows that went through a function, some of them, windows, an order.
 
 In: a Source. Out: another that is read by number too, so that everything on the index plane works
 on it: each row of it depends on rows of the other by number alone.
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lamina.data.order import Order
-from lamina.data.source import Columns, Source
+from lamina.data.source import Columns, Source, labels_of
 from lamina.errors import ArgumentError, ShapeError
 
 BlockFunction = Callable[..., Any]
@@ -108,6 +108,35 @@ def windows_of(columns: Columns, count: int, size: int, horizon: int) -> Columns
     split = [c.reshape(count, size + horizon, *c.shape[1:]) for c in columns]
     past = tuple(c[:, :size] for c in split)
     return (*past, split[-1][:, size:]) if horizon else past
+
+
+class Chosen(Source):
+    """Some rows of a source: those with these numbers, int64 `[n]`, in this order.
+
+    >>> squares = FunctionSource(lambda rows: rows**2, length=10)
+    >>> Chosen(squares, np.array([7, 2])).take(np.array([0, 1]))
+    (array([49,  4]),)
+    """
+
+    def __init__(self, source: Source, numbers: np.ndarray) -> None:
+        self.source = source
+        self.numbers = numbers
+        self.names, self.classes = source.names, source.classes
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """The labels of these rows, where the source has them at hand."""
+        labels = labels_of(self.source)
+        return None if labels is None else labels[self.numbers]
+
+    def take(self, rows: np.ndarray) -> Columns:
+        return self.source.take(self.numbers[rows])
+
+    def place(self, row: int) -> str:
+        return self.source.place(int(self.numbers[row]))
 
 
 class Ordered(Source):

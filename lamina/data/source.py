@@ -38,3 +38,9 @@ class Source:
     def place(self, row: int) -> str:
         """Where a row comes from, for errors: `photos/cat/3.jpg`, `table.csv, line 17`."""
         return f"row {row}"
+
+
+def labels_of(source: Source) -> np.ndarray | None:
+    """The labels of all rows, where a source has them at hand without reading its files."""
+    labels = getattr(source, "labels", None)
+    return labels if isinstance(labels, np.ndarray) and len(labels) == len(source) else None

@@ -104,13 +104,13 @@ def fits(hint: Any, value: Any) -> bool:
     if origin is Literal:
         return value in inside
     if hint is Tensor:
-        return _is_number(value) or isinstance(value, list)
+        return is_number(value) or isinstance(value, list)
     if hint is bool or hint is str or hint is type(None):
         return isinstance(value, hint)
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
     if hint is float:
-        return _is_number(value)
+        return is_number(value)
     kind = origin or hint
     if kind is os.PathLike:
         return isinstance(value, str)
@@ -154,15 +154,16 @@ def _converted(hint: Any, value: Any) -> Any:
     is_union = typing.get_origin(hint) in (Union, types.UnionType)
     parts = typing.get_args(hint) if is_union else (hint,)
     kinds = {typing.get_origin(part) or part for part in parts}
-    if Tensor in kinds and (isinstance(value, list) or (_is_number(value)
+    if Tensor in kinds and (isinstance(value, list) or (is_number(value)
                                                         and not kinds & {int, float})):
         return tensor(value)
-    if float in kinds and int not in kinds and _is_number(value):
+    if float in kinds and int not in kinds and is_number(value):
         return float(value)
     return tuple(value) if tuple in kinds and isinstance(value, list) else value
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a value is a number as TOML has them, and not true or false."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 

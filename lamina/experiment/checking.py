@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from lamina.data.source import labels_of
 from lamina.errors import LaminaError
 from lamina.experiment.data import Opened
 from lamina.experiment.experiment import Experiment
@@ -17,7 +18,6 @@ from lamina.experiment.facts import CLASSIFICATION, REGRESSION, Facts
 from lamina.experiment.fine_tuning import what_fits
 from lamina.experiment.fitting import misfits
 from lamina.experiment.making import Refused, reason
-from lamina.experiment.memory import labels_of
 from lamina.experiment.network import Network
 from lamina.experiment.problems import ExperimentError, Problem, listed
 from lamina.experiment.schema import Configuration

@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 
 from lamina.data import Pipeline
-from lamina.data.source import Columns, Source
+from lamina.data.rows import Chosen
+from lamina.data.source import Columns, Source, labels_of
 from lamina.data.tabular import TableRecipe, split_rows
 from lamina.data.tabular.kinds import KINDS
+from lamina.data.tabular.reading import Table, read_table
 from lamina.errors import DataError
 from lamina.experiment.arguments import arguments_of, converted
 from lamina.experiment.facts import Facts, facts_of
-from lamina.experiment.memory import Arrays, Characters, Rows, labels_of
+from lamina.experiment.memory import Arrays, Characters
 from lamina.experiment.names import taken_by
 from lamina.experiment.preparation import Preparation, kind_of, prepared, prepared_like
 from lamina.experiment.registry import Registry
@@ -129,8 +131,8 @@ def _split(source: Source, valid: float, test: float, config: Configuration
         numbers = (np.arange(rows),)
     empty = np.zeros(0, np.int64)
     train, valid_rows, test_rows = (*numbers, empty, empty)[:3]
-    return (source if len(train) == rows else Rows(source, train)), Rows(source, valid_rows), \
-        Rows(source, test_rows)
+    return (source if len(train) == rows else Chosen(source, train)), \
+        Chosen(source, valid_rows), Chosen(source, test_rows)
 
 
 def _limited(source: Source, limit: int) -> Source:
@@ -138,7 +140,7 @@ def _limited(source: Source, limit: int) -> Source:
     rows = len(source)
     if rows <= limit:
         return source
-    return Rows(source, np.linspace(0, rows - 1, limit).astype(np.int64))
+    return Chosen(source, np.linspace(0, rows - 1, limit).astype(np.int64))
 
 
 def _as_features(config: Configuration, parts: dict[str, Source]
@@ -167,13 +169,13 @@ def _column(value: Any) -> Any:
     return kind(**converted(arguments_of(kind.kind, kind), options))
 
 
-def table_of(source: Source) -> dict[str, np.ndarray]:
-    """All rows of a source of columns, by name."""
+def table_of(source: Source) -> Table:
+    """All rows of a source of columns."""
     if not source.names:
         raise DataError("data", operands=[("source", type(source).__name__)],
                         rule="[table] takes a source whose columns have names",
                         hint='type = "CSV"')
-    return dict(zip(source.names, source.take(np.arange(len(source))), strict=True))
+    return read_table(source)
 
 
 def _with_facts(config: Configuration, parts: dict[str, Source], raw: dict[str, Source],
@@ -208,7 +210,7 @@ def _sample(source: Source, on_error: str) -> Columns:
 
 
 def _origin(source: Source) -> Source:
-    return _origin(source.source) if isinstance(source, Rows) else source
+    return _origin(source.source) if isinstance(source, Chosen) else source
 
 
 def _largest(source: Source) -> int:

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from lamina.data import class_weights
+from lamina.data.source import labels_of
 from lamina.errors import LaminaError
 from lamina.experiment.batches import Batches, batches
 from lamina.experiment.data import Opened, open_data
@@ -26,7 +28,6 @@ from lamina.experiment.facts import UNKNOWN, Facts
 from lamina.experiment.fine_tuning import start_from
 from lamina.experiment.fitting import misfits
 from lamina.experiment.making import Refused, reason
-from lamina.experiment.memory import labels_of
 from lamina.experiment.names import wrong_names
 from lamina.experiment.network import Network, build_network
 from lamina.experiment.plugins import with_plugins
@@ -159,12 +160,18 @@ def _further(config: Configuration, opened: Opened) -> dict[str, Any]:
         found["precision"] = config.precision
     if config.recompute:
         found["recompute"] = True
-    labels = labels_of(opened.parts["train"])
-    if config.class_weights and labels is not None:
-        counts = np.bincount(labels, minlength=opened.facts.number_of_classes)
-        found["class_weight"] = (len(labels) / np.maximum(counts, 1) / len(counts)).astype(
-            np.float32)
+    if config.class_weights:
+        found["class_weight"] = _weights(opened)
     return found
+
+
+def _weights(opened: Opened) -> np.ndarray:
+    """The weights of the classes, from all labels of the training rows."""
+    labels = labels_of(opened.parts["train"])
+    if labels is None or labels.dtype.kind not in "iu":
+        raise Refused(("class_weights",), "they take labels of classes that the source knows "
+                      "before it reads a row, such as those of an image folder or of [table]")
+    return class_weights(labels, classes=opened.facts.number_of_classes)
 
 
 def load(path: str | os.PathLike[str], overrides: Iterable[str] = (), plugins: Iterable[str] = (),

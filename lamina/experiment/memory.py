@@ -1,6 +1,6 @@
-"""Sources that an experiment makes: arrays with names and classes, chosen rows, characters.
+"""Sources that an experiment makes: arrays that know where they come from, characters.
 
-In: arrays, another source, or a text. Out: rows by number.
+In: arrays, or a text. Out: rows by number.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lamina.data import Dataset
 from lamina.data.source import Columns, Source
 from lamina.errors import DataError, FormatError
 from lamina.functional.arguments import check_counts
@@ -17,54 +18,16 @@ from lamina.functional.arguments import check_counts
 Path = str | os.PathLike[str]
 
 
-class Arrays(Source):
-    """Columns in memory."""
+class Arrays(Dataset):
+    """Columns in memory, whose rows are told apart in errors by their origin."""
 
     def __init__(self, arrays: Sequence[np.ndarray], names: Sequence[str] = (),
                  classes: Sequence[str] = (), origin: str = "") -> None:
-        self.arrays = tuple(arrays)
-        self.names = tuple(names)
-        self.classes = tuple(classes)
+        super().__init__(*arrays, names=names, classes=classes)
         self.origin = origin
-
-    def __len__(self) -> int:
-        return len(self.arrays[0])
-
-    @property
-    def labels(self) -> np.ndarray:
-        """The last column."""
-        return self.arrays[-1]
-
-    def take(self, rows: np.ndarray) -> Columns:
-        return tuple(np.take(array, rows, axis=0) for array in self.arrays)
 
     def place(self, row: int) -> str:
         return f"{self.origin}, row {row}" if self.origin else f"row {row}"
-
-
-class Rows(Source):
-    """Some rows of a source: those with these numbers, in this order."""
-
-    def __init__(self, source: Source, numbers: np.ndarray) -> None:
-        self.source = source
-        self.numbers = numbers
-        self.names = source.names
-        self.classes = source.classes
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    @property
-    def labels(self) -> np.ndarray | None:
-        """The labels of these rows, where the source has them at hand."""
-        labels = labels_of(self.source)
-        return None if labels is None else labels[self.numbers]
-
-    def take(self, rows: np.ndarray) -> Columns:
-        return self.source.take(self.numbers[rows])
-
-    def place(self, row: int) -> str:
-        return self.source.place(int(self.numbers[row]))
 
 
 class Characters(Source):
@@ -106,12 +69,6 @@ class Characters(Source):
 
     def place(self, row: int) -> str:
         return f"{self.path}, characters {row * self.length} to {(row + 1) * self.length}"
-
-
-def labels_of(source: Source) -> np.ndarray | None:
-    """All labels of a source, where it has them without reading its files."""
-    labels = getattr(source, "labels", None)
-    return labels if isinstance(labels, np.ndarray) and len(labels) == len(source) else None
 
 
 def read_text(path: str) -> str:

@@ -90,7 +90,7 @@ class _Builder:
         if found is None:
             return Identity()  # `names` has said so
         takes = taken_by(self.registry, "model", name)
-        given = {key: value for key, value in section.items() if key not in ("type", "input")}
+        given = {key: value for key, value in section.items() if key != "type"}
         for argument, fact in FROM_DATA.items():
             if argument in takes.named and argument not in given and fact in facts:
                 given[argument] = facts[fact]

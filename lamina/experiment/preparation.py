@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from lamina.data import Pipeline
+from lamina.data.rows import Chosen
 from lamina.data.source import Columns, Source
 from lamina.errors import DataError
-from lamina.experiment.memory import Rows
 
 WHITE = np.float32(255)
 MEASURED = 4096  # examples that mean and deviation are measured on
@@ -117,7 +117,7 @@ def _measured(kind: str, source: Source, on_error: str) -> Preparation:
     plain = Preparation(kind)
     rows = np.unique(np.linspace(0, len(source) - 1, min(len(source), MEASURED)).astype(np.int64))
     count, total, squares = 0, np.zeros(1), np.zeros(1)
-    for block in Pipeline(Rows(source, rows), on_error=on_error).batch(_PART):
+    for block in Pipeline(Chosen(source, rows), on_error=on_error).batch(_PART):
         values = plain.inputs(block[0].numpy())
         flat = values.reshape(-1, values.shape[-1]).astype(np.float64)
         count += len(flat)

@@ -15,13 +15,15 @@ from typing import Any
 from lamina.errors import DataError
 from lamina.experiment.experiment import Built, Experiment
 from lamina.experiment.facts import CLASSIFICATION
-from lamina.experiment.fine_tuning import weights_in
-from lamina.experiment.saved import MODEL, metadata_of, save_model
+from lamina.experiment.saved import MODEL, metadata_of
+from lamina.io import save
 from lamina.runs import Run
+from lamina.runs.record import best_mode
 from lamina.train import Checkpoint
+from lamina.train.checkpoints.files import weights_in
+from lamina.train.checkpoints.folder import BEST
 
 CHECKPOINTS = "checkpoints"
-BEST = "best.safetensors"
 
 
 @dataclass
@@ -52,7 +54,7 @@ class Running:
     def save(self) -> None:
         """Write the model file."""
         built = self.built
-        save_model(self.model_file, built.model, metadata_of(
+        save(self.model_file, built.model, metadata_of(
             self.experiment, built.facts, built.opened.preparation, built.opened.table))
 
     def left_out(self) -> list[tuple[str, str]]:
@@ -116,6 +118,7 @@ def _run(experiment: Experiment, built: Built, folder: File, resume: bool) -> Ru
         classes=built.facts.classes if built.facts.task == CLASSIFICATION else (),
         exists="continue" if resume else section.exists,
         title=section.title or experiment.name,
+        report_every=1 if section.report else 0,
         about={"Data": f"{experiment.config.data.type}: {sizes}."},
     )
 
@@ -127,7 +130,4 @@ def _monitor(experiment: Experiment, built: Built) -> str:
 
 def _mode(experiment: Experiment) -> str:
     section = experiment.config.run
-    if section.mode != "auto":
-        return section.mode
-    small = ("loss", "error", "perplexity")
-    return "min" if not section.monitor or section.monitor.endswith(small) else "max"
+    return best_mode(section.monitor or "loss") if section.mode == "auto" else section.mode

@@ -19,7 +19,7 @@ from lamina.experiment.experiment import Experiment, experiment_of
 from lamina.experiment.facts import Facts
 from lamina.experiment.plugins import with_plugins
 from lamina.experiment.preparation import Preparation
-from lamina.io import load, load_metadata, save
+from lamina.io import load, load_metadata
 from lamina.nn import Module
 
 MODEL = "model.safetensors"
@@ -51,11 +51,6 @@ def metadata_of(experiment: Experiment, facts: Facts, preparation: Preparation,
         "lamina.classes": json.dumps(list(facts.classes)),
     }
     return found if table is None else {**found, "lamina.table": table.to_json()}
-
-
-def save_model(path: str | os.PathLike[str], model: Module, metadata: dict[str, str]) -> None:
-    """Write the file, all or nothing."""
-    save(path, model, metadata)
 
 
 def model_path(path: str | os.PathLike[str]) -> str:

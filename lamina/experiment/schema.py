@@ -21,6 +21,8 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
+from lamina.experiment.arguments import is_number
+
 
 class Is:
     """A value that fulfils a condition, which is said in words: in errors and in the reference."""
@@ -40,12 +42,8 @@ class Is:
         return value
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
 def _is_share(value: Any) -> bool:
-    return _is_number(value) and 0 <= value < 1
+    return is_number(value) and 0 <= value < 1
 
 
 def _is_count(value: Any) -> bool:
@@ -63,7 +61,7 @@ def _is_part(value: Any) -> bool:
 
 
 def _are_numbers(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(map(_is_number, value))
+    return isinstance(value, list) and bool(value) and all(map(is_number, value))
 
 
 def _is_normalisation(value: Any) -> bool:
@@ -73,11 +71,11 @@ def _is_normalisation(value: Any) -> bool:
 
 
 def _is_positive(value: Any) -> bool:
-    return _is_number(value) and 0 < value < float("inf")
+    return is_number(value) and 0 < value < float("inf")
 
 
 def _is_not_negative(value: Any) -> bool:
-    return _is_number(value) and 0 <= value < float("inf")
+    return is_number(value) and 0 <= value < float("inf")
 
 
 def _are_words(value: Any) -> bool:
@@ -92,10 +90,6 @@ def _is_portion(value: Any) -> bool:
     return _is_share(value) or (isinstance(value, dict) and _is_part(value))
 
 
-def _are_sizes(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_is_count, value))
-
-
 Count = Annotated[int, Ge(1)]
 Rate = Annotated[Any, Is('a number above 0, or "search"',
                          lambda value: value == "search" or _is_positive(value))]
@@ -107,7 +101,6 @@ PartList = Annotated[Any, Is("a list of names, or of tables with a type", _are_p
 Patterns = Annotated[Any, Is(
     'a list of names or patterns of parameters, such as "fc" or "**.bias"', _are_words)]
 Names = Annotated[Any, Is("a list of names", _are_words)]
-Sizes = Annotated[Any, Is("a list of sizes of at least 1", _are_sizes)]
 Normalisation = Annotated[Any, Is(
     '"auto", "none", "unit", "standard", or a table with mean and std', _is_normalisation)]
 Layers = Annotated[Any, Is("a list of layers", lambda value: isinstance(value, list))]
@@ -185,8 +178,6 @@ class Model(Section):
     layers: Layers | None = Field(
         None, description="Layers one after the other: names, or tables with `type`, the "
                           "arguments, and `repeat`, `name`, `if`.")
-    input: Sizes | None = Field(
-        None, description="The shape of one example, where the data does not tell it.")
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Model:

@@ -11,14 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from lamina import tree
 from lamina.errors import LaminaError
 from lamina.experiment.facts import Facts
 from lamina.experiment.making import Refused, reason
 from lamina.experiment.network import Network
 from lamina.experiment.problems import Path
 from lamina.nn import Module
-from lamina.tensor import Tensor, no_grad, zeros
+from lamina.nn.modes import evaluating
+from lamina.tensor import no_grad, zeros
+from lamina.tensor.array import tensors_in
 
 
 @dataclass(frozen=True)
@@ -36,21 +37,15 @@ def record(network: Network, facts: Facts, examples: int = 2) -> Recording:
     Raises Refused, with the key of the innermost layer that was being called.
     """
     model = network.module
-    modes = [(module, module.training) for module in model.modules()]
     measured: list[int] = []
-    model.eval()
-    try:
-        with no_grad(), _watched(model, measured) as calls:
-            try:
-                output = model(zeros((examples, *facts.input), dtype=facts.input_dtype))
-            except LaminaError as error:
-                raise Refused(_innermost(calls, network), reason(error)) from error
-            except (TypeError, ValueError, AttributeError, IndexError, KeyError) as error:
-                text = f"{type(error).__name__}: {error}"  # a layer that wants other inputs
-                raise Refused(_innermost(calls, network), text) from error
-    finally:
-        for module, training in modes:
-            module.training = training
+    with evaluating(model), no_grad(), _watched(model, measured) as calls:
+        try:
+            output = model(zeros((examples, *facts.input), dtype=facts.input_dtype))
+        except LaminaError as error:
+            raise Refused(_innermost(calls, network), reason(error)) from error
+        except (TypeError, ValueError, AttributeError, IndexError, KeyError) as error:
+            text = f"{type(error).__name__}: {error}"  # a layer that wants other inputs
+            raise Refused(_innermost(calls, network), text) from error
     return Recording(output, sum(measured), examples)
 
 
@@ -74,11 +69,6 @@ def _watched(model: Module, measured: list[int]) -> Iterator[list[Module]]:
     finally:
         for handle in handles:
             handle.remove()
-
-
-def tensors_in(value: Any) -> list[Tensor]:
-    """The tensors of a nesting."""
-    return [x for x in tree.flatten(value)[0] if isinstance(x, Tensor)]
 
 
 def shape_text(value: Any) -> str:

@@ -7,7 +7,7 @@ In: arguments. Out: a `Source`: rows by number. Ready data sets are divided alre
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -19,20 +19,30 @@ from lamina.data.source import Source
 from lamina.errors import DataError, FormatError
 from lamina.experiment.memory import Arrays, Characters, Path
 
-_IMAGES = ("image", "label")
-
 
 def digits(split: str = "train") -> Source:
     """1,797 handwritten digits of 8x8 pixels, part of the package."""
-    images, labels = datasets.digits(split)
-    return Arrays((images, labels.astype(np.int64)), _IMAGES, DIGITS, f"digits {split}")
+    return _images(datasets.digits(split), DIGITS, f"digits {split}")
+
+
+def mnist(split: str = "train") -> Source:
+    """70,000 handwritten digits, 28x28, fetched on first use."""
+    return _images(datasets.mnist(split), DIGITS, f"mnist {split}")
 
 
 def fashion_mnist(split: str = "train") -> Source:
     """70,000 images of clothes, 28x28, fetched on first use."""
-    images, labels = datasets.fashion_mnist(split)
-    return Arrays((images, labels.astype(np.int64)), _IMAGES, fashion.CLASSES,
-                  f"fashion_mnist {split}")
+    return _images(datasets.fashion_mnist(split), fashion.CLASSES, f"fashion_mnist {split}")
+
+
+def cifar10(split: str = "train") -> Source:
+    """60,000 photographs of ten classes, 32x32, from the user's copy in `$LAMINA_DATA`."""
+    return _images(datasets.cifar10(split), cifar.CLASSES, f"cifar10 {split}")
+
+
+def _images(found: tuple[np.ndarray, np.ndarray], classes: Sequence[str], origin: str) -> Source:
+    images, labels = found
+    return Arrays((images, labels.astype(np.int64)), ("image", "label"), classes, origin)
 
 
 def npz(path: Path, input: str = "", target: str = "") -> Source:
@@ -59,15 +69,10 @@ def npz(path: Path, input: str = "", target: str = "") -> Source:
     return Arrays(arrays, keys, (), name)
 
 
-def cifar10(split: str = "train") -> Source:
-    """60,000 photographs of ten classes, 32x32, from the user's copy in `$LAMINA_DATA`."""
-    images, labels = datasets.cifar10(split)
-    return Arrays((images, labels.astype(np.int64)), _IMAGES, cifar.CLASSES, f"cifar10 {split}")
-
-
 SOURCES: dict[str, Callable[..., Source]] = {
     "digits": digits,
     "fashion_mnist": fashion_mnist,
+    "mnist": mnist,
     "cifar10": cifar10,
     "AudioFolder": data.AudioFolder,
     "CIFAR": data.CIFAR,

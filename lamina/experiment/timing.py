@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from lamina import tree
 from lamina.nn import Module
 from lamina.nn.work import operations
 from lamina.tensor import Tensor, compile, evaluate, no_grad, tensor
+from lamina.tensor.array import tensors_in
 
 _LEAST_RUNS = 3
 _SECONDS = 0.05  # for one layer
@@ -56,7 +56,7 @@ def _calls(model: Module, inputs: Tensor) -> list[tuple[Module, tuple[Any, ...]]
     found: list[tuple[Module, tuple[Any, ...]]] = []
 
     def note(module: Module, given: tuple[Any, ...]) -> None:
-        evaluate(*[x for x in tree.flatten(given)[0] if isinstance(x, Tensor)])
+        evaluate(*tensors_in(given))
         found.append((module, given))
 
     leaves = [m for m in model.modules() if not any(True for _ in m.named_children())]
@@ -72,8 +72,8 @@ def _calls(model: Module, inputs: Tensor) -> list[tuple[Module, tuple[Any, ...]]
 
 def _timed(name: str, module: Module, given: tuple[Any, ...]) -> LayerTime:
     known = {value.node for _, value in module._named_state()}
-    known |= {x.node for x in tree.flatten(given)[0] if isinstance(x, Tensor)}
-    outputs = [x for x in tree.flatten(module(*given))[0] if isinstance(x, Tensor)]
+    known |= {x.node for x in tensors_in(given)}
+    outputs = tensors_in(module(*given))
     work = operations([x.node for x in outputs], known)
     shape = " ".join(str(list(x.shape)) for x in outputs)
     seconds = median_seconds(compile(module.__call__), given)
@@ -85,17 +85,13 @@ def _timed(name: str, module: Module, given: tuple[Any, ...]) -> LayerTime:
 
 def median_seconds(function: Callable[..., Any], given: tuple[Any, ...]) -> float:
     """The median of at least three runs, after one that compiles."""
-    evaluate(*_results(function(*given)))
+    evaluate(*tensors_in(function(*given)))
     found: list[float] = []
     while len(found) < _LEAST_RUNS or sum(found) < _SECONDS:
         start = time.perf_counter()
-        evaluate(*_results(function(*given)))
+        evaluate(*tensors_in(function(*given)))
         found.append(time.perf_counter() - start)
     return float(np.median(found))
-
-
-def _results(value: Any) -> list[Tensor]:
-    return [x for x in tree.flatten(value)[0] if isinstance(x, Tensor)]
 
 
 def example_batch(shape: tuple[int, ...], dtype: str, batch: int, classes: int) -> Tensor:

@@ -29,6 +29,16 @@ def parameters_like(model: Module, *patterns: str) -> dict[str, Parameter]:
     return {name: p for name, p in named.items() if name in chosen}
 
 
+def is_like(name: str, pattern: str) -> bool:
+    """Whether a name, or that of a module around it, fits a pattern.
+
+    >>> is_like("encoder.norm.weight", "encoder.*"), is_like("encoder.norm.weight", "*.weight")
+    (True, False)
+    """
+    parts, fits = name.split("."), _expression(pattern).fullmatch
+    return any(fits(".".join(parts[:n])) for n in range(1, len(parts) + 1))
+
+
 def named_like(model: Module, op: str, *patterns: str) -> list[Module]:
     """The modules inside `model` whose names fit a pattern; ArgumentError where none does."""
     found: dict[int, Module] = {}

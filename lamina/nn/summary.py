@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from lamina import tree
+from lamina.nn.modes import evaluating
 from lamina.nn.parameter import Parameter
 from lamina.nn.work import operations
-from lamina.tensor import Tensor, no_grad, zeros
+from lamina.tensor import no_grad, zeros
+from lamina.tensor.array import tensors_in
 
 if TYPE_CHECKING:
     from lamina.nn.module import Module
@@ -76,30 +77,26 @@ def measured_layers(module: Module, inputs: tuple[Any, ...]) -> tuple[list[Layer
 def _measure(module: Module, inputs: tuple[Any, ...]) -> dict[int, tuple[str, int, int]]:
     """(output shapes, operations, bytes of the output) of every module that is called, by id."""
     found: dict[int, tuple[str, int, int]] = {}
-    modes = [(part, part.training) for part in module.modules()]
-    handles = []
-    try:
-        module.eval()
-        if any(part._unknown for part, _ in modes):
+    with evaluating(module):
+        if any(part._unknown for part in module.modules()):
             module(*inputs)
         known = {value.node for _, value in module._named_state()}
 
         def note(part: Module, given: Any, output: Any) -> None:
-            tensors = _tensors(output)
+            tensors = tensors_in(output)
             _, work, _ = found.get(id(part), ("", 0, 0))
             work += operations([x.node for x in tensors],
-                               known | {x.node for x in _tensors(given)})
+                               known | {x.node for x in tensors_in(given)})
             found[id(part)] = (" ".join(str(list(x.shape)) for x in tensors), work,
                                sum(x.size * x.dtype.itemsize for x in tensors))
 
-        handles = [part.register_forward_hook(note) for part, _ in modes]
-        with no_grad():
-            module(*inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
-        for part, training in modes:
-            part.training = training
+        handles = [part.register_forward_hook(note) for part in module.modules()]
+        try:
+            with no_grad():
+                module(*inputs)
+        finally:
+            for handle in handles:
+                handle.remove()
     return found
 
 
@@ -107,10 +104,6 @@ def _example(x: Any) -> Any:
     """Zeros for a shape, anything else as it is."""
     is_shape = isinstance(x, (tuple, list)) and x and all(isinstance(d, int) for d in x)
     return zeros(tuple(x)) if is_shape else x
-
-
-def _tensors(value: Any) -> list[Tensor]:
-    return [x for x in tree.flatten(value)[0] if isinstance(x, Tensor)]
 
 
 def _is_listed(layer: Module) -> bool:

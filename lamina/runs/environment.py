@@ -21,8 +21,8 @@ from lamina.config import SETTINGS
 from lamina.runtime.threads import available_cpus, cgroup_quota, thread_count
 from lamina.tensor import generator
 
-_PACKAGES = ("llvmlite", "rich", "pydantic", "pillow", "simplejpeg", "pyarrow", "soundfile",
-             "h5py", "scikit-learn")
+OPTIONAL = ("rich", "pydantic", "pillow", "simplejpeg", "pyarrow", "soundfile", "h5py",
+            "scikit-learn")
 
 
 def environment() -> dict[str, Any]:
@@ -54,12 +54,19 @@ def environment() -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    found = {"lamina": _version("lamina") or "from sources", "python": platform.python_version(),
+    found = {"lamina": lamina_version(), "python": platform.python_version(),
              "numpy": np.__version__}
-    return found | {name: version for name in _PACKAGES if (version := _version(name))}
+    return found | {name: version for name in ("llvmlite", *OPTIONAL)
+                    if (version := version_of(name))}
 
 
-def _version(package: str) -> str:
+def lamina_version() -> str:
+    """The version of Lamina; `from sources` if it is not installed."""
+    return version_of("lamina") or "from sources"
+
+
+def version_of(package: str) -> str:
+    """The version of an installed package; empty if it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

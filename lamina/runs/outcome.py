@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from lamina.metrics.classification import MOST_CLASSES
 from lamina.nn import Module
+from lamina.nn.modes import evaluating
 from lamina.tensor import Tensor, no_grad
 from lamina.tensor import compile as compiled
 from lamina.train.batches import as_batches, as_tensors
@@ -52,34 +52,26 @@ class Outcome:
     worst: list[Example] = field(default_factory=list)
 
 
-def outcome(model: Module, data: Any, batch_size: int = 256, worst: int = WORST) -> Outcome:
-    """Show `data` to the model in evaluation; data as `Trainer.evaluate` takes it."""
+def outcome(model: Module, data: Any, batch_size: int = 256, worst: int = WORST,
+            target_at: int = -1) -> Outcome:
+    """Show `data` to the model in evaluation; data as `Trainer.evaluate` takes it.
+
+    target_at: where the target stands in a batch: -2 before the weights of examples.
+    """
     batches = as_batches(data, batch_size, shuffle=False)
     found = _Collector(worst)
     with evaluating(model), no_grad():
         forward = compiled(model.__call__)
         for batch in batches:
             parts = as_tensors(batch)
-            if len(parts) < 2:
+            if len(parts) < 1 - target_at:
                 return Outcome("")
-            outputs = flatten(forward(*parts[:-1]))[0]
+            outputs = flatten(forward(*parts[:target_at]))[0]
             if len(outputs) != 1 or not isinstance(outputs[0], Tensor):
                 return Outcome("")
-            if not found.add(parts[0].numpy(), outputs[0].numpy(), parts[-1].numpy()):
+            if not found.add(parts[0].numpy(), outputs[0].numpy(), parts[target_at].numpy()):
                 return Outcome("")
     return found.outcome()
-
-
-@contextmanager
-def evaluating(model: Module) -> Iterator[None]:
-    """Evaluation mode for a block; afterwards each module is in its own mode again."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def kind_of(prediction: np.ndarray, target: np.ndarray) -> str:

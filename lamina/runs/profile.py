@@ -8,8 +8,7 @@ are.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from lamina.errors import ArgumentError, Place, describe_line
 from lamina.graph.node import keeping_places
 from lamina.nn import Module
+from lamina.nn.modes import evaluating
 from lamina.optim import Optimizer
 from lamina.runtime.capacity import readable
 from lamina.runtime.profile import Watched, watched
@@ -88,7 +88,7 @@ def profile(model: Module, inputs: Any, target: Any = None,
             raise ArgumentError("profile", rule="a training step has a loss and an optimizer",
                                 operands=[("loss", f"{loss!r:.60}"),
                                           ("optimizer", f"{optimizer!r:.60}")])
-        with _evaluating(model), no_grad():
+        with evaluating(model), no_grad():
             return _measured(model, optimizer, compiled(model.__call__), given, repeats)
     return _of_training(model, (*given, _tensor(target)), loss, optimizer, repeats)
 
@@ -175,14 +175,3 @@ def _memory(model: Module, optimizer: Optimizer | None, batch: Sequence[Tensor],
 
 def _bytes(tensors: Any) -> int:
     return sum(x.size * x.dtype.itemsize for x in tensors)
-
-
-@contextmanager
-def _evaluating(model: Module) -> Iterator[None]:
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training

@@ -26,7 +26,7 @@ UNFINISHED = "unfinished"  # running still, or ended by force
 Columns = dict[str, np.ndarray]
 
 _SMALL_IS_GOOD = ("loss", "error", "perplexity", "mae", "mse", "rmse", "brier", "deviance",
-                  "distance", "wer", "cer", "bleu_brevity", "time")
+                  "distance", "wer", "cer", "time")
 
 
 @dataclass(frozen=True)

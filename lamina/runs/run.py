@@ -61,8 +61,8 @@ class Run(Callback):
     folder has of later steps is superseded, not lost.
     log_every: steps between two lines; by default those between two reads of the trainer's means.
     watch: "graph", "profile" (a step timed by kernel after the last epoch), "weights" and
-    "gradients" (histograms every epoch). report_every: epochs between two reports, which are left
-    out where they would take more than a fiftieth of the time.
+    "gradients" (histograms every epoch). report_every: epochs between two reports, 0 for none at
+    all; they are left out where they would take more than a fiftieth of the time.
     title, license, about (paragraphs by heading, such as {"Data": "..."}): for the model card.
     It is called after the other callbacks, so that it sees what they did. `folder` and `writer` (a
     SummaryWriter) may be used by them. Raises ArgumentError, or DataError if nothing can be
@@ -97,8 +97,9 @@ class Run(Callback):
         about: Mapping[str, str] | None = None,
     ) -> None:
         _check_choices(exists, watch)
-        check_counts("Run", 1, report_every=report_every,
-                     **({} if log_every is None else {"log_every": log_every}))
+        check_counts("Run", 0, report_every=report_every)
+        if log_every is not None:
+            check_counts("Run", 1, log_every=log_every)
         self._config = None if config is None else toml_text(config)
         self._settings = {} if config is None else flat(dict(config))
         self.folder = _claimed(Path(folder)) if exists == "number" else Path(folder)
@@ -174,7 +175,8 @@ class Run(Callback):
             self._write("epoch", trainer, logs)
             self._tell("on_epoch_end", trainer, logs)
             self.writer.flush()
-            if trainer.epoch % self.report_every == 0 and self.clock.total >= self._pages_due:
+            is_due = self.report_every and trainer.epoch % self.report_every == 0
+            if is_due and self.clock.total >= self._pages_due:
                 self._write_pages()
 
     def on_fit_end(self, trainer: Trainer) -> None:
@@ -184,7 +186,8 @@ class Run(Callback):
             valid = fitted if self._valid is None else self._valid
             if valid is not None:
                 with undone(trainer.model, trainer.optimizer):
-                    found = outcome(self._model or trainer.model, valid)
+                    found = outcome(self._model or trainer.model, valid,
+                                    target_at=trainer.objective.target_at)
                 self._details |= parts.of_outcome(found, self._classes or _classes_of(valid))
             if "profile" in self.watch and self._batch is not None:
                 self._details["profile"] = profile_of(trainer, self._batch).as_data()
@@ -225,7 +228,8 @@ class Run(Callback):
         write_atomically(self.folder / ENVIRONMENT, [text.encode()])
 
     def _describe(self, trainer: Trainer) -> None:
-        model, inputs = self._model or trainer.model, as_tensors(self._batch)[:-1]
+        model = self._model or trainer.model
+        inputs = as_tensors(self._batch)[:trainer.objective.target_at]
         with undone(trainer.model, trainer.optimizer):
             self._details |= parts.of_model(model, inputs)
             if "graph" in self.watch:
@@ -254,7 +258,8 @@ class Run(Callback):
             final = {f"final/{name}": value for name, value in trainer.logs.items()}
             self.writer.add_hparams(_plain(self._settings), final, trainer.step)
         self.writer.close()
-        self._write_pages()
+        if self.report_every:
+            self._write_pages()
 
     def _write_pages(self) -> None:
         start = self.clock.total

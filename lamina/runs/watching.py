@@ -15,7 +15,8 @@ import numpy as np
 from lamina.errors import ArgumentError
 from lamina.functional.arguments import check_counts
 from lamina.io.tensorboard import SummaryWriter
-from lamina.runs.outcome import evaluating, first_rows, kind_of, names_of, probabilities
+from lamina.nn.modes import evaluating
+from lamina.runs.outcome import first_rows, kind_of, names_of, probabilities
 from lamina.runs.pictures import as_line, as_pixels, is_image
 from lamina.runs.profile import Profile, profile
 from lamina.tensor import Tensor, no_grad
@@ -122,12 +123,12 @@ class GradientHistograms(_EveryFewEpochs):
 
     def _gradients(self, trainer: Trainer) -> Callable[..., Any]:
         """A program of its own, anew when a parameter was frozen or thawed."""
-        model, loss = trainer.model, trainer.loss
+        model, objective = trainer.model, trainer.objective
         key = (id(model), tuple(p.requires_grad for p in model.parameters()))
         if self._program is None or self._program[0] != key:
 
             def gradients(*batch: Tensor) -> dict[str, Tensor]:
-                loss(model(*batch[:-1]), batch[-1]).backward()
+                objective(*batch)[0].backward()
                 found = {name: p.grad for name, p in model.named_parameters()
                          if p.grad is not None}
                 model.zero_grad()
@@ -164,9 +165,10 @@ class SamplePredictions(_EveryFewEpochs):
                 raise ArgumentError("SamplePredictions", operands=[("data", "no targets")],
                                     rule="data yields batches of inputs and targets")
             self._show_inputs(self._rows[0], trainer.step)
-        *inputs, target = self._rows
+        at = trainer.objective.target_at
+        inputs, target = self._rows[:at], self._rows[at]
         with undone(trainer.model, trainer.optimizer), evaluating(trainer.model), no_grad():
-            found = trainer.model(*as_tensors(tuple(inputs)))
+            found = trainer.model(*as_tensors(inputs))
             outputs = found.numpy() if isinstance(found, Tensor) else None
         if outputs is not None:
             table = self._table(inputs[0], outputs, target)
@@ -242,5 +244,5 @@ class Profiler(Callback):
 
 def profile_of(trainer: Trainer, batch: Any, repeats: int = 5) -> Profile:
     """The profile of a trainer's step on a batch."""
-    parts = as_tensors(batch)
-    return profile(trainer.model, parts[:-1], parts[-1], trainer.loss, trainer.optimizer, repeats)
+    parts, at = as_tensors(batch), trainer.objective.target_at
+    return profile(trainer.model, parts[:at], parts[at], trainer.loss, trainer.optimizer, repeats)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import dtypes
+from lamina import dtypes, tree
 from lamina.config import settings
 from lamina.dtypes import DType, as_dtype
 from lamina.errors import CapacityError, DeviceError, DTypeError, GradientError, ShapeError
@@ -389,3 +389,8 @@ def evaluate(*tensors: Tensor | Sequence[Tensor]) -> None:
     for t in tensors:
         nodes.extend([t.node] if isinstance(t, Tensor) else [x.node for x in t])
     execute.evaluate(nodes)
+
+
+def tensors_in(nesting: Any) -> list[Tensor]:
+    """The tensors among the leaves of a nesting of tuples, lists and dicts, in its order."""
+    return [x for x in tree.flatten(nesting)[0] if isinstance(x, Tensor)]

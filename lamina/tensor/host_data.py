@@ -6,6 +6,7 @@ holds it, and its dtype; or the error that says why not.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ def stored_elements(data: Any, dtype: DType | None) -> tuple[np.ndarray, DType]:
 
 
 def _as_array(data: Any) -> np.ndarray:
-    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
+    if _has_masks(data) and np.ma.is_masked(data):
         raise DTypeError("tensor", operands=[("data", f"{np.ma.count_masked(data)} masked values")],
                          rule="every element has a value", hint=".filled(0)")
     try:
@@ -52,6 +53,11 @@ def _as_array(data: Any) -> np.ndarray:
         raise DTypeError("tensor", operands=[("data", str(array.dtype))],
                          rule="elements are booleans, integers or floats")
     return array
+
+
+def _has_masks(data: Any) -> bool:
+    """Whether the data is of `numpy.ma`, which is slow to load and is not loaded by asking."""
+    return "numpy.ma" in sys.modules and isinstance(data, np.ma.MaskedArray)
 
 
 def _is_array(data: Any) -> bool:

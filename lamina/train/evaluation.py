@@ -5,14 +5,13 @@ In: a trainer and batches. Out: means of loss and metrics, or the model's output
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lamina.data import Dataset
-from lamina.nn import Module
+from lamina.nn.modes import evaluating
 from lamina.tensor import Tensor, no_grad
 from lamina.train.batches import Batches, as_batches, as_tensors, no_batches, with_weight
 from lamina.tree import map_leaves
@@ -42,7 +41,7 @@ def evaluate(trainer: Trainer, batches: Batches, between: Callable[[], object]) 
 
 def _measure(trainer: Trainer, batches: Batches, between: Callable[[], object]) -> None:
     number = 0
-    with _evaluating(trainer.model), no_grad():
+    with evaluating(trainer.model), no_grad():
         measure = trainer.steps.program("evaluate")
         for batch in batches:
             number += 1
@@ -58,7 +57,7 @@ def predict(trainer: Trainer, data: Any, batch_size: int) -> Any:
     batches = as_batches((data,) if is_array else data, batch_size, shuffle=False)
     only_inputs = is_array or isinstance(data, tuple)
     outputs: list[Any] = []
-    with _evaluating(trainer.model), no_grad():
+    with evaluating(trainer.model), no_grad():
         forward = trainer.steps.program("predict")
         for batch in batches:
             parts = as_tensors(batch)
@@ -68,15 +67,3 @@ def predict(trainer: Trainer, data: Any, batch_size: int) -> Any:
     if not outputs:
         raise no_batches("predict")
     return map_leaves(lambda *parts: np.concatenate(parts), *outputs)
-
-
-@contextmanager
-def _evaluating(model: Module) -> Iterator[None]:
-    """Evaluation mode for a block; afterwards each module is in its own mode again."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 from lamina.errors import ArgumentError
 from lamina.optim import ReduceLROnPlateau
 from lamina.train.callbacks import Callback
+from lamina.train.early_stopping import monitored
 
 if TYPE_CHECKING:
     from lamina.train.trainer import Logs, Trainer
 
-EVENTS = ("on_fit_start", "on_epoch_start", "on_step_start", "on_step_end", "on_evaluate_start",
-          "on_evaluate_end", "on_epoch_end", "on_fit_end", "on_interrupt", "on_checkpoint",
-          "on_error")
+EVENTS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 
 
 class ReduceOnPlateau(Callback):
@@ -44,13 +43,9 @@ class ReduceOnPlateau(Callback):
 
     def on_epoch_end(self, trainer: Trainer, logs: Logs) -> None:
         """Look at the metric."""
-        if self.monitor not in logs:
-            raise ArgumentError(
-                "ReduceOnPlateau",
-                operands=[("monitor", repr(self.monitor)), ("logs", ", ".join(logs))],
-                rule="monitor is one of the logs", got=self.monitor)
+        value = monitored("ReduceOnPlateau", self.monitor, logs)
         if self.plateau is not None:
-            self.plateau.step(logs[self.monitor])
+            self.plateau.step(value)
 
     def state_dict(self) -> dict[str, Any]:
         """The best value and the counts."""

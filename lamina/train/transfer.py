@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from lamina.errors import ArgumentError, FormatError
 from lamina.functional.arguments import check_counts
-from lamina.io.checkpoint import load
 from lamina.nn import Module, lookup
 from lamina.nn.patterns import parameters_like
 from lamina.train.callbacks import Callback
+from lamina.train.checkpoints.files import MODEL, weights_in
 
 if TYPE_CHECKING:
     from lamina.train.trainer import Trainer
 
-PREFIX = "model."  # of a model's weights in a training checkpoint
 _SHOWN = 8  # names listed of each kind
 Shape = tuple[int, ...]
 
@@ -72,7 +71,7 @@ def load_weights(
       another shape: 2.weight  [1000, 8] in the file, [10, 8] in the model
       another shape: 2.bias  [1000] in the file, [10] in the model
     """
-    state = _renamed(_state_of(source), rename or {})
+    state = renamed(_state_of(source), rename or {})
     with lookup.sizes_from(model, state):
         lookup.check_sizes_known(model, "load_weights")
         own = {name: tuple(value.shape) for name, value in model._named_state()}
@@ -93,7 +92,7 @@ def load_weights(
 
 def _state_of(source: Any) -> Mapping[str, Any]:
     if isinstance(source, (str, os.PathLike)):
-        return load(source)
+        return weights_in(source)
     if isinstance(source, Module):
         return source.state_dict()
     if isinstance(source, Mapping) and all(isinstance(name, str) for name in source):
@@ -103,7 +102,8 @@ def _state_of(source: Any) -> Mapping[str, Any]:
         rule="source is the path of a file, a model, or values by name", got=source)
 
 
-def _renamed(state: Mapping[str, Any], rename: Mapping[str, str]) -> dict[str, Any]:
+def renamed(state: Mapping[str, Any], rename: Mapping[str, str]) -> dict[str, Any]:
+    """Values by names whose beginnings are replaced; ArgumentError where two become one."""
     found: dict[str, Any] = {}
     for name, value in state.items():
         old = next((old for old in rename if name.startswith(old)), "")
@@ -117,9 +117,9 @@ def _renamed(state: Mapping[str, Any], rename: Mapping[str, str]) -> dict[str, A
 
 
 def _without_prefix(state: dict[str, Any], own: Iterable[str]) -> dict[str, Any]:
-    """The weights of a checkpoint of training, if more names fit so."""
-    inner = {name.removeprefix(PREFIX): value for name, value in state.items()
-             if name.startswith(PREFIX)}
+    """The weights in the state of a trainer, if more names fit so."""
+    inner = {name.removeprefix(MODEL): value for name, value in state.items()
+             if name.startswith(MODEL)}
     names = set(own)
     return inner if len(names & inner.keys()) > len(names & state.keys()) else state
 

@@ -8,8 +8,8 @@ LATE = {
     "argparse", "asyncio", "email", "gzip", "hashlib", "http", "lamina.cli", "lamina.codegen",
     "lamina.data.datasets.sources", "lamina.data.sources.tar_index", "lamina.distributed",
     "lamina.estimators", "lamina.experiment", "lamina.kernel", "lamina.runs", "lamina.schedule",
-    "lamina.serve", "llvmlite", "PIL", "multiprocessing", "pyarrow", "pydantic", "sklearn", "ssl",
-    "statistics", "subprocess", "tempfile", "urllib.request", "zipfile",
+    "lamina.serve", "llvmlite", "PIL", "multiprocessing", "numpy.ma", "pyarrow", "pydantic",
+    "sklearn", "ssl", "statistics", "subprocess", "tempfile", "urllib.request", "zipfile",
 }  # fmt: skip
 
 

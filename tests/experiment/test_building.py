@@ -6,9 +6,10 @@ import pytest
 import lamina as lm
 from lamina.data import TableRecipe
 from lamina.errors import LaminaError
-from lamina.experiment import load
+from lamina.experiment import ExperimentError, load
 from lamina.experiment.data import table_of
 from lamina.experiment.preparation import Preparation
+from lamina.experiment.running import prepare
 from tests.experiment.files import DIGITS, houses, photos, written
 
 
@@ -149,3 +150,27 @@ def test_loss_and_metrics_follow_the_data(tmp_path):
                   'metrics=["f1_macro",{type="TopKAccuracy",k=2}]').trainer
     assert named.loss.keywords == {"label_smoothing": 0.1} and not named.metrics
     assert len(named.accumulated) == 2
+
+
+@pytest.mark.parametrize(("monitor", "sign"), [("valid_word_error_rate", 1.0),
+                                               ("valid_accuracy", -1.0), ("", 1.0)])
+def test_the_best_checkpoint_is_that_of_the_smallest_error(tmp_path, monkeypatch, monitor, sign):
+    monkeypatch.chdir(tmp_path)
+    running = prepare(load(written(tmp_path, DIGITS), [f"run.monitor={monitor!r}"]))
+    checkpoint = running.built.trainer.callbacks[-1]
+    assert (checkpoint.best, checkpoint.sign) == (monitor or "valid_loss", sign)
+
+
+def test_weights_of_classes_are_those_of_the_training_rows(tmp_path):
+    labels = np.repeat([0, 1], [30, 10])
+    np.savez(tmp_path / "a.npz", x=np.random.default_rng(0).normal(size=(40, 3)), y=labels)
+    text = """
+class_weights = true
+data = {type = "NPZ", path = "a.npz", validation = 0.2}
+model.layers = [{type = "Linear", out_features = 2}]
+"""
+    weights = load(written(tmp_path, text)).build().trainer.objective.class_weight
+    np.testing.assert_allclose(weights.numpy(), [32 / 48, 32 / 16], rtol=1e-6)
+    np.savez(tmp_path / "a.npz", x=np.zeros((40, 3)), y=labels / 2)
+    with pytest.raises(ExperimentError, match="class_weights: they take labels of classes"):
+        load(written(tmp_path, text), ["model.layers.0.out_features=1"]).build()

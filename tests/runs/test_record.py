@@ -137,7 +137,8 @@ def test_plot(tmp_path):
 
 
 def test_names():
-    assert [best_mode(n) for n in ("valid_loss", "mean_absolute_error", "valid_mae", "accuracy",
-                                   "closseness")] == ["min", "min", "min", "max", "max"]
+    assert [best_mode(n) for n in ("valid_loss", "mean_absolute_error", "valid_mae",
+                                   "valid_word_error_rate", "accuracy", "closseness")] == [
+        "min", "min", "min", "min", "max", "max"]
     assert flat({"a": {"b": 1}, "c": [{"d": 2}, {"d": 3}], "e": [1]}) == {
         "a.b": 1, "c.0.d": 2, "c.1.d": 3, "e": [1]}

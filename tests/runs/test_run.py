@@ -21,7 +21,7 @@ from lamina.runs import (
 )
 from lamina.train import Callback
 from tests.io.tensorboard.test_writer import accumulated, events
-from tests.runs.training import IMAGES, VALID, fit, make_trainer, train_data, weights
+from tests.runs.training import IMAGES, TRAIN, VALID, fit, make_trainer, train_data, weights
 
 CONFIG = {"epochs": 2, "optimizer": {"name": "adam", "lr": 0.01}}
 
@@ -198,6 +198,26 @@ def test_an_error_stays_the_error_where_nothing_can_be_written(tmp_path, monkeyp
 
     with pytest.raises(RuntimeError, match="on purpose"):
         fit(make_trainer(run, Fills()))
+
+
+def test_a_run_without_reports(tmp_path):
+    run = Run(tmp_path / "run", report_every=0)
+    fit(make_trainer(run))
+    assert not {"card.md", "report.html"} & {path.name for path in run.folder.iterdir()}
+    assert run.record().status == "finished"
+
+
+def test_examples_with_weights(tmp_path):
+    run = Run(tmp_path / "run", watch=["graph", "profile", "gradients"])
+    trainer = make_trainer(run, SamplePredictions(run.writer, weighted(VALID)), sample_weight=True)
+    trainer.fit(weighted(TRAIN), weighted(VALID), epochs=1, batch_size=20)
+    details = json.loads((run.folder / "report.json").read_text())
+    assert sum(n for _, _, n in details["outcome"]["confusion"]) == len(VALID[1])
+    assert any(tag.startswith("gradients/") for tag in accumulated(run.folder).Tags()["histograms"])
+
+
+def weighted(data):
+    return (*data, np.linspace(0.5, 2.0, len(data[1]), dtype=np.float32))
 
 
 def test_names_of_classes_come_from_the_data(tmp_path):

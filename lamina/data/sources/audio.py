@@ -20,6 +20,7 @@ from lamina.data.sources.reading import (
     as_column,
     checked_rows,
     counted,
+    damaged,
     missing_package,
     open_file,
     shown,
@@ -162,8 +163,7 @@ def _with_file(path: str, use: Any) -> Any:
 
 
 def _damaged(path: str, found: str) -> FormatError:
-    return FormatError("audio", operands=[("file", shown(path)), ("found", found)],
-                       rule="the file is a whole sound: this one is truncated, corrupt or none")
+    return damaged("audio", "sound", path, found)
 
 
 def _check(name: str, value: object, is_right: bool, rule: str) -> None:

@@ -18,6 +18,7 @@ from lamina.data.sources.reading import (
     Path,
     checked_rows,
     counted,
+    damaged,
     missing_package,
     open_file,
     shown,
@@ -125,6 +126,4 @@ class HDF5(Source):
             raise self._damaged(f"{error}, in {name!r}, rows {rows[0]} to {rows[-1]}") from None
 
     def _damaged(self, found: str) -> FormatError:
-        return FormatError("HDF5", operands=[("file", self.path), ("found", found)],
-                           rule="the file is a whole HDF5 file: this one is truncated, corrupt or "
-                           "none")
+        return damaged("HDF5", "HDF5 file", self.path, found)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.data.sources.reading import missing_package
+from lamina.data.sources.reading import damaged, missing_package
 from lamina.errors import ArgumentError, FormatError
 
 FITS = ("crop", "stretch", "pad")
@@ -235,5 +235,4 @@ def _unreadable(name: str, reason: BaseException) -> FormatError:
     text = str(reason).splitlines()[0] if str(reason) else type(reason).__name__
     if "cannot identify" in text:
         text = "the start is of no image format"
-    return FormatError("image", operands=[("file", name), ("found", text)],
-                       rule="the file is a whole image: this one is truncated, corrupt or none")
+    return damaged("image", "image", name, text)

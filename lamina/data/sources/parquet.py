@@ -18,6 +18,7 @@ from lamina.data.sources.reading import (
     Path,
     checked_rows,
     counted,
+    damaged,
     listed_paths,
     missing_package,
     open_file,
@@ -197,9 +198,7 @@ def _stamp(path: str) -> tuple[int, int]:
 
 
 def _damaged(path: str, found: str) -> FormatError:
-    return FormatError("Parquet", operands=[("file", shown(path)), ("found", found)],
-                       rule="the file is a whole Parquet file: this one is truncated, corrupt or "
-                       "none")
+    return damaged("Parquet", "Parquet file", path, found)
 
 
 def _first_line(error: BaseException) -> str:

@@ -67,6 +67,13 @@ def unreadable(path: Path, reason: BaseException | str) -> DataError:
                      rule="the file must exist and be readable")
 
 
+def damaged(op: str, kind: str, path: Path, found: str) -> FormatError:
+    """The error for a file, or a record in one, that is not a whole one of its kind."""
+    return FormatError(
+        op, operands=[("file", shown(path)), ("found", found)],
+        rule=f"the file is a whole {kind}: this one is truncated, corrupt or none")
+
+
 def missing_package(op: str, package: str, extra: str) -> DataError:
     """The error for an optional package that is not installed."""
     return DataError(op, operands=[("package", f"{package} is not installed")],

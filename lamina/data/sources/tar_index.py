@@ -11,7 +11,7 @@ import os
 import tarfile
 from typing import Any, NamedTuple
 
-from lamina.data.sources.reading import open_file, shown
+from lamina.data.sources.reading import damaged, open_file, shown
 from lamina.errors import FormatError
 from lamina.files import write_atomically
 
@@ -103,8 +103,7 @@ def _check_end(path: str, file: Any, end: int) -> None:
 
 
 def _damaged(path: str, found: str) -> FormatError:
-    return FormatError("TarShards", operands=[("file", shown(path)), ("found", found)],
-                       rule="the file is a whole tar file: this one is truncated, corrupt or none")
+    return damaged("TarShards", "tar file", path, found)
 
 
 def _kept(path: str, stamp: tuple[int, int]) -> list[Member] | None:

@@ -5,13 +5,14 @@ In: a table, arrays, or a number of rows. Out: parts of the same kind.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from lamina.data.dataset import Dataset
-from lamina.data.source import Source
+from lamina.data.rows import Chosen
+from lamina.data.source import Source, labels_of
 from lamina.data.tabular.reading import read_table
 from lamina.errors import ArgumentError, ShapeError
 from lamina.tensor import Tensor, tensor
@@ -30,15 +31,14 @@ def split(
     """`train, valid = split(data)`, or `train, valid, test` where `test` is a share above 0.
 
     data: a dict of columns, a DataFrame, a pyarrow Table, an array, a tuple of arrays, or a
-    Dataset; the parts are of the same kind. Of a source with names they are dicts of columns. The
-    options are those of `split_rows`; each may be the name of a column of `data`.
+    Dataset; the parts are of the same kind. Those of another source, such as a folder of images,
+    are sources of their rows: nothing is read. The options are those of `split_rows`; each may be
+    the name of a column of `data`.
 
     >>> train, valid = split({"x": list(range(10)), "y": [0, 1] * 5}, stratify="y")
     >>> len(train["x"]), sorted(valid["y"].tolist())
     (8, [0, 1])
     """
-    if isinstance(data, Source) and not isinstance(data, Dataset):
-        data = read_table(data, "split").columns
     rows = _length(data)
     keys = {"stratify": stratify, "groups": groups, "time": time}
     found = {name: _key(data, name, key) for name, key in keys.items()}
@@ -98,7 +98,10 @@ def take_rows(data: Any, rows: np.ndarray) -> Any:
     if isinstance(data, tuple):
         return tuple(take_rows(array, rows) for array in data)
     if isinstance(data, Dataset):
-        return Dataset(*take_rows(data.arrays, rows), transform=data.transform)
+        return Dataset(*take_rows(data.arrays, rows), transform=data.transform, names=data.names,
+                       classes=data.classes)
+    if isinstance(data, Source):
+        return Chosen(data, rows)
     if isinstance(data, Tensor):
         return tensor(np.take(data.numpy(), rows, axis=0))
     if hasattr(data, "iloc"):
@@ -174,12 +177,30 @@ def _as_keys(values: Any, rows: int, name: str) -> np.ndarray:
 def _key(data: Any, name: str, key: Any) -> Any:
     if not isinstance(key, str):
         return key
+    if isinstance(data, Source):
+        return _column_of(data, name, key)
     names = getattr(data, "column_names", None) or getattr(data, "columns", None)
     known = list(data) if isinstance(data, Mapping) else list(names if names is not None else ())
     if key not in known:
-        raise ArgumentError("split", operands=[(name, repr(key)), ("columns", ", ".join(
-            map(str, known)))], rule=f"{name} is an array or the name of a column", got=key)
+        raise _unknown(name, key, known)
     return data[key]
+
+
+def _column_of(source: Source, name: str, key: str) -> np.ndarray:
+    """A column of a source, which is read unless it is that of the labels."""
+    labels = labels_of(source)
+    if labels is not None and source.names[-1:] == (key,):
+        return labels
+    columns = read_table(source, "split").columns
+    if key not in columns:
+        raise _unknown(name, key, columns)
+    return columns[key]
+
+
+def _unknown(name: str, key: str, known: Iterable[Any]) -> ArgumentError:
+    return ArgumentError("split", operands=[(name, repr(key)),
+                                            ("columns", ", ".join(map(str, known)))],
+                         rule=f"{name} is an array or the name of a column", got=key)
 
 
 def _length(data: Any) -> int:

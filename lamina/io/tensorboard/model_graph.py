@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina import tree
 from lamina.graph.node import Node, is_leaf, topological
 from lamina.io.tensorboard.proto import GRAPH, encode, map_of
 from lamina.tensor import Tensor, evaluate, no_grad, zeros
+from lamina.tensor.array import tensors_in
 
 _PRODUCER = 22  # of the form of graphs that is written
 _TYPES = {"float32": 1, "float64": 2, "int32": 3, "uint8": 4, "int16": 5, "int8": 6, "int64": 9,
@@ -29,13 +29,13 @@ def graph_bytes(model: Any, inputs: Any) -> bytes:
     given = tuple(_example(x) for x in _several(inputs))
     labels, outputs = _recorded(model, given)
     namer = _Namer(labels)
-    for number, tensor in enumerate(_tensors(given)):
+    for number, tensor in enumerate(tensors_in(given)):
         namer.fix(tensor.node, f"input_{number}")
     for name, value in (*model.named_parameters(), *model.named_buffers()):
         namer.fix(value.node, name.replace(".", "/"))
     kinds = {id(value.node): "Parameter" for _, value in model.named_parameters()}
     kinds |= {id(value.node): "Buffer" for _, value in model.named_buffers()}
-    kinds |= {id(tensor.node): "Input" for tensor in _tensors(given)}
+    kinds |= {id(tensor.node): "Input" for tensor in tensors_in(given)}
     order = topological([tensor.node for tensor in outputs])
     rows = [_row(node, namer, kinds) for node in order]
     rows += [{"name": f"output_{i}", "op": "Output", "input": [namer.name(tensor.node)],
@@ -53,10 +53,6 @@ def _example(x: Any) -> Any:
     return zeros(tuple(x)) if isinstance(x, (tuple, list)) else x
 
 
-def _tensors(value: Any) -> list[Tensor]:
-    return [x for x in tree.flatten(value)[0] if isinstance(x, Tensor)]
-
-
 def _recorded(model: Any, given: tuple[Any, ...]) -> tuple[dict[int, str], list[Tensor]]:
     """The module path of each operation, by the id of its node; and the outputs.
 
@@ -68,8 +64,8 @@ def _recorded(model: Any, given: tuple[Any, ...]) -> tuple[dict[int, str], list[
     paths = {id(module): name for name, module in model.named_modules()}
 
     def note(module: Any, inputs: Any, output: Any) -> None:
-        known = {id(x.node) for x in _tensors(inputs)}
-        roots = [x.node for x in _tensors(output)]
+        known = {id(x.node) for x in tensors_in(inputs)}
+        roots = [x.node for x in tensors_in(output)]
         for node in topological(roots, stop=lambda n: is_leaf(n) or id(n) in known):
             if not is_leaf(node) and id(node) not in known:
                 labels.setdefault(id(node), paths[id(module)])
@@ -82,9 +78,9 @@ def _recorded(model: Any, given: tuple[Any, ...]) -> tuple[dict[int, str], list[
         with no_grad():
             if any(module._unknown for module, _ in modes):
                 model(*given)  # which tells the sizes
-            evaluate(*_tensors(given), *model.parameters(), *model.buffers())  # leaves from here on
+            evaluate(*tensors_in(given), *model.parameters(), *model.buffers())  # now leaves
             handles += [module.register_forward_hook(note) for module, _ in modes]
-            outputs = _tensors(model(*given))
+            outputs = tensors_in(model(*given))
     finally:
         for handle in handles:
             handle.remove()

@@ -13,9 +13,12 @@ from typing import Any, NamedTuple
 from lamina.errors import FormatError
 from lamina.files import write_atomically
 from lamina.io import safetensors
+from lamina.io.checkpoint import restored
+from lamina.tensor import Tensor
 from lamina.train.checkpoints.values import Arrays, pack, unpack
 
 KEY = "lamina.checkpoint"
+MODEL = "model."  # what the names of the model's weights begin with
 
 
 class Packed(NamedTuple):
@@ -64,3 +67,14 @@ def read_state(path: str | os.PathLike[str]) -> Any:
             hint="model.load_state_dict(lm.load(path)), if it holds only weights",
         )
     return unpack(contents.arrays, contents.metadata[KEY])
+
+
+def weights_in(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """The weights of a model file, or those of the model in a checkpoint, by the model's names.
+
+    Raises DataError or FormatError for the file.
+    """
+    contents = safetensors.read(path)
+    start = MODEL if KEY in contents.metadata else ""
+    return {name.removeprefix(start): restored(dtype, array)
+            for name, (dtype, array) in contents.arrays.items() if name.startswith(start)}

@@ -91,9 +91,32 @@ class Rows(Source):
         return rows * 2, rows % 2
 
 
-def test_sources_give_columns():
+def test_sources_give_sources():
     train, valid = split(Rows(), 0.2, stratify="y")
-    assert len(train["x"]) == 8 and sorted(valid["y"].tolist()) == [0, 1]
+    x, y = valid.take(np.arange(2))
+    assert len(train) == 8 and valid.names == ("x", "y") and sorted(y.tolist()) == [0, 1]
+    assert valid.place(1) == f"row {x[1] // 2}"
+    with pytest.raises(ArgumentError, match="name of a column"):
+        split(Rows(), stratify="z")
+
+
+class Unread(Rows):
+    classes = ("even", "odd")
+    labels = np.arange(10) % 2
+
+    def take(self, rows):
+        raise AssertionError("nothing is to be read")
+
+
+def test_sources_that_know_their_labels_are_not_read():
+    train, valid = split(Unread(), 0.2, stratify="y")
+    assert sorted(valid.labels.tolist()) == [0, 1] and train.classes == ("even", "odd")
+
+
+def test_data_sets_keep_their_names():
+    data = Dataset(np.arange(10), np.arange(10) % 2, names=("x", "y"), classes=("even", "odd"))
+    valid = split(data, 0.2)[1]
+    assert valid.names == ("x", "y") and valid.classes == ("even", "odd")
 
 
 @pytest.mark.parametrize(("call", "error"), [
