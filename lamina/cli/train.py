@@ -125,8 +125,9 @@ def _ended_early(running: Any) -> list[str]:
     trainer = running.built.trainer
     if trainer.epoch >= trainer.epochs:
         return []
-    stops = [one for one in trainer.callbacks if isinstance(one, EarlyStopping) and one.has_stopped]
-    reasons = [f"{one.monitor} was best {one.waited} epochs earlier, {one.sign * one.best:.4g}"
-               + (", and the model is that one" if one.restore_best else "") for one in stops]
+    reasons = [f"{one.monitor} was best in epoch {trainer.epoch - one.waited}, "
+               f"{one.sign * one.best:.4g}"
+               + (", and the model is that one" if one.restore_best else "")
+               for one in trainer.callbacks if isinstance(one, EarlyStopping) and one.has_stopped]
     return [f"ended after epoch {trainer.epoch} of {trainer.epochs}"
             + "".join(f": {reason}" for reason in reasons)]

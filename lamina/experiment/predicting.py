@@ -14,6 +14,7 @@ import numpy as np
 
 from lamina import data
 from lamina.data.source import Source
+from lamina.data.tabular import TableRecipe
 from lamina.errors import ArgumentError, DataError, FormatError
 from lamina.experiment.facts import CLASSIFICATION, LANGUAGE
 from lamina.experiment.making import reason
@@ -118,7 +119,7 @@ def _of_table(saved: Saved, path: str) -> Iterator[Row]:
         return
     source = data.Parquet(path) if path.lower().endswith(".parquet") else data.CSV(path)
     columns = dict(zip(source.names, source.take(np.arange(len(source))), strict=True))
-    features = recipe.transform(columns)
+    features = _features(recipe, columns, path)
     run = _program(saved.model)
     parts = [run(tensor(features[start:start + BATCH])).numpy()
              for start in range(0, len(features), BATCH)]
@@ -132,6 +133,15 @@ def _of_table(saved: Saved, path: str) -> Iterator[Row]:
             found = {f"prediction{i or ''}": float(value)
                      for i, value in enumerate(np.ravel(meant[row]))}
         yield {**given, **found}
+
+
+def _features(recipe: TableRecipe, columns: dict[str, np.ndarray], path: str) -> np.ndarray:
+    """What the recipe makes of a file's columns; its errors name the file."""
+    try:
+        return recipe.transform(columns)
+    except (ArgumentError, FormatError) as error:
+        raise type(error)(error.op, operands=[("file", path), *error.operands], rule=error.rule,
+                          hint=error.hint, got=error.got, where=error.where) from error
 
 
 def _program(model: Module) -> Any:

@@ -90,6 +90,9 @@ def test_a_table_of_classes_without_the_target(tmp_path, capsys):
     written(tmp_path, "length,width\n0.1,0.0\n2.1,-1.9\n", "new.csv")
     lines = ran(capsys, "predict", "runs/config", "new.csv").splitlines()
     assert [line.split()[2] for line in lines] == ["prediction", "iris", "tulip"]
+    written(tmp_path, "length,width\n0.1,0.0\nlong,-1.9\n", "new.csv")
+    told = failed(capsys, "predict", "runs/config", "new.csv")
+    assert "new.csv" in told and "'long'" in told
 
 
 # Each character by the one before it: quick to compile.
@@ -151,7 +154,7 @@ def test_an_image_that_cannot_be_read_takes_no_prediction_from_the_others(tmp_pa
 def test_a_training_says_why_it_has_fewer_epochs(tmp_path, capsys):
     written(tmp_path, DIGITS + "[callbacks.EarlyStopping]\npatience = 1\nmin_delta = 9\n")
     said = ran(capsys, "train", "config.toml", "epochs=7")
-    assert "ended after epoch 2 of 7: valid_loss was best 1 epochs earlier" in said
+    assert "ended after epoch 2 of 7: valid_loss was best in epoch 1" in said
 
 
 def test_a_new_training_names_the_one_that_was_not_finished(tmp_path, capsys):
