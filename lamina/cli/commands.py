@@ -17,6 +17,7 @@ from lamina.config import settings
 from lamina.errors import LaminaError, describe_line
 from lamina.runs.environment import lamina_version
 
+NOT_UNDERSTOOD = 2  # as argparse ends
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
@@ -55,6 +56,9 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         settings.verify()
         parser = _parser()
+        if not (sys.argv[1:] if words is None else words):
+            parser.print_help(sys.stderr)
+            return NOT_UNDERSTOOD
         options, further = parser.parse_known_args(words)
         _take_overrides(parser, options, further)
         return options.run(options)

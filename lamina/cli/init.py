@@ -29,9 +29,16 @@ def run(options: argparse.Namespace) -> int:
     out = Path(options.out)
     if out.exists() and not options.force:
         raise DataError("lamina init", operands=[("file", str(out))],
-                        rule="the file is not there yet", hint="--force, to write over it")
+                        rule="the file is not there yet",
+                        hint=f"-o {_name_for(options.data)}, or --force to write over it")
     started = experiments("starting").start(options.data, out.parent, options.target)
     write_atomically(out, [started.text.encode()])
     print(started.summary)
     print(f"{out} written; next: lamina check {out}, then lamina train {out}")
     return 0
+
+
+def _name_for(data: str) -> str:
+    """A name for the configuration of data: `photos.toml`."""
+    stem = Path(data).resolve().stem.replace(" ", "-")
+    return f"{stem}.toml" if stem and not Path(f"{stem}.toml").exists() else "NAME.toml"

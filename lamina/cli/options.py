@@ -28,7 +28,7 @@ def add_configuration(parser: argparse.ArgumentParser, what: str = "CONFIG") -> 
 
 def add_overrides(parser: argparse.ArgumentParser) -> None:
     """`key=value` words."""
-    parser.add_argument("overrides", nargs="*", metavar="key=value",
+    parser.add_argument("overrides", nargs="*", metavar="key=value", default=[],
                         help="values in place of the file's: optimizer.lr=3e-4")
 
 

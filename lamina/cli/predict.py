@@ -7,6 +7,7 @@ a language model texts to continue. Out: a table, or a CSV file with all probabi
 from __future__ import annotations
 
 import argparse
+import sys
 
 from lamina.cli.door import experiments
 from lamina.cli.options import add_plugins, add_threads, positive
@@ -51,7 +52,10 @@ def run(options: argparse.Namespace) -> int:
             print(row["text"])
     else:
         _print(rows)
-    return 0
+    unreadable = [row for row in rows if "error" in row]
+    if unreadable:
+        print(f"{len(unreadable):,} of {len(rows):,} could not be read", file=sys.stderr)
+    return 1 if unreadable else 0
 
 
 def _print(rows: list[dict[str, object]]) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 
 from lamina.files import write_atomically
 
-_LEAST_WIDTH = 14  # of a column on a narrow terminal
+_LEAST_WIDTH = 14  # of a column of text on a narrow terminal
+_GAP = 2  # between columns
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], numbers: int) -> None:
@@ -29,22 +30,42 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], numbers:
 
 
 def _print_rich(headings: Sequence[str], rows: Sequence[Sequence[str]], numbers: int) -> bool:
-    """Whether Rich is there and has printed the table."""
+    """Whether Rich is there and has printed the table.
+
+    On a narrow terminal columns of text are shortened; figures never are: half a number would be
+    another one. Lines that are still too long go on in the next line.
+    """
     try:
+        import rich.cells
         import rich.console
         import rich.table
         import rich.text
     except ImportError:
         return False
     table = rich.table.Table(box=None, pad_edge=False, header_style="bold")
-    for i, heading in enumerate(headings):
-        widest = max([len(heading), *(len(row[i]) for row in rows)])
+    console = rich.console.Console()
+    widths = [max(map(rich.cells.cell_len, column))
+              for column in zip(headings, *rows, strict=True)]
+    widths = _narrowed(widths, numbers, console.width - _GAP * (len(widths) - 1))
+    console.width = max(console.width, sum(widths) + _GAP * (len(widths) - 1))
+    for i, (heading, width) in enumerate(zip(headings, widths, strict=True)):
         table.add_column(heading, justify="left" if i < numbers else "right", no_wrap=True,
-                         overflow="ellipsis", min_width=min(widest, _LEAST_WIDTH))
+                         overflow="ellipsis", width=width)
     for row in rows:
         table.add_row(*map(rich.text.Text, row))
-    rich.console.Console().print(table)
+    console.print(table)
     return True
+
+
+def _narrowed(widths: Sequence[int], numbers: int, room: int) -> list[int]:
+    """The widths, the largest of the first `numbers` columns less, as far as `room` asks for it."""
+    found = list(widths)
+    while sum(found) > room:
+        widest = max(range(numbers), key=found.__getitem__, default=None)
+        if widest is None or found[widest] <= _LEAST_WIDTH:
+            return found
+        found[widest] -= 1
+    return found
 
 
 def print_pairs(pairs: Iterable[tuple[str, str]]) -> None:

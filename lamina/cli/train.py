@@ -19,6 +19,7 @@ from lamina.cli.options import add_overrides, add_plugins, add_threads, positive
 from lamina.cli.recipes import RECIPES
 from lamina.config import override, settings
 from lamina.errors import ArgumentError
+from lamina.train import EarlyStopping
 from lamina.train.progress import Progress
 
 SUFFIXES = (".toml", ".yaml", ".yml")
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", type=positive(int), help="examples in a step")
     add("--lr", type=positive(float), help="learning rate at the start")
     add("--seed", type=int, help="of all random numbers")
-    add("--out", type=Path, metavar="PATH",
+    add("-o", "--out", type=Path, metavar="PATH",
         help="the folder of the run; for an example, the model file")
     add_threads(parser)
     add_plugins(parser)
@@ -87,6 +88,8 @@ def _run(options: argparse.Namespace) -> int:
         print(f"stopped in epoch {running.built.trainer.epoch}; model saved in "
               f"{running.model_file}; --resume goes on")
         raise
+    for line in _ended_early(running):
+        print(f"early   {line}")
     if results:
         print("test   " + ", ".join(f"{name} {value:.4g}" for name, value in results.items()))
     for name, report in running.left_out():
@@ -106,6 +109,25 @@ def _described(running: Any) -> list[tuple[str, str]]:
     """What is about to be trained."""
     built = running.built
     sizes = ", ".join(f"{len(part):,} {name}" for name, part in built.opened.parts.items())
-    again = ", resumed" if running.is_resumed else ""
+    again = ", resumed" if running.is_resumed else _could_resume(running)
     return [("data", sizes), ("model", f"{built.model.num_parameters():,} parameters"),
             ("run", f"{running.folder}{again}")]
+
+
+def _could_resume(running: Any) -> str:
+    """Says that a run before this one was not finished, since a new one begins beside it."""
+    before = running.unfinished
+    return "" if before is None else f" ({before} was not finished: --resume goes on with it)"
+
+
+def _ended_early(running: Any) -> list[str]:
+    """Why a training has fewer epochs than it was to have."""
+    trainer = running.built.trainer
+    if trainer.epoch >= trainer.epochs:
+        return []
+    reasons = [f"{one.monitor} was best in epoch {trainer.epoch - one.waited}, "
+               f"{one.sign * one.best:.4g}"
+               + (", and the model is that one" if one.restore_best else "")
+               for one in trainer.callbacks if isinstance(one, EarlyStopping) and one.has_stopped]
+    return [f"ended after epoch {trainer.epoch} of {trainer.epochs}"
+            + "".join(f": {reason}" for reason in reasons)]

@@ -21,6 +21,7 @@ MISTAKES = (NameError, AttributeError, TypeError, ImportError, MemoryError, Shap
             StopIteration)
 _NAMED = (DataError, FormatError, ShapeError)  # they say themselves where they come from
 _SHOWN = 20
+_WAY_OUT = 'on_error="skip" leaves such records out and counts them'
 
 Read = Callable[[Any], Block]
 Place = Callable[[int], str]
@@ -115,10 +116,10 @@ class Guard:
     ) -> Exception:
         """The error that names the record; one that does so already stays as it is."""
         if isinstance(error, _NAMED):
-            return error
+            return with_way_out(error)
         numbers, error = _first(read, numbers, error)
         if isinstance(error, _NAMED):
-            return error
+            return with_way_out(error)
         first, last = self.place(int(ids[numbers[0]])), self.place(int(ids[numbers[-1]]))
         is_one = len(numbers) == 1
         is_mistake = isinstance(error, MISTAKES)
@@ -127,8 +128,22 @@ class Guard:
             operands=[("record", first) if is_one else ("records", f"{first} .. {last}"),
                       ("error", _reason(error))],
             rule="sources and functions of a pipeline take every block of rows",
-            hint="" if is_mistake else 'on_error="skip" leaves such records out and counts them',
+            hint="" if is_mistake else _WAY_OUT,
             where=self.where)
+
+
+def with_way_out(error: Exception) -> Exception:
+    """The error of a file that is corrupt also says how to leave it out; others stay as they are.
+
+    >>> print(with_way_out(FormatError("image", rule="the file is whole", where=("a.py", 1))))
+    FormatError in image, at a.py:1
+      rule: the file is whole
+      try: on_error="skip" leaves such records out and counts them
+    """
+    if isinstance(error, FormatError) and not error.hint:
+        error.hint = _WAY_OUT
+        error.args = (error._text(),)
+    return error
 
 
 def _first(

@@ -118,4 +118,6 @@ def _measure(config: Configuration, model: Module, recording: Recording, report:
 
 
 def _bytes(count: int) -> str:
+    if count < 2**20:
+        return f"{count / 2**10:,.1f} KiB"
     return f"{count / 2**20:,.1f} MiB" if count < 2**30 else f"{count / 2**30:,.1f} GiB"

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from lamina.data import Pipeline
+from lamina.data.report import with_way_out
 from lamina.data.rows import Chosen
 from lamina.data.source import Columns, Source, labels_of
 from lamina.data.tabular import TableRecipe, split_rows
 from lamina.data.tabular.kinds import KINDS
 from lamina.data.tabular.reading import Table, read_table
-from lamina.errors import DataError
+from lamina.errors import DataError, FormatError
 from lamina.experiment.arguments import arguments_of, converted
 from lamina.experiment.facts import Facts, facts_of
 from lamina.experiment.memory import Arrays, Characters
@@ -204,7 +205,11 @@ def _with_facts(config: Configuration, parts: dict[str, Source], raw: dict[str, 
 def _sample(source: Source, on_error: str) -> Columns:
     """The first rows that can be read."""
     if on_error == "raise":
-        return source.take(np.arange(min(_SAMPLE, len(source))))
+        try:
+            return source.take(np.arange(min(_SAMPLE, len(source))))
+        except FormatError as error:
+            with_way_out(error)
+            raise
     first = Pipeline(source, on_error=on_error).batch(_SAMPLE).first()
     return tuple(column.numpy() if isinstance(column, Tensor) else column for column in first)
 

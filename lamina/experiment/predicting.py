@@ -14,8 +14,10 @@ import numpy as np
 
 from lamina import data
 from lamina.data.source import Source
+from lamina.data.tabular import TableRecipe
 from lamina.errors import ArgumentError, DataError, FormatError
 from lamina.experiment.facts import CLASSIFICATION, LANGUAGE
+from lamina.experiment.making import reason
 from lamina.experiment.memory import Arrays, characters_to_numbers, read_text
 from lamina.experiment.saved import Saved
 from lamina.nn import Module
@@ -38,7 +40,8 @@ class Options:
 def predict(saved: Saved, inputs: Sequence[str], options: Options | None = None) -> list[Row]:
     """A row for each image, row of a table or of an array, or text.
 
-    Raises DataError and FormatError that name the file.
+    An image that cannot be read has a row with "error" in place of a prediction, unless it is the
+    only one. Raises DataError and FormatError that name the file.
     """
     if saved.facts.task == LANGUAGE:
         chosen = options or Options()
@@ -52,7 +55,9 @@ def predict(saved: Saved, inputs: Sequence[str], options: Options | None = None)
     if images:
         source = _images(saved, images)
         rows += _of_source(saved, source, "")
-    return rows
+    columns: dict[str, None] = dict.fromkeys(
+        name for row in rows if "error" not in row for name in row)  # "error" comes after them
+    return [{**columns, **row} if "error" in row else row for row in rows]
 
 
 def _of_source(saved: Saved, source: Source, origin: str) -> Iterator[Row]:
@@ -60,12 +65,35 @@ def _of_source(saved: Saved, source: Source, origin: str) -> Iterator[Row]:
     run = _program(saved.model)
     for start in range(0, len(source), BATCH):
         rows = np.arange(start, min(start + BATCH, len(source)))
-        inputs = saved.preparation.inputs(source.take(rows)[0])
-        _check_shape(saved, inputs, source.place(start))
-        outputs = run(tensor(inputs)).numpy()
-        for row, output in zip(rows.tolist(), outputs, strict=True):
+        examples, unreadable = _read(source, rows)
+        outputs = iter(())
+        if len(unreadable) < len(rows):
+            inputs = saved.preparation.inputs(examples)
+            _check_shape(saved, inputs, source.place(start))
+            outputs = iter(run(tensor(inputs)).numpy())
+        for row in rows.tolist():
             place = f"{origin}, row {row}" if origin else source.place(row)
-            yield {"input": place, **described(saved, output)}
+            if row in unreadable:
+                yield {"input": place, "error": reason(unreadable[row])}
+            else:
+                yield {"input": place, **described(saved, next(outputs))}
+
+
+def _read(source: Source, rows: np.ndarray) -> tuple[np.ndarray, dict[int, FormatError]]:
+    """The inputs of the rows that can be read, and the errors of the others."""
+    try:
+        examples: np.ndarray = source.take(rows)[0]
+        return examples, {}
+    except FormatError:
+        if len(source) == 1:
+            raise
+    found, unreadable = [], {}
+    for row in rows.tolist():
+        try:
+            found.append(source.take(np.array([row]))[0])
+        except FormatError as error:
+            unreadable[row] = error
+    return np.concatenate(found) if found else np.zeros(0), unreadable
 
 
 def described(saved: Saved, output: np.ndarray) -> Row:
@@ -91,7 +119,7 @@ def _of_table(saved: Saved, path: str) -> Iterator[Row]:
         return
     source = data.Parquet(path) if path.lower().endswith(".parquet") else data.CSV(path)
     columns = dict(zip(source.names, source.take(np.arange(len(source))), strict=True))
-    features = recipe.transform(columns)
+    features = _features(recipe, columns, path)
     run = _program(saved.model)
     parts = [run(tensor(features[start:start + BATCH])).numpy()
              for start in range(0, len(features), BATCH)]
@@ -105,6 +133,15 @@ def _of_table(saved: Saved, path: str) -> Iterator[Row]:
             found = {f"prediction{i or ''}": float(value)
                      for i, value in enumerate(np.ravel(meant[row]))}
         yield {**given, **found}
+
+
+def _features(recipe: TableRecipe, columns: dict[str, np.ndarray], path: str) -> np.ndarray:
+    """What the recipe makes of a file's columns; its errors name the file."""
+    try:
+        return recipe.transform(columns)
+    except (ArgumentError, FormatError) as error:
+        raise type(error)(error.op, operands=[("file", path), *error.operands], rule=error.rule,
+                          hint=error.hint, got=error.got, where=error.where) from error
 
 
 def _program(model: Module) -> Any:

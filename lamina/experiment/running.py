@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any
 
-from lamina.errors import DataError
+from lamina.errors import DataError, LaminaError
 from lamina.experiment.experiment import Built, Experiment
 from lamina.experiment.facts import CLASSIFICATION
 from lamina.experiment.saved import MODEL, metadata_of
 from lamina.io import save
-from lamina.runs import Run
+from lamina.runs import Run, read
 from lamina.runs.record import best_mode
 from lamina.train import Checkpoint
 from lamina.train.checkpoints.files import weights_in
@@ -34,6 +34,7 @@ class Running:
     built: Built
     folder: File
     is_resumed: bool
+    unfinished: File | None = None  # the run before this one, if it can still be resumed
 
     @property
     def model_file(self) -> File:
@@ -78,6 +79,7 @@ def prepare(experiment: Experiment, resume: bool = False, watchers: Sequence[Any
     """
     config = experiment.config
     folder = File(config.run.folder.replace("{name}", experiment.name))
+    unfinished = None if resume else _unfinished(folder)
     if resume:
         folder = newest(folder)
     built = experiment.build()
@@ -86,7 +88,7 @@ def prepare(experiment: Experiment, resume: bool = False, watchers: Sequence[Any
                             keep=config.run.keep, best=_monitor(experiment, built),
                             mode=_mode(experiment))
     built.trainer.callbacks += [*watchers, run, checkpoint]
-    return Running(experiment, built, run.folder, resume)
+    return Running(experiment, built, run.folder, resume, unfinished)
 
 
 def newest(folder: File) -> File:
@@ -94,17 +96,35 @@ def newest(folder: File) -> File:
 
     Only folders with checkpoints count.
     """
+    found = _with_checkpoints(folder)
+    if not found:
+        raise DataError("--resume", operands=[("folder", str(folder))],
+                        rule="there is a run with checkpoints to go on with",
+                        hint="without --resume, to begin one")
+    return max(found)[1]
+
+
+def _with_checkpoints(folder: File) -> list[tuple[int, File]]:
+    """Every run of this name that has checkpoints, and its number."""
     pattern = re.compile(re.escape(folder.name) + r"(?:-(\d+))?")
     found = []
     for path in folder.parent.glob(f"{folder.name}*") if folder.parent.is_dir() else ():
         match = pattern.fullmatch(path.name)
         if match and (path / CHECKPOINTS).is_dir():
             found.append((int(match[1] or 1), path))
-    if not found:
-        raise DataError("--resume", operands=[("folder", str(folder))],
-                        rule="there is a run with checkpoints to go on with",
-                        hint="without --resume, to begin one")
-    return max(found)[1]
+    return found
+
+
+def _unfinished(folder: File) -> File | None:
+    """The newest run of this name, if it was killed or interrupted."""
+    found = _with_checkpoints(folder)
+    if not found or not any((max(found)[1] / CHECKPOINTS).iterdir()):
+        return None
+    try:
+        status = read(max(found)[1]).status
+    except LaminaError:  # a folder that holds no record of a run
+        return None
+    return None if status == "finished" else max(found)[1]
 
 
 def _run(experiment: Experiment, built: Built, folder: File, resume: bool) -> Run:

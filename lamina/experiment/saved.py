@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path as File
 
 from lamina.data.tabular import TableRecipe
-from lamina.errors import FormatError
+from lamina.errors import DataError, FormatError
 from lamina.experiment.document import Document
 from lamina.experiment.experiment import Experiment, experiment_of
 from lamina.experiment.facts import Facts
@@ -59,6 +59,19 @@ def model_path(path: str | os.PathLike[str]) -> str:
     return os.path.join(name, MODEL) if os.path.isdir(name) else name
 
 
+def _missing(name: str) -> DataError:
+    """No such model: what there is instead."""
+    if not os.path.isdir(name):
+        return DataError("model", operands=[("file", name), ("reason", "No such file or folder")],
+                         rule="a model is a file, or the folder of a run",
+                         hint="lamina runs lists the runs")
+    is_run = os.path.isdir(os.path.join(name, "checkpoints"))
+    return DataError("model", operands=[("folder", name), ("missing", MODEL)],
+                     rule="the folder of a run has its model when training ends or is interrupted",
+                     hint="lamina train CONFIG --resume goes on with it" if is_run else
+                          "lamina runs lists the runs")
+
+
 def open_model(path: str | os.PathLike[str], plugins: Iterable[str] = ()) -> Saved:
     """The model of a file or run folder, in evaluation mode.
 
@@ -66,6 +79,8 @@ def open_model(path: str | os.PathLike[str], plugins: Iterable[str] = ()) -> Sav
     configuration did not write.
     """
     name = model_path(path)
+    if not os.path.exists(name):
+        raise _missing(os.fspath(path))
     found = load_metadata(name)
     missing = [key for key in KEYS if key not in found]
     if missing:

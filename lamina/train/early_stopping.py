@@ -42,6 +42,11 @@ class EarlyStopping(Callback):
         self.best_state: dict[str, Tensor] = {}
         self.waited = 0
 
+    @property
+    def has_stopped(self) -> bool:
+        """Whether it has waited for as long as it may."""
+        return self.waited >= self.patience
+
     def on_fit_start(self, trainer: Trainer) -> None:
         """Forget an earlier fit."""
         self.best, self.best_state, self.waited = float("inf"), {}, 0
@@ -55,7 +60,7 @@ class EarlyStopping(Callback):
                 self.best_state = trainer.model.state_dict()
             return
         self.waited += 1
-        if self.waited >= self.patience:
+        if self.has_stopped:
             trainer.stop()
 
     def on_fit_end(self, trainer: Trainer) -> None:

@@ -223,25 +223,30 @@ class PlainLines:
 
 
 class RichBar:
-    """A bar for each epoch, drawn by Rich."""
+    """A bar for the epoch under way, drawn by Rich; the epochs before are lines above it.
+
+    Only the bar is drawn anew, so that a fit may have more epochs than the terminal has lines.
+    """
 
     seconds = _DRAW_SECONDS
 
-    def __init__(self, rich_progress: Any, console: Any) -> None:
+    def __init__(self, rich_progress: Any, console: Any, wrapping: Any) -> None:
         bar_width = min(24, max(4, console.width - _OTHER_COLUMNS))
         self.bars = rich_progress.Progress(
             rich_progress.TextColumn("{task.description}"),
             rich_progress.BarColumn(bar_width=bar_width),
             rich_progress.MofNCompleteColumn(),
-            rich_progress.TextColumn("{task.fields[text]}"),
+            rich_progress.TextColumn("{task.fields[text]}", table_column=wrapping),
             console=console,
             auto_refresh=False,  # no thread of its own beside the workers
         )
         self.bars.start()
+        self.title = ""
         self.task: Any = None
 
     def start_epoch(self, title: str, steps: int | None) -> None:
         """See `Display`."""
+        self.title = title
         self.task = self.bars.add_task(title, total=steps, text="")
         self.bars.refresh()
 
@@ -251,7 +256,9 @@ class RichBar:
 
     def end_epoch(self, done: int, text: str) -> None:
         """See `Display`."""
-        self.bars.update(self.task, completed=done, total=done, text=text, refresh=True)
+        self.bars.remove_task(self.task)
+        self.bars.refresh()
+        self.bars.console.print(f"{self.title}  {text}", markup=False, highlight=False)
 
     def close(self) -> None:
         """See `Display`."""
@@ -264,6 +271,8 @@ def _choose_display(stream: TextIO) -> Display:
     try:
         import rich.console
         import rich.progress
+        import rich.table
     except ImportError:
         return PlainLines(stream)
-    return RichBar(rich.progress, rich.console.Console(file=stream))
+    wrapping = rich.table.Column(no_wrap=False)  # figures go to a second line, none is cut off
+    return RichBar(rich.progress, rich.console.Console(file=stream), wrapping)

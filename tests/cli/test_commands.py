@@ -35,9 +35,9 @@ def test_help_lists_every_command(capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((), "the following arguments are required: COMMAND"),
+        ((), "find what is wrong with a configuration"),  # the whole help
         (("paint",), "invalid choice: 'paint'"),
-        (("train",), "the following arguments are required: NAME"),
+        (("train",), "the following arguments are required: NAME\n"),
         (("train", "imagenet"), "invalid choice: 'imagenet'"),
         (("train", "digits", "--epochs", "0"), "0 is not positive"),
         (("train", "digits", "--epochs", "two"), "invalid int value: 'two'"),

@@ -90,6 +90,9 @@ def test_a_table_of_classes_without_the_target(tmp_path, capsys):
     written(tmp_path, "length,width\n0.1,0.0\n2.1,-1.9\n", "new.csv")
     lines = ran(capsys, "predict", "runs/config", "new.csv").splitlines()
     assert [line.split()[2] for line in lines] == ["prediction", "iris", "tulip"]
+    written(tmp_path, "length,width\n0.1,0.0\nlong,-1.9\n", "new.csv")
+    told = failed(capsys, "predict", "runs/config", "new.csv")
+    assert "new.csv" in told and "'long'" in told
 
 
 # Each character by the one before it: quick to compile.
@@ -120,10 +123,49 @@ def test_images_that_cannot_be_read_stop_or_are_left_out(tmp_path, capsys):
     ran(capsys, "init", "photos")
     told = failed(capsys, "train", "config.toml", *SMALL)
     assert ".png" in told and told.count("Error in") == 1
+    assert 'on_error="skip" leaves such records out' in told
     assert main(["train", "config.toml", *SMALL, "data.on_error=skip", "data.validation=0",
                  "data.test=0"]) == 0
     told = capsys.readouterr().err
     assert told.startswith("train: 2 records left out") and "blue/0.png" in told
+
+
+def test_an_image_that_cannot_be_read_takes_no_prediction_from_the_others(tmp_path, capsys):
+    photos(tmp_path)
+    ran(capsys, "init", "photos")
+    ran(capsys, "train", "config.toml", *SMALL[:1], "epochs=1", *SMALL[2:])
+    whole = ran(capsys, "predict", "runs/config", "photos").splitlines()
+    Path("photos/blue/0.png").write_bytes(Path("photos/blue/0.png").read_bytes()[:40])
+    assert main(["predict", "runs/config", "photos"]) == 1
+    captured = capsys.readouterr()
+    assert captured.err == "1 of 24 could not be read\n"
+    lines = captured.out.splitlines()
+    assert lines[0].split() == ["input", "prediction", "probability", "error"]
+    assert lines[1].startswith("photos/blue/0.png") and "the file is a whole image" in lines[1]
+    assert [line.split() for line in lines[2:]] == [line.split() for line in whole[2:]]
+    assert main(["predict", "runs/config", "photos", "-o", "out.csv"]) == 1
+    with open("out.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 24 and [bool(row["error"]) for row in rows] == [True] + [False] * 23
+    assert "the file is a whole image" in failed(capsys, "predict", "runs/config",
+                                                 "photos/blue/0.png")
+
+
+def test_a_training_says_why_it_has_fewer_epochs(tmp_path, capsys):
+    written(tmp_path, DIGITS + "[callbacks.EarlyStopping]\npatience = 1\nmin_delta = 9\n")
+    said = ran(capsys, "train", "config.toml", "epochs=7")
+    assert "ended after epoch 2 of 7: valid_loss was best in epoch 1" in said
+
+
+def test_a_new_training_names_the_one_that_was_not_finished(tmp_path, capsys):
+    written(tmp_path, DIGITS)
+    assert "not finished" not in ran(capsys, "train", "config.toml", "epochs=1")
+    assert "not finished" not in ran(capsys, "train", "config.toml", "epochs=1")
+    record = Path("runs/config-2/metrics.jsonl")  # as kill -9 leaves it: without its end
+    record.write_text("".join(line for line in record.read_text().splitlines(keepends=True)
+                              if '"end"' not in line))
+    said = ran(capsys, "train", "config.toml", "epochs=1")
+    assert "runs/config-3 (runs/config-2 was not finished: --resume goes on with it)" in said
 
 
 def test_the_run_folder_has_everything(tmp_path, capsys):
@@ -185,10 +227,12 @@ def test_check_fails_with_every_finding(tmp_path, capsys):
     (("train", "digits", "epochs=3"), "overrides, --resume and --plugin are for configurations"),
     (("train", "config.toml", "--plugin", "nothing_there"), "a plugin is a Python module"),
     (("evaluate", "none.safetensors"), "none.safetensors"),
+    (("predict", "runs/none", "x.png"), "lamina runs lists the runs"),
+    (("predict", "killed", "x.png"), "lamina train CONFIG --resume"),
     (("predict", "plain.safetensors", "x.png"), "was written by `lamina train CONFIG`"),
     (("predict", "config.toml", "x.png"), "config.toml"),
     (("init", "nowhere", "-o", "new.toml"), "a folder of images, a table, or a text file"),
-    (("init", "data.csv"), "the file is not there yet"),
+    (("init", "data.csv"), "-o data.toml, or --force to write over it"),
     (("init", "data.csv", "-o", "new.toml", "--target", "z"), "the target is a column of the"),
     (("init", ".", "-o", "new.toml"), "ImageFolder"),
     (("init", "short.txt", "-o", "new.toml"), "a text to learn from has some hundred"),
@@ -197,6 +241,7 @@ def test_what_cannot_be_done_is_one_error(tmp_path, capsys, words, told):
     written(tmp_path, DIGITS)
     written(tmp_path, "a,b\n1,2\n3,4\n", "data.csv")
     written(tmp_path, "abc", "short.txt")
+    Path("killed", "checkpoints").mkdir(parents=True)
     lm.save("plain.safetensors", {"x": lm.zeros(3)})
     assert told in failed(capsys, *words)
 

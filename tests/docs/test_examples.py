@@ -63,6 +63,14 @@ def test_resnet_152_takes_a_user_less_than_40_lines():
     assert ours(lamina.zeros((2, 64, 64, 3))).shape == (2, 10)
 
 
+def test_the_images_that_the_quick_start_names_are_written():
+    """`write_image_folder` names a file by its class and its row."""
+    text = (ROOT / "docs" / "tutorials" / "quick-start.md").read_text(encoding="utf-8")
+    _, labels = lamina.datasets.digits("train")
+    named = re.findall(r"digits/(\d)/(\d{5})\.png", text)
+    assert named and all(labels[int(row)] == int(label) for label, row in named)
+
+
 def test_the_pages_that_the_readme_names_exist():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)

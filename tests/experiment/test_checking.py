@@ -25,7 +25,7 @@ def test_what_fits_has_no_finding_and_its_sizes(tmp_path):
         "classes": "10: 0, 1, 2, 3, 4, 5, 6, 7, 8 and 9",
         "output": "float32 [batch, 10]",
         "parameters": "650",
-        "memory": "about 0.0 MiB in training: 0.0 MiB of weights, 0.0 MiB of outputs for 32 "
+        "memory": "about 19.4 KiB in training: 2.5 KiB of weights, 9.2 KiB of outputs for 32 "
                   "examples"}
 
 

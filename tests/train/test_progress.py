@@ -108,6 +108,19 @@ def test_a_bar_on_a_terminal(monkeypatch):
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor is back
 
 
+def test_many_epochs_on_a_small_terminal(monkeypatch):
+    """Each epoch is written once and whole, however few lines and columns there are."""
+    pytest.importorskip("rich")
+    monkeypatch.setenv("COLUMNS", "50")
+    monkeypatch.setenv("LINES", "8")
+    monkeypatch.setenv("TERM", "xterm")
+    clock, stream = Clock(), Terminal()
+    train(Progress(batch_size=100, unit="images", stream=stream, clock=clock), clock, epochs=30)
+    text = stream.getvalue()
+    assert all(text.count(f"epoch {epoch}/30  loss 0.2500") == 1 for epoch in range(1, 31))
+    assert "…" not in text and "..." not in text  # nothing is cut off
+
+
 def test_the_terminal_is_given_back_after_an_error(monkeypatch):
     pytest.importorskip("rich")
     monkeypatch.setenv("TERM", "xterm")
