@@ -161,6 +161,7 @@ def _further(config: Configuration, opened: Opened) -> dict[str, Any]:
         found["recompute"] = True
     labels = labels_of(opened.parts["train"])
     if config.class_weights and labels is not None:
+        labels = labels.reshape(-1)
         counts = np.bincount(labels, minlength=opened.facts.number_of_classes)
         found["class_weight"] = (len(labels) / np.maximum(counts, 1) / len(counts)).astype(
             np.float32)

@@ -26,8 +26,8 @@ class Progress(Callback):
     """Shows how training goes. `Trainer.fit` has one by itself on a terminal.
 
     batch_size: examples of one step; by default as many as the first batch has. unit: what an
-    example is called. stream: where to write, standard output by default; without Rich, or if it is no terminal, one
-    line every ten seconds and at the end of each epoch.
+    example is called. stream: where to write, standard output by default; without Rich, or if
+    it is no terminal, one line every ten seconds and at the end of each epoch.
     As a context manager it leaves the terminal in order even after an error.
     """
 
