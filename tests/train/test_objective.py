@@ -166,3 +166,15 @@ def test_weights_of_classes_by_shares():
         (each * factors).sum() / factors.sum(), rel=1e-6)
     with pytest.raises(ShapeError, match="a weight for each class"):
         objective(scores, lm.tensor(mixed[:, :2]))
+
+
+def test_weights_of_examples_are_not_negative():
+    model = net()
+    trainer = Trainer(model, loss="cross_entropy", sample_weight=True,
+                      optimizer=lm.optim.SGD(model.parameters(), lr=0.1))
+    weights = np.ones(len(X), np.float32)
+    weights[5] = -1
+    with pytest.raises(ArgumentError, match="row 5 of the batch: -1.0"):
+        trainer.evaluate((X, Y, weights))
+    with pytest.raises(ArgumentError, match="at least 0"):
+        trainer.fit((X, Y, weights))
