@@ -131,7 +131,7 @@ def _wrong_monitors(config: Configuration, registry: Registry, facts: Facts) -> 
 def _wrong_augmentation(config: Configuration, registry: Registry, facts: Facts,
                         network: Network) -> Problems:
     """Changes of images that these inputs do not take."""
-    inputs = zeros((2, *facts.input))
+    inputs = zeros((2, *facts.input), dtype=facts.input_dtype)
     target = zeros((2, *facts.target), dtype=facts.target_dtype)
     policies = augmentations_of(config, registry, facts.number_of_classes)
     for number, policy in enumerate(policies):
@@ -143,6 +143,8 @@ def _wrong_augmentation(config: Configuration, registry: Registry, facts: Facts,
                 inputs, target = policy(zeros(2, dtype=uint32), inputs, target)
         except LaminaError as error:
             return [(("data", "augment", number), reason(error))]
+        except (TypeError, ValueError) as error:
+            return [(("data", "augment", number), f"it does not take this data: {error}")]
     if inputs.shape[1:] == facts.input:
         return []
     try:
