@@ -26,6 +26,15 @@ def whole(method: str, name: str, value: Any, least: int) -> int:
     return int(value)
 
 
+def filling(method: str, pad: Any) -> Any:
+    """A number to fill up with, or None."""
+    if pad is not None and not isinstance(pad, (int, float, np.integer, np.floating)):
+        raise ArgumentError(
+            f"pipeline.{method}", operands=[("pad", f"{pad!r:.60}")],
+            rule="pad is a number, or None", got=pad)
+    return pad
+
+
 def function(method: str, value: Any) -> Callable[..., Any]:
     """Something to call."""
     if not callable(value):

@@ -221,7 +221,7 @@ class Pipeline(Epochs):
         pad: columns whose rows differ in their first axis become `[size, longest, ...]`, filled up
         with this value; without it they stay arrays of objects.
         """
-        size = check.whole("batch", "size", size, 1)
+        size, pad = check.whole("batch", "size", size, 1), check.filling("batch", pad)
         if self._batched:
             raise check.misplaced("batch", "rows are put into batches once")
         self._check_not_augmented("batch")
@@ -249,6 +249,7 @@ class Pipeline(Epochs):
         [[2, 3, 4], [6, 7, 8]]
         """
         ends, sizes = check.buckets(boundaries, batch_sizes)
+        check.filling("bucket", pad)
         if not isinstance(length, int):
             check.function("bucket", length)
         if self._batched:

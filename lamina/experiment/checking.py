@@ -104,7 +104,23 @@ def _check_network(experiment: Experiment, opened: Opened, network: Network, rep
             what_fits(network.module, experiment.config.fine_tune, experiment.document.folder)
         except LaminaError as error:
             report.errors.append(experiment.document.problem(("fine_tune",), reason(error)))
+    if not report.errors:
+        _check_last_batch(experiment, opened, network, report)
     _measure(experiment.config, network.module, recording, report)
+
+
+def _check_last_batch(experiment: Experiment, opened: Opened, network: Network, report: Report
+                      ) -> None:
+    """A batch of one example, which batch normalisation cannot train on."""
+    config, rows = experiment.config, len(opened.parts["train"])
+    if config.batch_size > 1 and (rows % config.batch_size != 1 or config.data.drop_last):
+        return
+    try:
+        record(network, opened.facts, 1, training=True)
+    except Refused as error:
+        path: tuple[str, ...] = ("batch_size",)
+        text = f"a batch of an epoch has one example (data.drop_last = true leaves it out): {error}"
+        report.errors.append(experiment.document.problem(path, text))
 
 
 def _measure(config: Configuration, model: Module, recording: Recording, report: Report) -> None:

@@ -199,7 +199,22 @@ def _with_facts(config: Configuration, parts: dict[str, Source], raw: dict[str, 
     columns = prepared(preparation, block)
     largest = _largest(train) if columns[-1].dtype.kind in "iu" else -1
     facts = facts_of(columns[0], columns[-1], train.classes, largest, is_text)
+    others = {"valid": config.data.validation, "test": config.data.test}
+    for name in [name for name, given in others.items() if isinstance(given, dict)]:
+        if name in parts:
+            _check_alike(name, _sample(parts[name], config.data.on_error), preparation, facts)
     return Opened(parts, facts, preparation, recipe, raw)
+
+
+def _check_alike(name: str, block: Columns, preparation: Preparation, facts: Facts) -> None:
+    """Raise DataError where another source gives other shapes than the one for training."""
+    is_whole = len(block) > 1 and block[0].dtype != object
+    columns = prepared(preparation, block) if is_whole else block
+    if not is_whole or (columns[0].shape[1:], columns[-1].shape[1:]) != (facts.input, facts.target):
+        raise DataError(
+            "data", operands=[("training", f"{list(facts.input)} -> {list(facts.target)}"),
+                              (name, " -> ".join(str(list(x.shape[1:])) for x in columns))],
+            rule="examples of all parts have the shapes of those for training")
 
 
 def _sample(source: Source, on_error: str) -> Columns:

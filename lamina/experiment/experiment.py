@@ -10,6 +10,7 @@ In: a file, overrides, plugins. Out: model, data and trainer:
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -216,6 +217,10 @@ def _conflicts(config: Configuration) -> list[tuple[Path, str]]:
                                                "data.validation is 0"))
     if not validates and config.run.monitor.startswith("valid_"):
         found.append((("run", "monitor"), "nothing validates: data.validation is 0"))
+    braces = set(re.findall(r"\{.*?\}", config.run.folder)) - {"{name}"}
+    if braces:
+        found.append((("run", "folder"), f"{min(braces)} stands for nothing: {{name}} is the name "
+                                         "of the file"))
     shares = [x for x in (config.data.validation, config.data.test) if not isinstance(x, dict)]
     if sum(shares) >= 1:
         found.append((("data", "validation"), "validation and test together leave nothing to "

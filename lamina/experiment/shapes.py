@@ -31,14 +31,17 @@ class Recording:
     examples: int
 
 
-def record(network: Network, facts: Facts, examples: int = 2) -> Recording:
-    """Call the network in evaluation mode; sizes that were not given are known afterwards.
+def record(network: Network, facts: Facts, examples: int = 2, training: bool = False) -> Recording:
+    """Call the network, in evaluation mode unless it is `training`.
+
+    Sizes that were not given are known afterwards.
 
     Raises Refused, with the key of the innermost layer that was being called.
     """
     model = network.module
     measured: list[int] = []
     with evaluating(model), no_grad(), _watched(model, measured) as calls:
+        model.train(training)
         try:
             output = model(zeros((examples, *facts.input), dtype=facts.input_dtype))
         except LaminaError as error:

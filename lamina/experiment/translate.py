@@ -26,8 +26,8 @@ def checked(data: dict[str, Any]) -> tuple[Configuration | None, list[tuple[Path
     try:
         return Configuration.model_validate(data), []
     except ValidationError as error:
-        found = dict(_problem(data, details) for details in error.errors(include_url=False))
-        return None, list(found.items())
+        found = [_problem(data, details) for details in error.errors(include_url=False)]
+        return None, list(dict.fromkeys(found))  # one value may fail in several ways
     except RecursionError:
         return None, [((), "tables or lists are nested too deeply")]
 

@@ -62,12 +62,24 @@ def cross_entropy(
     check_probability("cross_entropy", label_smoothing, "label_smoothing")
     if target.dtype.is_float and target.shape == input.shape:
         check_float("cross_entropy", input=input, target=target)
+        _check_several("cross_entropy", input, target)
         return _of_probabilities(input, target, weight, reduction, label_smoothing)
     check_labels("cross_entropy", input, target)
     if weight is None and ignore_index is None and not label_smoothing:
         return reduce_loss("cross_entropy", losses_of_labels(input, target), reduction)
     return _of_labels("cross_entropy", log_softmax(input, -1), target, weight, ignore_index,
                       reduction, label_smoothing)
+
+
+def _check_several(op: str, input: Tensor, target: Tensor) -> None:
+    """Probabilities of one class alone are all 1: the loss would be 0 whatever the scores are."""
+    if input.shape[-1:] == (1,):
+        raise ShapeError(
+            op,
+            operands=[("input", describe(input)), ("target", describe(target))],
+            rule="probabilities are those of at least two classes",
+            hint="binary_cross_entropy_with_logits for one score, mse_loss for numbers",
+        )
 
 
 def nll_loss(

@@ -293,6 +293,10 @@ def _claimed(folder: Path) -> Path:
         except FileExistsError:
             if found.is_dir() and not any(found.iterdir()):
                 return found
+        except OSError as error:
+            raise DataError(
+                "Run", operands=[("folder", str(found)), ("reason", error.strerror or str(error))],
+                rule="the folder can be made") from error
         else:
             return found
     raise ArgumentError("Run", operands=[("folder", str(folder))], got=str(folder),

@@ -51,7 +51,17 @@ def checked_callbacks(callbacks: Any) -> list[Any]:
             hint="[...] around it",
             got=callbacks,
         )
-    return list(callbacks)
+    found = list(callbacks)
+    for callback in found:
+        if isinstance(callback, type):
+            raise ArgumentError(
+                "Trainer",
+                operands=[("callback", f"the class {callback.__name__}")],
+                rule="a callback is an object",
+                hint=f"{callback.__name__}()",
+                got=callback,
+            )
+    return found
 
 
 def check_epochs(epochs: Any) -> None:

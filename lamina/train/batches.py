@@ -80,6 +80,19 @@ def with_weight(batch: Any) -> tuple[Tensor, ...]:
     return tensor(float(parts[0].shape[0]), dtype=float32), *parts
 
 
+def check_weights(batch: Any) -> None:
+    """Raise ArgumentError where the last column, weights of examples, has one below 0."""
+    weights = as_tensors(batch)[-1].numpy()
+    if weights.ndim == 1 and (weights < 0).any():
+        row = int((weights < 0).argmax())
+        raise ArgumentError(
+            "Trainer",
+            operands=[("weights", f"row {row} of the batch: {weights[row]}")],
+            rule="a weight of an example is at least 0",
+            got=float(weights[row]),
+        )
+
+
 def no_batches(method: str) -> ArgumentError:
     """The error for data that yields nothing."""
     return ArgumentError(

@@ -13,7 +13,14 @@ import numpy as np
 from lamina.data import Dataset
 from lamina.nn.modes import evaluating
 from lamina.tensor import Tensor, no_grad
-from lamina.train.batches import Batches, as_batches, as_tensors, no_batches, with_weight
+from lamina.train.batches import (
+    Batches,
+    as_batches,
+    as_tensors,
+    check_weights,
+    no_batches,
+    with_weight,
+)
 from lamina.tree import map_leaves
 
 if TYPE_CHECKING:
@@ -45,6 +52,8 @@ def _measure(trainer: Trainer, batches: Batches, between: Callable[[], object]) 
         measure = trainer.steps.program("evaluate")
         for batch in batches:
             number += 1
+            if trainer.objective.sample_weight:
+                check_weights(batch)
             trainer.measure(measure(*with_weight(batch)), batch)
             between()
     if number == 0:

@@ -13,7 +13,13 @@ from math import nan
 from typing import TYPE_CHECKING, Any
 
 from lamina.tensor import generator
-from lamina.train.batches import Batches, no_batches, number_of_batches, with_weight
+from lamina.train.batches import (
+    Batches,
+    check_weights,
+    no_batches,
+    number_of_batches,
+    with_weight,
+)
 from lamina.train.callbacks import Skip
 from lamina.train.evaluation import evaluate
 from lamina.train.interrupt import DeferredInterrupt
@@ -138,6 +144,8 @@ class Loop:
             trainer.step -= 1
             return False
         stream = generator.state.detach()
+        if trainer.objective.sample_weight:
+            check_weights(batch)
         result = update(*with_weight(batch))
         number = trainer.position.batches
         is_read = number == 1 or number % trainer.log_every == 0

@@ -28,11 +28,12 @@ def accuracy(prediction: Tensor, target: Tensor) -> Tensor:
     """
     if target.shape == prediction.shape:
         target = argmax(target, axis=-1)
-    if target.shape != prediction.shape[:-1]:
+    if target.shape != prediction.shape[:-1] or prediction.shape[-1] < 2:
         raise ShapeError(
             "accuracy",
             operands=[("prediction", describe(prediction)), ("target", describe(target))],
-            rule="target has the shape of prediction without its last axis, the classes",
+            rule="target has the shape of prediction without its last axis, the classes, of which "
+                 "there are at least two",
         )
     return (argmax(prediction, axis=-1) == target).astype(float32)
 

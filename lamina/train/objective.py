@@ -14,8 +14,9 @@ from typing import Any
 
 from lamina.dtypes import float32, int64
 from lamina.errors import ArgumentError, ShapeError
+from lamina.functional import cross_entropy
 from lamina.functional.operands import describe
-from lamina.nn import Module
+from lamina.nn import CrossEntropyLoss, Module
 from lamina.tensor import Tensor, autocast, take, tensor, where
 from lamina.tensor.precision import checked_precision
 from lamina.train.arguments import scalar
@@ -28,7 +29,8 @@ class Objective:
 
     precision: "float32", or "bfloat16" for mixed precision (`lm.autocast`): the model runs in it,
     its outputs and the loss are float32 again.
-    class_weight: a factor for each class, `[classes]`, by the target, which holds labels.
+    class_weight: a factor for each class, `[classes]`, by the target, which holds labels, or for
+    cross entropy shares of classes: their mean by these shares.
     sample_weight: whether the last column of a batch is a factor for each example, `[batch]`.
     With weights the loss is sum(weight loss) / sum(weight) over the batch; labels that the loss
     ignores have none.
@@ -55,6 +57,10 @@ class Objective:
         self.class_weight = None if class_weight is None else _class_factors(class_weight)
         self.sample_weight = sample_weight
         self.ignored: int | None = getattr(loss, "ignore_index", None)
+        if isinstance(loss, partial):
+            self.ignored = loss.keywords.get("ignore_index")
+        function = loss.func if isinstance(loss, partial) else loss
+        self._takes_shares = function is cross_entropy or isinstance(loss, CrossEntropyLoss)
         self._each = None
         if sample_weight or class_weight is not None:
             self._each = unreduced(loss)
@@ -86,8 +92,14 @@ class Objective:
             columns = tuple(columns_)
             _check_weights(columns, weight)
             weight = weight.astype(float32)
-        kept = None if self.ignored is None else columns[-1] != self.ignored
-        if self.class_weight is not None:
+        target = columns[-1]
+        is_mixed = self._takes_shares and target.dtype.is_float and target.ndim > 1
+        kept = None if self.ignored is None or is_mixed else target != self.ignored
+        if self.class_weight is not None and is_mixed:
+            self._check_shares(target)
+            factors = (target * self.class_weight).sum(-1)
+            weight = factors if weight is None else factors * _beside(weight, factors)
+        elif self.class_weight is not None:
             labels = _labels(columns[-1] if kept is None else where(kept, columns[-1], 0))
             factors = take(self.class_weight, labels, axis=0)
             weight = factors if weight is None else factors * _beside(weight, factors)
@@ -97,6 +109,13 @@ class Objective:
             weight = where(kept, _beside(weight, kept), 0.0)
         mean = weight.mean()
         return *columns, weight / where(mean == 0.0, 1.0, mean)
+
+    def _check_shares(self, target: Tensor) -> None:
+        if self.class_weight is not None and target.shape[-1:] != self.class_weight.shape:
+            raise ShapeError(
+                "Trainer", operands=[("target", describe(target)),
+                                     ("class_weight", describe(self.class_weight))],
+                rule="shares of classes are [batch, ..., classes], with a weight for each class")
 
     @property
     def target_at(self) -> int:

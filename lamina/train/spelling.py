@@ -118,7 +118,7 @@ class Spelling:
             source = textwrap.dedent(inspect.getsource(function))
         except (OSError, TypeError):
             source = ""
-        if not source.startswith("def ") or function.__closure__:
+        if not source.startswith(f"def {name}(") or function.__closure__:
             raise _no_text(what, function)
         self.definitions[name] = ""  # a function may call itself
         for used in _names(function.__code__):

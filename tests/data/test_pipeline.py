@@ -402,3 +402,15 @@ def test_the_trainer_and_the_loader_take_pipelines_and_sources():
 def test_wrong_arguments(make):
     with pytest.raises((ArgumentError, ShapeError)):
         make()
+
+
+def test_what_fills_up_is_a_number():
+    with pytest.raises(ArgumentError, match="pad is a number"):
+        pipeline(np.arange(4)).batch(2, pad="x")
+    with pytest.raises(ArgumentError, match="pad is a number"):
+        pipeline(np.arange(4)).bucket(boundaries=[2], batch_sizes=2, pad=[0])
+
+
+def test_a_policy_that_returns_nothing():
+    with pytest.raises(ArgumentError, match="returns the columns"):
+        list(pipeline(np.arange(4)).batch(2).augment(lambda key, x: None))

@@ -46,6 +46,27 @@ FINDINGS = {
         ["loss: cross_entropy: label_smoothing is a probability"]),
     "a metric": (
         'metrics=["mean_absolute_error"]', ["metrics.0: mean_absolute_error: "]),
+    "a metric that accumulates": ('metrics=["r2"]', ["metrics.0: R2: prediction and target have "]),
+    "two metrics of one name": (
+        'metrics=["accuracy","accuracy"]', ["metrics: Trainer: each metric has a name of its own"]),
+    "a number that is not in the logs": (
+        'callbacks.EarlyStopping={monitor="valid_acc"}', [
+            'EarlyStopping.monitor: there will be no "valid_acc" in the logs; did you mean '
+            '"valid_accuracy"?']),
+    "a best epoch by it": (
+        'run.monitor="f1"', ['run.monitor: there will be no "f1" in the logs: they have loss, ']),
+    "a crop that is too large": (
+        'data.augment=[{type="RandomCrop",size=99}]', ["data.augment.0: RandomCrop: the crop is "]),
+    "a crop that the network does not take": (
+        'data.augment=[{type="RandomCrop",size=6}]', [
+            "data.augment: the network takes [8, 8, 1], and augmentation makes [6, 6, 1] of them"]),
+    "other data to validate with": (
+        'data.validation={type="NPZ",path="other.npz"}', [
+            "examples of all parts have the shapes of those for training"]),
+    "a last batch of one": (
+        'model.layers=["Flatten",{type="BatchNorm1d",num_features=64},'
+        '{type="Linear",out_features=10}]\nbatch_size=199', [
+            "batch_size: a batch of an epoch has one example (data.drop_last = true leaves it"]),
     "no scores": (
         "model.layers.0=ReLU", ["8: model.layers.1: the model gives [batch, 8, 8, 10], and scores "
         "of classes are [batch, classes]"]),
@@ -67,10 +88,13 @@ FINDINGS = {
 def test_findings(tmp_path, override, told):
     file = written(tmp_path, DIGITS)
     lm.save(tmp_path / "other.safetensors", {"1.weight": lm.zeros((3, 64))})
-    errors, _ = found(file, override)
+    np.savez(tmp_path / "other.npz", input=np.zeros((9, 5)), target=np.zeros((9, 2)))
+    errors, _ = found(file, *override.split("\n"))
     assert len(errors) == len(told)
     for text, part in zip(errors, told, strict=True):
-        assert part in text.replace(f"{override}: ", "")
+        for word in override.split("\n"):
+            text = text.replace(f"{word}: ", "")
+        assert part in text
 
 
 def test_data_and_network_are_told_at_once(tmp_path):
@@ -115,6 +139,39 @@ model.layers = [{type = "Conv2d", out_channels = "=classes", kernel_size = 3, pa
     assert found(file, "model.layers.1=GlobalAvgPool")[0] == [
         "3: model.layers.0: the model gives [batch, 2], and scores of classes are "
         "[batch, 4, 4, classes]"]
+
+
+PIXELS = """
+epochs = 1
+batch_size = 4
+data = {type = "NPZ", path = "pixels.npz"}
+model = {layers = [{type = "Conv2d", out_channels = 2, kernel_size = 1}]}
+"""
+NUMBERS = """
+data = {type = "CSV", path = "houses.csv"}
+table = {target = "price"}
+model = {layers = [{type = "Linear", out_features = "=outputs"}]}
+"""
+
+
+def test_options_that_the_targets_do_not_take(tmp_path):
+    houses(tmp_path)
+    pixels = np.random.default_rng(0).random((8, 6, 6, 1), np.float32)
+    np.savez(tmp_path / "pixels.npz", input=pixels, target=(pixels[..., 0] > 0.3).astype(int))
+    file = written(tmp_path, PIXELS, "pixels.toml")
+    errors, _ = found(file, 'data.augment=["GaussianNoise","HorizontalFlip"]')
+    assert [error.split("]: ")[-1] for error in errors] == [
+        "data.augment.1: HorizontalFlip moves the pixels of the input, but not those of the target"]
+    built = load(file, ["class_weights=true"]).build()
+    assert np.isfinite(built.trainer.fit(built.train, epochs=1)[0]["loss"])
+
+    file = written(tmp_path, NUMBERS, "numbers.toml")
+    for override in ("class_weights=true", "data.balance=true"):
+        key = override.partition("=")[0]
+        assert found(file, override)[0] == [
+            f"{override}: {key}: the targets are numbers, not classes"]
+    errors, _ = found(file, "loss=cross_entropy")
+    assert "probabilities are those of at least two classes" in errors[0]
 
 
 @pytest.mark.parametrize(("make", "config", "task"), [

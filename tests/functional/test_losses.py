@@ -73,6 +73,11 @@ def test_cross_entropy_does_not_overflow():
     np.testing.assert_array_equal(got, [1000.0, 1000.0])
 
 
+def test_cross_entropy_of_one_number_is_refused():
+    with pytest.raises(ShapeError, match="at least two classes"):
+        F.cross_entropy(lm.tensor([[0.3], [0.7]]), lm.tensor([[1.0], [2.0]]))
+
+
 def test_cross_entropy_of_probabilities():
     expected = -(log_softmax(SCORES) * SOFT).sum(axis=-1).mean()
     got = F.cross_entropy(lm.tensor(SCORES), lm.tensor(SOFT)).item()

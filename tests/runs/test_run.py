@@ -1,5 +1,6 @@
 """Run: what its folder holds, going on, refusing, and that it changes nothing."""
 
+import errno
 import json
 import tomllib
 import warnings
@@ -274,3 +275,13 @@ def test_a_folder_that_cannot_be_made_is_known_before_training(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DataError, match="file"):
         fit(make_trainer(Run(tmp_path / "file" / "a")))
+
+
+def test_a_folder_that_the_system_refuses_is_one_error(tmp_path, monkeypatch):
+    def refused(self):
+        raise OSError(errno.ENOENT, "No such file or directory")
+
+    monkeypatch.setattr("lamina.runs.run.check_writable", lambda path: None)
+    monkeypatch.setattr("pathlib.Path.mkdir", refused)
+    with pytest.raises(DataError, match="the folder can be made"):
+        Run(tmp_path / "a", exists="number")

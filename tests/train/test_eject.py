@@ -112,8 +112,11 @@ def outer():
     return inner
 
 
+def made(): return lambda prediction, target: ((prediction - target) ** 2).mean()
+
+
 @pytest.mark.parametrize("options", [
-    {"loss": lambda p, t: ((p - t) ** 2).mean()}, {"loss": outer()},
+    {"loss": lambda p, t: ((p - t) ** 2).mean()}, {"loss": outer()}, {"loss": made()},
     {"loss": lm.nn.CrossEntropyLoss(lm.ones((2000,)))}])
 def test_what_has_no_text_is_an_error(options, tmp_path):
     net = model()

@@ -5,6 +5,7 @@ import pytest
 
 import lamina as lm
 from lamina.data import Loader
+from lamina.errors import ArgumentError
 from lamina.train import Callback, EarlyStopping, Skip, Stop, Trainer
 
 X = np.arange(24, dtype=np.float32).reshape(12, 2)
@@ -127,3 +128,9 @@ def test_early_stopping_goes_on_where_it_was():
     other.load_state_dict(stopping.state_dict())
     assert (other.best, other.waited) == (stopping.best, 1)
     assert other.best_state.keys() == {"weight", "bias"}
+
+
+def test_a_class_is_no_callback():
+    with pytest.raises(ArgumentError, match="a callback is an object") as caught:
+        make(EarlyStopping)
+    assert caught.value.hint == "EarlyStopping()"

@@ -20,6 +20,11 @@ def test_accuracy():
         metrics.accuracy(SCORES, lm.tensor([1, 1]))
 
 
+def test_accuracy_of_numbers_is_refused():
+    with pytest.raises(ShapeError, match="at least two"):
+        metrics.accuracy(lm.tensor([[0.3], [0.7]]), lm.tensor([[1.0], [2.0]]))
+
+
 def test_binary_accuracy():
     got = metrics.binary_accuracy(lm.tensor([2.0, -1.0, 3.0]), lm.tensor([1.0, 0.0, 0.0]))
     np.testing.assert_array_equal(got.numpy(), [1.0, 1.0, 0.0])

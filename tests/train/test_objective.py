@@ -151,3 +151,30 @@ def test_errors():
         trainer(sample_weight=True).evaluate((X, Y, X))
     with pytest.raises(ArgumentError, match="the precision is bfloat16 or float32"):
         trainer(precision="float16")
+
+
+def test_weights_of_classes_by_shares():
+    scores = lm.tensor(np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32))
+    objective = Objective(lm.nn.Identity(), lm.functional.cross_entropy, class_weight=[1, 2, 5])
+    labels, shares = np.array([0, 1, 2, 2]), np.eye(3, dtype=np.float32)[[0, 1, 2, 2]]
+    loss, _ = objective(scores, lm.tensor(labels))
+    assert objective(scores, lm.tensor(shares))[0].item() == pytest.approx(loss.item(), rel=1e-6)
+    mixed = (shares + shares[::-1]) / 2
+    factors = (mixed * np.array([1, 2, 5])).sum(1)
+    each = lm.functional.cross_entropy(scores, lm.tensor(mixed), reduction="none").numpy()
+    assert objective(scores, lm.tensor(mixed))[0].item() == pytest.approx(
+        (each * factors).sum() / factors.sum(), rel=1e-6)
+    with pytest.raises(ShapeError, match="a weight for each class"):
+        objective(scores, lm.tensor(mixed[:, :2]))
+
+
+def test_weights_of_examples_are_not_negative():
+    model = net()
+    trainer = Trainer(model, loss="cross_entropy", sample_weight=True,
+                      optimizer=lm.optim.SGD(model.parameters(), lr=0.1))
+    weights = np.ones(len(X), np.float32)
+    weights[5] = -1
+    with pytest.raises(ArgumentError, match="row 5 of the batch: -1.0"):
+        trainer.evaluate((X, Y, weights))
+    with pytest.raises(ArgumentError, match="at least 0"):
+        trainer.fit((X, Y, weights))

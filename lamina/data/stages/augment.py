@@ -15,6 +15,7 @@ from lamina.data.block import Block, Item, State
 from lamina.data.draws import key_of
 from lamina.data.memory import as_column
 from lamina.data.stages.flow import Flow
+from lamina.errors import ArgumentError
 from lamina.tensor import Tensor, tensor
 
 Policy = Callable[..., Any]
@@ -39,6 +40,10 @@ class Augment(Flow):
             all_tensors = all(isinstance(column, Tensor) for column in columns)
             made = (self._program if all_tensors else self._policy)(key, *columns)
             columns = tuple(made) if isinstance(made, (tuple, list)) else (made,)
+            if any(column is None for column in columns):
+                raise ArgumentError(
+                    "pipeline.augment", operands=[("policy gave", f"{made!r:.60}")], got=made,
+                    rule="a policy returns the columns of the batch")
             yield Block(columns, block.ids), [number, after]
 
 

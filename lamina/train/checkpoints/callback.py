@@ -6,6 +6,7 @@ of the best epoch.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -145,7 +146,8 @@ class Checkpoint(Callback):
         if self.best is None or self.best == _DEFAULT and _DEFAULT not in logs:
             return False
         value = monitored("Checkpoint", self.best, logs)
-        if self.best_value is not None and not self.sign * value < self.sign * self.best_value:
+        best = math.nan if self.best_value is None else self.best_value
+        if not math.isnan(best) and not self.sign * value < self.sign * best:
             return False
         self.best_value = value
         return True

@@ -92,6 +92,18 @@ def test_the_best_is_kept_beside_them(mode, better, tmp_path):
         np.testing.assert_array_equal(tensors[f"model.{name}"].numpy(), value.numpy())
 
 
+def test_a_value_that_is_no_number_is_never_the_best(tmp_path):
+    class Values(Callback):
+        values = iter([np.nan, 2.0, np.nan, 1.0, 3.0])
+
+        def on_epoch_end(self, trainer, logs):
+            logs["valid_loss"] = next(self.values)
+
+    trainer = make(Values(), Checkpoint(tmp_path))
+    trainer.fit(loader(), epochs=5)
+    assert read_state(tmp_path / "best.safetensors")["epoch"] == 4
+
+
 def test_a_name_that_is_not_in_the_logs(tmp_path):
     with pytest.raises(ArgumentError, match="monitor is one of the logs"):
         make(Checkpoint(tmp_path, best="valid_accuracy")).fit(loader())
