@@ -179,7 +179,8 @@ def built(name, part):
     p = nn.Parameter(np.ones((2, 3), np.float32))
     p.grad = lm.ones((2, 3))
     known = {"params": [p], "parameters": [p], "model": nn.Linear(2, 3), "lr": 0.1,
-             "weight_decay": 0.1, "optimizer": optim.SGD([p]), "max_norm": 1.0, "clip_value": 1.0, "step": 0}
+             "weight_decay": 0.1, "optimizer": optim.SGD([p]), "max_norm": 1.0,
+             "clip_value": 1.0, "step": 0}
     return {a.name: known[a.name] for a in arguments(part) if a.default is a.empty}
 
 
