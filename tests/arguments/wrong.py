@@ -207,6 +207,7 @@ OPTIMIZER_WRONG_IN: Mapping[tuple[str, str], Sequence[Any]] = {
     ("ASGD", "alpha"): (-0.1, "x"),
     ("Adafactor", "eps"): ((-0.1, 1e-3), (None, -1.0), 3),
     ("clip_grad_adaptive_", "eps"): (0.0, -1.0, "x"),
+    ("layer_rates", "decay"): (0.0, -0.1, 1.5, "x", None),
 }
 OPTIMIZER_FREE = {"maximize", "amsgrad", "nesterov", "centered", "decoupled_weight_decay", "warmup",
                   "error_if_nonfinite", "exclude", "model", "parameters", "defaults", "loss_of",

@@ -10,6 +10,7 @@ from lamina.experiment import ExperimentError, load
 from lamina.experiment.data import table_of
 from lamina.experiment.preparation import Preparation
 from lamina.experiment.running import prepare
+from lamina.runs.record import best_mode
 from tests.experiment.files import DIGITS, houses, photos, written
 
 
@@ -152,13 +153,19 @@ def test_loss_and_metrics_follow_the_data(tmp_path):
     assert len(named.accumulated) == 2
 
 
-@pytest.mark.parametrize(("monitor", "sign"), [("valid_word_error_rate", 1.0),
-                                               ("valid_accuracy", -1.0), ("", 1.0)])
+@pytest.mark.parametrize(("monitor", "sign"), [("valid_loss", 1.0), ("valid_accuracy", -1.0),
+                                               ("", 1.0)])
 def test_the_best_checkpoint_is_that_of_the_smallest_error(tmp_path, monkeypatch, monitor, sign):
     monkeypatch.chdir(tmp_path)
     running = prepare(load(written(tmp_path, DIGITS), [f"run.monitor={monitor!r}"]))
     checkpoint = running.built.trainer.callbacks[-1]
     assert (checkpoint.best, checkpoint.sign) == (monitor or "valid_loss", sign)
+
+
+@pytest.mark.parametrize(("name", "mode"), [
+    ("valid_word_error_rate", "min"), ("valid_mean_squared_error", "min"), ("valid_f1", "max")])
+def test_errors_are_better_when_they_are_small(name, mode):
+    assert best_mode(name) == mode
 
 
 def test_weights_of_classes_are_those_of_the_training_rows(tmp_path):
@@ -172,5 +179,5 @@ model.layers = [{type = "Linear", out_features = 2}]
     weights = load(written(tmp_path, text)).build().trainer.objective.class_weight
     np.testing.assert_allclose(weights.numpy(), [32 / 48, 32 / 16], rtol=1e-6)
     np.savez(tmp_path / "a.npz", x=np.zeros((40, 3)), y=labels / 2)
-    with pytest.raises(ExperimentError, match="class_weights: they take labels of classes"):
+    with pytest.raises(ExperimentError, match="class_weights: "):
         load(written(tmp_path, text), ["model.layers.0.out_features=1"]).build()
