@@ -26,8 +26,8 @@ def recompute(model: M, *patterns: str, segments: str | int | None = "sqrt") -> 
     2016, "Training deep nets with sublinear memory cost", section 4). Where one deep container is
     inside another, the longer of the two is cut. With patterns (as in `nn.select`) each module that
     fits one is a segment. Gradients, masks of dropout and running statistics are the same bit by
-    bit. None: keep everything again. Returns `model`, which maps `[batch, ...]` to `[batch, ...]` as
-    before; evaluation is as it was.
+    bit. None: keep everything again. Returns `model`, whose values `[batch, ...]` and whose
+    evaluation are as they were.
 
     Raises ArgumentError where nothing fits, or where nothing deep is found.
 
