@@ -13,7 +13,7 @@ from typing import Any
 from lamina.cli.tables import cell, print_table
 from lamina.errors import DataError
 from lamina.runs import compare, find, read
-from lamina.runs.record import best_mode
+from lamina.train.monitoring import best_mode
 
 _USUAL = ("loss", "valid_loss")
 WIDEST = 32  # characters of a value of a configuration

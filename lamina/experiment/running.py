@@ -18,7 +18,6 @@ from lamina.experiment.facts import CLASSIFICATION
 from lamina.experiment.saved import MODEL, metadata_of
 from lamina.io import save
 from lamina.runs import Run, read
-from lamina.runs.record import best_mode
 from lamina.train import Checkpoint
 from lamina.train.checkpoints.files import weights_in
 from lamina.train.checkpoints.folder import BEST
@@ -86,7 +85,7 @@ def prepare(experiment: Experiment, resume: bool = False, watchers: Sequence[Any
     run = _run(experiment, built, folder, resume)
     checkpoint = Checkpoint(run.folder / CHECKPOINTS, every=config.run.save_every,
                             keep=config.run.keep, best=_monitor(experiment, built),
-                            mode=_mode(experiment))
+                            mode=config.run.mode)
     built.trainer.callbacks += [*watchers, run, checkpoint]
     return Running(experiment, built, run.folder, resume, unfinished)
 
@@ -146,8 +145,3 @@ def _run(experiment: Experiment, built: Built, folder: File, resume: bool) -> Ru
 def _monitor(experiment: Experiment, built: Built) -> str:
     given = experiment.config.run.monitor
     return given or ("valid_loss" if built.valid is not None else "loss")
-
-
-def _mode(experiment: Experiment) -> str:
-    section = experiment.config.run
-    return best_mode(section.monitor or "loss") if section.mode == "auto" else section.mode

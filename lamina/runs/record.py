@@ -19,14 +19,12 @@ import numpy as np
 from lamina.errors import ArgumentError, DataError, FormatError
 from lamina.runs.chart import Line, line_chart
 from lamina.runs.journal import FILE, Entry, read_journal
+from lamina.train.monitoring import best_mode
 
 CONFIG, ENVIRONMENT = "config.toml", "environment.json"
 UNFINISHED = "unfinished"  # running still, or ended by force
 
 Columns = dict[str, np.ndarray]
-
-_SMALL_IS_GOOD = ("loss", "error", "perplexity", "mae", "mse", "rmse", "brier", "deviance",
-                  "distance", "wer", "cer", "time")
 
 
 @dataclass(frozen=True)
@@ -72,12 +70,6 @@ class RunRecord:
         mode = mode or best_mode(name)
         row = int(np.nanargmin(column) if mode == "min" else np.nanargmax(column))
         return float(column[row]), int(self.epochs["epoch"][row])
-
-
-def best_mode(name: str) -> str:
-    """"min" for names of losses and errors, "max" for others."""
-    words = name.lower().replace("-", "_").split("_")
-    return "min" if any(word in _SMALL_IS_GOOD for word in words) else "max"
 
 
 def read(folder: str | os.PathLike[str]) -> RunRecord:

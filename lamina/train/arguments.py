@@ -7,6 +7,7 @@ that the trainer works with, or ArgumentError or ShapeError.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from lamina.functional.operands import describe
 from lamina.nn import Module, Parameter
 from lamina.optim import clip_grad_norm_
 from lamina.tensor import Tensor
+from lamina.train.callbacks import EVENTS, Callback
 
 
 def as_clipping(clip: Any) -> Callable[[list[Parameter]], object]:
@@ -61,7 +63,22 @@ def checked_callbacks(callbacks: Any) -> list[Any]:
                 hint=f"{callback.__name__}()",
                 got=callback,
             )
+        _check_events(callback)
     return found
+
+
+def _check_events(callback: Any) -> None:
+    """Methods that look like events are events: a misspelt one would never be called."""
+    unknown = [name for name in dir(callback) if name.startswith("on_") and name not in EVENTS]
+    if isinstance(callback, Callback) and unknown:
+        near = get_close_matches(unknown[0], EVENTS, 1)
+        raise ArgumentError(
+            "Trainer",
+            operands=[("callback", f"{type(callback).__name__}.{unknown[0]}")],
+            rule="methods that begin with on_ are events: " + ", ".join(EVENTS),
+            hint=near[0] if near else "",
+            got=callback,
+        )
 
 
 def check_epochs(epochs: Any) -> None:

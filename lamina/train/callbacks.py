@@ -70,6 +70,9 @@ class Callback:
         """`fit` is about to raise this error."""
 
 
+EVENTS = tuple(name for name in vars(Callback) if name.startswith("on_"))
+
+
 def call(callbacks: Iterable[Any], event: str, *arguments: Any) -> None:
     """Call the method of that name of every callback that has it, in their order."""
     for callback in sorted(callbacks, key=lambda c: getattr(c, "comes_last", False)):

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from lamina.errors import ArgumentError
-from lamina.functional.arguments import check_choice
 from lamina.tensor import Tensor
 from lamina.train.callbacks import Callback
+from lamina.train.monitoring import monitored, sign_of
 
 if TYPE_CHECKING:
     from lamina.train.trainer import Logs, Trainer
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
 class EarlyStopping(Callback):
     """Stop when `monitor` has not improved by `min_delta` for `patience` epochs.
 
-    mode: "min" or "max", whichever is better. restore_best: end with the best epoch's values.
+    mode: "min" or "max", whichever is better; "auto" is "min" for losses and errors by their name,
+    and "max" for others. restore_best: end with the best epoch's values.
     What it has seen, and the best values, are part of checkpoints: a resumed fit waits no longer.
     """
 
@@ -29,14 +29,13 @@ class EarlyStopping(Callback):
         monitor: str = "valid_loss",
         patience: int = 3,
         min_delta: float = 0.0,
-        mode: str = "min",
+        mode: str = "auto",
         restore_best: bool = True,
     ) -> None:
-        check_choice("EarlyStopping", "mode", mode, ("min", "max"))
         self.monitor = monitor
         self.patience = patience
         self.min_delta = min_delta
-        self.sign = 1.0 if mode == "min" else -1.0
+        self.sign = sign_of("EarlyStopping", monitor, mode)
         self.restore_best = restore_best
         self.best = float("inf")
         self.best_state: dict[str, Tensor] = {}
@@ -76,15 +75,3 @@ class EarlyStopping(Callback):
         """Go on from there."""
         self.best, self.waited = state["best"], state["waited"]
         self.best_state = dict(state["best_state"])
-
-
-def monitored(place: str, name: str, logs: Logs) -> float:
-    """The number in the logs that a callback watches; ArgumentError if it is not there."""
-    if name not in logs:
-        raise ArgumentError(
-            place,
-            operands=[("monitor", repr(name)), ("logs", ", ".join(logs))],
-            rule="monitor is one of the logs",
-            got=name,
-        )
-    return logs[name]

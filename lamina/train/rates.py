@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from lamina.errors import ArgumentError
 from lamina.optim import ReduceLROnPlateau
-from lamina.train.callbacks import Callback
-from lamina.train.early_stopping import monitored
+from lamina.train.callbacks import EVENTS, Callback
+from lamina.train.monitoring import monitored
 
 if TYPE_CHECKING:
     from lamina.train.trainer import Logs, Trainer
-
-EVENTS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 
 
 class ReduceOnPlateau(Callback):

@@ -10,7 +10,7 @@ from lamina.experiment import ExperimentError, load
 from lamina.experiment.data import table_of
 from lamina.experiment.preparation import Preparation
 from lamina.experiment.running import prepare
-from lamina.runs.record import best_mode
+from lamina.train.monitoring import best_mode
 from tests.experiment.files import DIGITS, houses, photos, written
 
 

@@ -9,7 +9,8 @@ import pytest
 from lamina.errors import ArgumentError, DataError, FormatError
 from lamina.runs import compare, find, plot, read
 from lamina.runs.journal import Journal, read_journal
-from lamina.runs.record import best_mode, flat
+from lamina.runs.record import flat
+from lamina.train.monitoring import best_mode
 
 
 def make_run(folder, losses=(3.0, 2.0, 2.5), config="", offset=0):

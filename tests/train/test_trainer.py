@@ -416,3 +416,20 @@ def test_clipping_may_be_a_function_of_the_parameters():
 def test_wrong_clipping_and_accumulation(options, message):
     with pytest.raises(ArgumentError, match=message):
         make_trainer(**options)
+
+
+def test_a_misspelt_event_is_told():
+    class Watcher(Callback):
+        def on_step_ends(self, trainer, logs):
+            pass
+
+    model = lm.nn.Linear(1, 1)
+    with pytest.raises(ArgumentError, match=r"Watcher\.on_step_ends(.|\n)*try: on_step_end"):
+        Trainer(model, loss="mse", optimizer=lm.optim.SGD(model.parameters(), lr=0.1),
+                callbacks=[Watcher()])
+
+
+@pytest.mark.parametrize(("monitor", "sign"), [("valid_accuracy", -1.0), ("valid_loss", 1.0)])
+def test_the_name_says_whether_more_is_better(monitor, sign):
+    assert EarlyStopping(monitor).sign == sign
+    assert EarlyStopping(monitor, mode="min").sign == 1.0

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lamina.errors import ArgumentError, LaminaError
 from lamina.files import check_writable
-from lamina.functional.arguments import check_choice, check_counts
+from lamina.functional.arguments import check_counts
 from lamina.train.callbacks import Callback
 from lamina.train.checkpoints.files import packed
 from lamina.train.checkpoints.folder import (
@@ -26,7 +26,7 @@ from lamina.train.checkpoints.folder import (
     steps_in,
 )
 from lamina.train.checkpoints.writer import Writer
-from lamina.train.early_stopping import monitored
+from lamina.train.monitoring import monitored, sign_of
 
 if TYPE_CHECKING:
     from lamina.train.trainer import Logs, Trainer
@@ -40,7 +40,8 @@ class Checkpoint(Callback):
     every: "epoch", or a number of steps; the end of a fit, Ctrl-C and SIGTERM leave one as well.
     keep: how many of the newest stay: `step-00000123.safetensors`, where 123 counts steps.
     best: the name in the logs that `best.safetensors` is the best epoch of, by `mode` "min" or
-    "max"; None for no such file; without validation data, "valid_loss" means none, too.
+    "max", "auto" by that name; None for no such file; without validation data, "valid_loss" means
+    none, too.
 
     A thread writes while training goes on; one file at a time, and the next waits. A file has its
     name only when it is on the disk to the last byte, and then `on_checkpoint(trainer, path)` of
@@ -65,7 +66,7 @@ class Checkpoint(Callback):
         every: int | str = "epoch",
         keep: int = 3,
         best: str | None = _DEFAULT,
-        mode: str = "min",
+        mode: str = "auto",
     ) -> None:
         if every != "epoch" and not (type(every) is int and every > 0):
             raise ArgumentError(
@@ -75,12 +76,11 @@ class Checkpoint(Callback):
                 got=every,
             )
         check_counts("Checkpoint", 1, keep=keep)
-        check_choice("Checkpoint", "mode", mode, ("min", "max"))
         self.folder = Path(folder)
         self.every = every
         self.keep = keep
         self.best = best
-        self.sign = 1.0 if mode == "min" else -1.0
+        self.sign = sign_of("Checkpoint", best, mode)
         self.best_value: float | None = None
         self.last: Path | None = None
         self._at: tuple[int, int, str] | None = None  # where the last one was taken
