@@ -131,5 +131,4 @@ UNCOMPARED: dict[str, str] = {
     "GaussianBipartite": "through GaussianRBM: tests/generative",
     "LogZ": "a record, see annealed_log_z",
     "layer_rates": "the rates of each layer: tests/train/test_transfer.py",
-    "recompute": "the same bits without it, and planned memory: tests/nn/test_recomputing.py",
 }

@@ -29,6 +29,7 @@ NOT_COMPARED = {
     "replace": "not a layer",
     "select": "not a layer",
     "unfreeze": "not a layer",
+    "recompute": "the same bits without it: tests/nn/test_recomputing.py",
 }
 
 
