@@ -4,6 +4,8 @@
     python -m benchmarks matmul training       some groups
     python -m benchmarks matmul --only 2048    the rows whose name has this word
     python -m benchmarks --threads 1 --json results.json
+    python -m benchmarks training --compare main~5   this Lamina beside that of another commit
+    python -m benchmarks training --memory           the most memory of each, in fresh processes
 
 Outputs are compared before anything is timed. The last column is Lamina's speed as a share of the
 best peer's (above 1: faster); a row that Lamina loses is printed like one that it wins.
@@ -21,11 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import rows
-from benchmarks.timing import Timing, candidates, measure
+from benchmarks.checkout import checkout
+from benchmarks.timing import Timing, candidates, measure, peak_memory
 from benchmarks.workload import Workload
 
 PACKAGES = {"lamina": "lamina", "numpy": "numpy", "torch": "torch", "torch.compile": "torch",
-            "torch channels last": "torch", "jax": "jax", "built in": "lamina",
+            "torch channels last": "torch", "jax": "jax", "onnxruntime": "onnxruntime", "built in": "lamina",
             "torchvision": "torchvision", "torchvision each image": "torchvision",
             "batch in memory": "lamina"}
 
@@ -40,11 +43,23 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=1.0, help="for each candidate of a row")
     parser.add_argument("--json", type=Path, help="keep the figures in this file")
+    parser.add_argument("--compare", metavar="REV", help="a commit whose Lamina is the only peer")
+    parser.add_argument("--memory", action="store_true", help="MiB instead of seconds")
     options = parser.parse_args(words)
     print(environment := _environment(options.threads))
     workloads = [w for w in rows.chosen(options.groups) if options.only in w.name]
-    with candidates(_frameworks(workloads, options.against), options.threads) as processes:
-        lines = [_row(w, *measure(w, processes, options.seconds)) for w in workloads]
+    frameworks = _frameworks(workloads, options.against)
+    if options.memory:
+        lines = [_memory(w, [f for f in frameworks if f in w.builders], options.threads)
+                 for w in workloads]
+    elif options.compare:
+        with (checkout(options.compare) as folder, candidates(
+                ["lamina", f"lamina@{options.compare}"], options.threads, folder) as processes):
+            lines = [_row(w, *measure(w, processes, options.seconds)) for w in workloads
+                     if "lamina" in w.builders]
+    else:
+        with candidates(frameworks, options.threads) as processes:
+            lines = [_row(w, *measure(w, processes, options.seconds)) for w in workloads]
     if options.json:
         options.json.write_text(json.dumps({"environment": environment, "rows": lines}, indent=1))
     return 0
@@ -70,6 +85,13 @@ def _row(workload: Workload, timings: dict[str, Timing], difference: float) -> d
             "difference": difference, "seconds": {k: vars(t) for k, t in timings.items()}}
 
 
+def _memory(workload: Workload, frameworks: list[str], threads: int) -> dict[str, Any]:
+    found = {name: peak_memory(workload, name, threads) for name in frameworks}
+    print(f"{workload.group:12s} {workload.name:36s} "
+          + "  ".join(f"{name} {most:.0f} MiB" for name, most in found.items()), flush=True)
+    return {"group": workload.group, "name": workload.name, "MiB": found}
+
+
 def _cell(workload: Workload, t: Timing) -> str:
     spread = f"{t.median * 1e3:.3g} ms [{t.low * 1e3:.3g}..{t.high * 1e3:.3g}]"
     if workload.flops:
@@ -81,7 +103,7 @@ def _cell(workload: Workload, t: Timing) -> str:
 
 def _environment(threads: int) -> str:
     versions = []
-    for name in ("numpy", "llvmlite", "torch", "jax"):
+    for name in ("numpy", "llvmlite", "torch", "jax", "onnxruntime"):
         try:
             versions.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:

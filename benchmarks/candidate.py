@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 import time
 from typing import Any
@@ -48,6 +49,12 @@ class _State:
         np.save(path, np.stack(outputs))
         return [first]
 
+    def memory(self) -> list[float]:
+        """MiB that this process has held at most, after its framework was imported."""
+        if self.framework.partition(" ")[0].partition(".")[0] in ("torch", "jax", "onnxruntime"):
+            __import__(self.framework.partition(" ")[0].partition(".")[0])
+        return [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]
+
     def sample(self, seconds: float) -> list[float]:
         """Seconds of one call each, over about `seconds`, after one that warms the caches."""
         self.call()
@@ -69,7 +76,7 @@ def _set_threads(framework: str, threads: int) -> None:
         from lamina.config import settings
 
         settings.threads = threads
-    if framework.startswith("torch"):
+    if framework.startswith(("torch", "onnxruntime")):
         import torch
 
         torch.set_num_threads(threads)

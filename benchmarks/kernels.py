@@ -18,9 +18,18 @@ FORMS: dict[str, Callable[[Any, Any], Any]] = {
 # ---- Matrix products -----------------------------------------------------------------------------
 def matmuls() -> Iterator[Workload]:
     """Square products in the three forms that training needs, and batched ones."""
-    for n in (256, 512, 1024, 2048):
+    for n in (64, 128, 256, 512, 1024, 2048):
         for form, f in FORMS.items():
             yield _product(f"{n} {form}", f, (n, n), (n, n), 2 * n**3)
+    for m in (1, 8, 64):
+        yield _product(f"[{m}, 1024] [4096, 1024]t", FORMS["ABt"], (m, 1024), (4096, 1024),
+                       2 * m * 1024 * 4096)
+    yield _product("[333, 777] [777, 555]", FORMS["AB"], (333, 777), (777, 555),
+                   2 * 333 * 777 * 555)
+    for n in (256, 1024, 2048):
+        yield Workload("matmul", f"{n} ABt, int8", {"lamina": partial(_lamina_bytes, n),
+                                                   "torch": partial(_torch_bytes, n)},
+                       flops=2 * n**3)
     yield _product("64 x [128, 64, 128]", FORMS["AB"], (64, 128, 64), (64, 64, 128),
                    2 * 64 * 128 * 64 * 128)
 
@@ -55,6 +64,26 @@ def _jax(f: Callable[..., Any], shapes: tuple[tuple[int, ...], ...]) -> Call:
 
 
 FUNCTIONS = {"lamina": _lamina, "torch": _torch, "jax": _jax}
+
+
+def _bytes(n: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.integers(-128, 128, (n, n)).astype(np.int8) for _ in range(2)]
+
+
+def _lamina_bytes(n: int) -> Call:
+    import lamina as lm
+
+    x, y = map(lm.tensor, _bytes(n))
+    call = lm.compile(lambda x, y: lm.linear(x, y, dtype=lm.int32))
+    return lambda: call(x, y)
+
+
+def _torch_bytes(n: int) -> Call:
+    import torch
+
+    x, y = map(torch.from_numpy, _bytes(n))
+    return lambda: torch._int_mm(x, y.T)
 
 
 # ---- Convolutions --------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from benchmarks import augmentation, custom, data, kernels, models, training
+from benchmarks import augmentation, custom, data, inference, kernels, models, operations, training
 from benchmarks.workload import Workload
 
 GROUPS: dict[str, Callable[[], Iterator[Workload]]] = {
@@ -12,6 +12,8 @@ GROUPS: dict[str, Callable[[], Iterator[Workload]]] = {
     "convolution": kernels.convolutions,
     "bandwidth": kernels.bandwidth,
     "training": training.steps,
+    "inference": inference.answers,
+    "operations": operations.kernels,
     "custom": custom.parts,
     "augmentation": augmentation.policies,
     "data": data.parts,

@@ -37,13 +37,13 @@ class Timing:
 
 
 class Candidate:
-    """A framework in its process (`benchmarks.candidate`)."""
+    """A framework in its process (`benchmarks.candidate`). folder: from where it is imported."""
 
-    def __init__(self, framework: str, threads: int) -> None:
+    def __init__(self, framework: str, threads: int, folder: str | None = None) -> None:
         self.framework = framework
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.candidate", framework, str(threads)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            [sys.executable, "-m", "benchmarks.candidate", framework.partition("@")[0],
+             str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder)
 
     def ask(self, command: str, *arguments: Any) -> list[float]:
         """Send a command and wait for its answer."""
@@ -61,9 +61,11 @@ class Candidate:
 
 
 @contextmanager
-def candidates(frameworks: list[str], threads: int) -> Iterator[dict[str, Candidate]]:
-    """A process for each framework, ended when the block is left."""
-    processes = {name: Candidate(name, threads) for name in frameworks}
+def candidates(frameworks: list[str], threads: int, folder: str | None = None
+               ) -> Iterator[dict[str, Candidate]]:
+    """A process for each framework, ended when the block is left; `lamina@...` is in `folder`."""
+    processes = {name: Candidate(name, threads, folder if "@" in name else None)
+                 for name in frameworks}
     try:
         yield processes
     finally:
@@ -74,7 +76,7 @@ def candidates(frameworks: list[str], threads: int) -> Iterator[dict[str, Candid
 def measure(workload: Workload, processes: Mapping[str, Candidate], seconds: float
             ) -> tuple[dict[str, Timing], float]:
     """Build and time the workload in turns until each candidate had about `seconds`."""
-    taking = {k: p for k, p in processes.items() if k in workload.builders}
+    taking = {k: p for k, p in processes.items() if k.partition("@")[0] in workload.builders}
     first, outputs = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         for name, process in taking.items():
@@ -87,6 +89,21 @@ def measure(workload: Workload, processes: Mapping[str, Candidate], seconds: flo
             time.sleep(SETTLE)
             samples[name] += process.ask("sample", TURN)
     return ({k: _timing(first[k], v) for k, v in samples.items()}, _difference(outputs))
+
+
+def peak_memory(workload: Workload, framework: str, threads: int) -> float:
+    """MiB that a process of its own comes to hold at most, beyond what the framework's import does.
+
+    Over the first call and ten more, compilation included.
+    """
+    with candidates([framework], threads) as processes, tempfile.TemporaryDirectory() as folder:
+        process = processes[framework]
+        [before] = process.ask("memory")
+        process.ask("build", workload.group, workload.name, str(Path(folder) / "outputs.npy"))
+        for _ in range(10):
+            process.ask("sample", 0.0)
+        [most] = process.ask("memory")
+    return most - before
 
 
 def _timing(first: float, values: list[float]) -> Timing:

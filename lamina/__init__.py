@@ -8,9 +8,9 @@ tensor([[148.41316]], dtype=float32)
 """
 
 import math
+from typing import TYPE_CHECKING
 
-from lamina import data, functional, generative, io, metrics, models, nn, optim, testing, train
-from lamina.data import datasets
+from lamina import data, functional, io, metrics, nn, optim, train
 from lamina.dtypes import (
     DType,
     bfloat16,
@@ -34,6 +34,7 @@ from lamina.dtypes import int32 as int
 from lamina.dtypes import int64 as long
 from lamina.errors import LaminaError
 from lamina.io.checkpoint import load, save
+from lamina.late import late
 from lamina.tensor import (
     Compiled,
     Generator,
@@ -240,6 +241,15 @@ from lamina.tensor import (
 from lamina.tensor import evaluate as eval
 from lamina.train import Trainer
 
+if TYPE_CHECKING:
+    from lamina import generative, models, testing
+    from lamina.data import datasets
+else:
+    __getattr__, __dir__ = late(__name__, {
+        "datasets": "lamina.data.datasets", "generative": "lamina.generative",
+        "models": "lamina.models", "testing": "lamina.testing",
+    })
+
 __version__ = "0.1.0"
 pi, e, inf, nan, newaxis = math.pi, math.e, math.inf, math.nan, None
 
@@ -270,7 +280,7 @@ __all__ = [
     "rms_norm", "roll", "round", "rsqrt", "save", "scan", "scatter", "scatter_add", "seed",
     "sigmoid", "sign", "signbit", "silu", "sin", "sinh", "softmax", "softplus", "softsign", "sort",
     "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "take",
-    "take_along_axis", "tan", "tanh", "tensor", "tensordot", "tile", "topk", "train", "transpose",
+    "take_along_axis", "tan", "tanh", "tensor", "tensordot", "testing", "tile", "topk", "train", "transpose",
     "tril", "triu", "trunc", "uint16", "uint32", "uint64", "uint8", "uniform", "unsqueeze",
     "unstack", "value_and_grad", "var", "vecdot", "vjp", "vmap", "where", "while_loop", "zeros",
     "zeros_like",

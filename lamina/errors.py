@@ -24,32 +24,40 @@ _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 _NOT_THE_USERS = (_PACKAGE, "<frozen importlib", threading.__file__)
 
-_module_path: list[str] = []
+
+class _Calling(threading.local):
+    """The modules that are being called in this thread, from the outermost on."""
+
+    def __init__(self) -> None:
+        self.path: list[str] = []
+
+
+_calling = _Calling()
 
 
 @contextmanager
 def inside(path: str) -> Iterator[None]:
     """Add `path` (such as `encoder.layers[3] (Linear 8 -> 4)`) to errors raised in the block."""
-    _module_path.append(path)
+    _calling.path.append(path)
     try:
         yield
     finally:
-        _module_path.pop()
+        _calling.path.pop()
 
 
 def push_place(path: str) -> None:
     """The cheap half of `inside`, for the hot path of `Module.__call__`."""
-    _module_path.append(path)
+    _calling.path.append(path)
 
 
 def pop_place() -> None:
     """Undo the latest `push_place`."""
-    _module_path.pop()
+    _calling.path.pop()
 
 
 def current_place() -> str:
     """The dotted path of the module that is being called, or an empty string."""
-    return ".".join(_module_path)
+    return ".".join(_calling.path)
 
 
 class Place(tuple[str, int]):

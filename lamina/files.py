@@ -14,10 +14,12 @@ from typing import Any
 from lamina.errors import DataError
 
 
-def write_atomically(path: str | os.PathLike[str], chunks: Iterable[Any]) -> None:
+def write_atomically(path: str | os.PathLike[str], chunks: Iterable[Any],
+                     durable: bool = True) -> None:
     """Write `chunks` (bytes or memoryviews) to `path`, all of them or nothing.
 
     They go to a file beside it, which is flushed to the disk and then renamed; folders are made.
+    durable=False: it is not flushed, for thousands of files that can be made again.
     Raises DataError with the reason of the operating system; an older file is then still there.
 
     >>> import tempfile
@@ -29,7 +31,7 @@ def write_atomically(path: str | os.PathLike[str], chunks: Iterable[Any]) -> Non
     target = Path(os.path.realpath(path))  # through a link, not over it
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _write_and_rename(target, chunks)
+        _write_and_rename(target, chunks, durable)
     except OSError as error:
         raise DataError(
             "write",
@@ -108,19 +110,21 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         )
 
 
-def _write_and_rename(target: Path, chunks: Iterable[Any]) -> None:
+def _write_and_rename(target: Path, chunks: Iterable[Any], durable: bool) -> None:
     draft = _draft(target)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.writelines(chunks)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(draft, target)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
-    _flush_folder(target.parent)
+    if durable:
+        _flush_folder(target.parent)
 
 
 def _draft(target: Path) -> Path:

@@ -26,6 +26,7 @@ class Target:
     l3: int = 8 << 20
     threads: int = 4  # that share the work of a kernel
     kernel_convention: str = ""  # LLVM calling convention of a kernel
+    has_bytes: bool = False  # an instruction that adds up products of four bytes
 
     def lanes(self, itemsize: int) -> int:
         """Elements of `itemsize` bytes in one vector register (1 on scalar targets)."""

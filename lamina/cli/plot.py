@@ -6,8 +6,10 @@ In: folders of runs and names of numbers. Out: a file.
 from __future__ import annotations
 
 import argparse
+import os
 
 from lamina.cli.runs import found
+from lamina.errors import ArgumentError
 from lamina.files import check_writable, write_atomically
 from lamina.runs import plot, read
 
@@ -25,6 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the file."""
+    if not options.out.lower().endswith(".svg"):
+        raise ArgumentError("lamina plot", operands=[("--out", options.out)],
+                            rule="curves are drawn as SVG: the name ends in .svg",
+                            hint=f"--out {os.path.splitext(options.out)[0]}.svg")
     check_writable(options.out)
     records = [read(path) for folder in options.folders for path in found(folder)]
     names = tuple(name.strip() for name in options.names.split(",") if name.strip())

@@ -17,6 +17,7 @@ from lamina.codegen.expand import (
     widen_bfloat16,
     widen_half,
 )
+from lamina.codegen.intrinsics import ADD_BYTES
 from lamina.codegen.types import REGISTER, constant, register_type, vector
 from lamina.dtypes import DType
 from lamina.kernel.loops import Instr, Value
@@ -146,6 +147,24 @@ def _fma(t: Text, instr: Instr, result: Value, out: str) -> None:
         return
     product = t.set(f"fmul {typed(x)}, {operand(y)}")
     t.set(f"fadd {register_type(x.dtype, x.lanes)} {product}, {operand(z)}", out)
+
+
+def _add_bytes(t: Text, instr: Instr, result: Value, out: str) -> None:
+    x, y, z = instr.args
+    kind, lanes = register_type(result.dtype, result.lanes), result.lanes
+    if t.target.has_bytes and lanes in ADD_BYTES:
+        as_bytes = vector("i8", 4 * lanes)
+        left, right = (t.set(f"bitcast {typed(v)} to {as_bytes}") for v in (x, y))
+        t.set(t.plain(ADD_BYTES[lanes], f"{typed(z)}, {as_bytes} {left}, {as_bytes} {right}"), out)
+        return
+    total = operand(z)
+    for byte in range(4):
+        lowest, up, down = (constant(n, result.dtype, lanes) for n in (8 * byte, 24 - 8 * byte, 24))
+        unsigned = t.set(f"lshr {typed(x)}, {lowest}")
+        unsigned = t.set(f"and {kind} {unsigned}, {constant(255, result.dtype, lanes)}")
+        signed = t.set(f"ashr {kind} {t.set(f'shl {typed(y)}, {up}')}, {down}")
+        product = t.set(f"mul {kind} {unsigned}, {signed}")
+        total = t.set(f"add {kind} {total}, {product}", out if byte == 3 else "")
 
 
 def _mulhi(t: Text, instr: Instr, result: Value, out: str) -> None:
@@ -283,6 +302,7 @@ EMITTERS: dict[str, Emitter] = {
     "not": _not,
     "abs": _absolute,
     "fma": _fma,
+    "add_bytes": _add_bytes,
     "mulhi": _mulhi,
     "select": _select,
     "cast": _cast,

@@ -6,7 +6,7 @@ a string such as `%t3` or `splat (float 0x3FF0000000000000)`; its type goes besi
 
 from __future__ import annotations
 
-from lamina.codegen.intrinsics import declare
+from lamina.codegen.intrinsics import PLAIN, declare
 from lamina.codegen.types import constant, register_type
 from lamina.kernel.loops import Value
 from lamina.targets import Target
@@ -53,6 +53,12 @@ class Text:
         self.declares[mangled] = declaration
         result = declaration.split(" @")[0].removeprefix("declare ")
         return f"call {result} @{mangled}({arguments})"
+
+    def plain(self, name: str, arguments: str) -> str:
+        """The text of a call of an intrinsic that has one signature."""
+        result, kinds = PLAIN[name].split("(", 1)
+        self.declares[name] = f"declare {result} @{name}({kinds}"
+        return f"call {result} @{name}({arguments})"
 
 
 def operand(value: Value) -> str:

@@ -29,6 +29,7 @@ _RECORDS = {
     ),
     "aarch64": (("neon", ()),),
 }
+_BYTES = {"avx512": "avx512vnni", "avx2": "avxvnni"}  # the feature that multiplies bytes
 _MACHINES = {"AMD64": "x86_64", "arm64": "aarch64"}
 
 
@@ -56,7 +57,7 @@ def native_target() -> Target:
             if name == "avx512":
                 text += ",-prefer-256-bit"
             record = replace(TARGETS[name], triple=triple, cpu=cpu, features=text,
-                             threads=_threads())
+                             threads=_threads(), has_bytes=bool(features.get(_BYTES.get(name))))
             return with_caches(record)
     raise ConfigError("codegen", operands=[("machine", machine)],
                       rule="the CPU device runs on x86-64 and aarch64",

@@ -31,6 +31,9 @@ INTRINSICS = {
     "llvm.masked.scatter": "void(T,V,M)",
 }
 
+# By lanes of int32: adds the products of four unsigned bytes and of four signed ones.
+ADD_BYTES = {n: f"llvm.x86.avx512.vpdpbusd.{32 * n}" for n in (4, 8, 16)}
+
 # Intrinsics that are spelled out where they are used: by hints, the GPU entry, the thread pool.
 PLAIN = {
     "llvm.prefetch.p0": "void(ptr,i32,i32,i32)",
@@ -40,6 +43,8 @@ PLAIN = {
     "llvm.nvvm.read.ptx.sreg.nctaid.x": "i32()",
     "llvm.x86.sse2.pause": "void()",
     "llvm.aarch64.hint": "void(i32)",
+    **{name: f"<{n} x i32>(<{n} x i32>,<{4 * n} x i8>,<{4 * n} x i8>)"
+       for n, name in ADD_BYTES.items()},
 }
 
 # Functions of the process that generated code may call (the pool sleeps and wakes through them).

@@ -252,7 +252,7 @@ def _result(instr: Instr) -> Value:
 
 
 CHECKS: dict[str, Callable[..., None]] = (
-    dict.fromkeys(BINARY | UNARY | {"fma"}, _Verifier.alike)
+    dict.fromkeys(BINARY | UNARY | {"fma", "add_bytes"}, _Verifier.alike)
     | dict.fromkeys(COMPARE, _Verifier.compare)
     | {
         "mulhi": _Verifier.mulhi,
@@ -275,5 +275,5 @@ CHECKS: dict[str, Callable[..., None]] = (
 ARITY = (
     dict.fromkeys(BINARY | COMPARE | {"mulhi", "shuffle", "prefetch"}, 2)
     | dict.fromkeys(UNARY | {"cast", "bitcast", "splat", "extract", "narrow"}, 1)
-    | {"iota": 0, "fma": 3, "select": 3, "load": 3, "gather": 3, "store": 4, "scatter": 4}
+    | {"iota": 0, "fma": 3, "add_bytes": 3, "select": 3, "load": 3, "gather": 3, "store": 4, "scatter": 4}
 )

@@ -1,6 +1,7 @@
 """Data on its way to the model: sources in memory and files, pipelines, tables, augmentation."""
 
-from lamina.data import augment, tabular
+from typing import TYPE_CHECKING
+
 from lamina.data.dataset import Dataset
 from lamina.data.epochs import LengthError
 from lamina.data.imbalance import class_weights
@@ -21,7 +22,17 @@ from lamina.data.sources import (
     TarShards,
 )
 from lamina.data.sources.text_lines import TextLines
-from lamina.data.tabular import TableRecipe, split
+from lamina.late import late
+
+if TYPE_CHECKING:
+    from lamina.data import augment, tabular
+    from lamina.data.tabular import TableRecipe, split
+else:
+    __getattr__, __dir__ = late(__name__, {
+        "augment": "lamina.data.augment", "tabular": "lamina.data.tabular",
+        "TableRecipe": "lamina.data.tabular", "split": "lamina.data.tabular",
+    })
+
 
 __all__ = [
     "AudioFolder", "CIFAR", "CSV", "Dataset", "HDF5", "IDX", "ImageFiles", "ImageFolder", "JPEGs",

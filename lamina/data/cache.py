@@ -18,12 +18,15 @@ from lamina.data.source import Columns, Source
 from lamina.errors import DataError, FormatError, ShapeError
 from lamina.files import write_atomically
 
+_COMPARED = 4  # rows that are read again when a folder is opened
+
 
 class Cached(Source):
     """The rows of `source`, kept. folder: where, across runs; None keeps them in memory.
 
     A folder belongs to one source and its functions: empty it when they change. Raises DataError
-    for a folder of other data, and for columns that are no arrays of numbers (memory takes those).
+    for a folder of other data, which it tells by the number of rows and by reading a few of them
+    again, and for columns that are no arrays of numbers (memory takes those).
     """
 
     def __init__(self, source: Source, folder: Path | None = None) -> None:
@@ -101,6 +104,7 @@ class Cached(Source):
             self._columns = [self._mapped(folder, number, one, "r+")
                              for number, one in enumerate(described)]
             self._known = np.memmap(folder / "known.bin", np.uint8, "r+", shape=(rows,))
+            self._check_contents(folder)
         except (ValueError, KeyError, TypeError, FileNotFoundError) as error:
             raise FormatError(
                 "pipeline.cache",
@@ -116,6 +120,24 @@ class Cached(Source):
                           ("source", f"{len(self.source)} rows")],
                 rule="a folder belongs to one source",
                 hint="another folder, or remove this one")
+
+    def _check_contents(self, folder: Path) -> None:
+        """Read a few rows again, from the first to the last, and compare."""
+        there = np.flatnonzero(self._known)
+        if not there.size:
+            return
+        rows = np.unique(there[np.linspace(0, there.size - 1, _COMPARED).astype(np.intp)])
+        found = self.source.take(rows)
+        for row, *pairs in zip(rows, *found, *(c[rows] for c in self._columns), strict=True):
+            now, kept = pairs[:len(found)], pairs[len(found):]
+            if not all(np.array_equal(a, b, equal_nan=np.asarray(a).dtype.kind == "f")
+                       for a, b in zip(now, kept, strict=True)):
+                raise DataError(
+                    "pipeline.cache",
+                    operands=[("folder", str(folder)),
+                              ("differs", self.source.place(int(row)))],
+                    rule="a folder belongs to one source and its functions, which give these rows",
+                    hint="another folder, or remove this one")
 
     def _mapped(self, folder: Path, number: int, about: dict[str, Any], mode: str) -> np.ndarray:
         path = folder / f"column-{number}.npy"

@@ -84,7 +84,7 @@ validation = {validation}            # share of the images that is held out, to 
 test = {test}                  # share for `lamina evaluate`
 augment = [                 # random changes of the training images
   {{type = "RandomCrop", size = {side}, padding = {padding}}},
-  "HorizontalFlip",         # leave out where left and right are not alike, as in text
+  {flip}"HorizontalFlip",         # {why}
 ]
 
 [model]
@@ -128,7 +128,11 @@ def _of_images(path: str, written: str) -> Started:
         " ..." if len(source.classes) > _MOST_SHOWN else "")
     summary = f"{len(source):,} images of {len(source.classes)} classes: {classes}"
     is_small = len(source) < 10 * len(source.classes)
+    are_signs = all(len(name) == 1 for name in source.classes)  # digits, letters
     text = IMAGES.format(
+        flip="# " if are_signs else "",
+        why="left out: mirrored signs are others" if are_signs
+            else "leave out where left and right are not alike, as in text",
         summary=summary, path=shown_path(written), side=side, padding=max(1, side // 8),
         channels=3 if colours else 1, epochs=30 if len(source) < 20_000 else 10,
         batch_size=min(64, max(4, len(source) // 16)), validation=0.2 if is_small else 0.1,

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from lamina.errors import ShapeError
-from lamina.io.png import write_png
+from lamina.files import write_atomically
+from lamina.io.png import png_bytes
 
 
 def write_image_folder(
@@ -42,5 +43,6 @@ def write_image_folder(
         )
     for i, (image, label) in enumerate(zip(images, labels.tolist(), strict=True)):
         name = str(label) if classes is None else classes[label]
-        write_png(Path(folder, name, f"{i:05d}.png"), image)
+        content = png_bytes(image, op="write_image_folder")
+        write_atomically(Path(folder, name, f"{i:05d}.png"), [content], durable=False)
     return Path(folder)

@@ -203,6 +203,12 @@ class Builder:
         b = self.splat(b, a.lanes)
         return self._emit("fma", (a, b, c), a.dtype, a.lanes)
 
+    def add_bytes(self, x: Value, y: Value, z: Value) -> Value:
+        """z and the products of four unsigned bytes of x and signed ones of y, of int32."""
+        lanes = max(x.lanes, y.lanes, z.lanes)
+        args = tuple(self.splat(v, lanes) for v in (x, y, z))
+        return self._emit("add_bytes", args, dtypes.int32, lanes)
+
     def compare(self, op: str, x: Operand, y: Operand) -> Value:
         """eq ne lt le gt ge, as bool. With a NaN all are false but ne."""
         a, b = self._pair(x, y)

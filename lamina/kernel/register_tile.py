@@ -186,7 +186,9 @@ class RegisterTile:
                 for i in range(len(self.rows)) for j in range(self.columns)]
 
     def multiply_add(self, x: Value, y: Value, z: Value) -> Value:
-        """x * y + z."""
+        """x * y + z, of words the products of their bytes."""
+        if self.w.c.words:
+            return self.b.add_bytes(x, y, z)
         if self.w.acc.is_float:
             return self.b.fma(x, y, z)
         return self.b.add(self.b.mul(x, y), z)

@@ -33,10 +33,10 @@ from lamina.ops.elementwise import (
 )
 from lamina.ops.indexing import check_range
 from lamina.ops.kinds import COMPOSITE
-from lamina.ops.movement import iota, permute, reshape
+from lamina.ops.movement import concat, iota, narrow, permute, reshape
 from lamina.ops.reduction import max_, sum_
 from lamina.ops.rules import first, shape_error
-from lamina.shapes import Dim
+from lamina.shapes import Dim, ceil_div
 
 Axes = tuple[int, ...]
 
@@ -171,7 +171,11 @@ cross_entropy = composite(
 
 
 # ---- attention -----------------------------------------------------------------------------------
-def _masked(scores: Node, mask: Sequence[Node], causal: bool) -> Node:
+BLOCKS, LONG = 4, 512  # times of a long causal attention are taken in so many blocks
+
+
+def _masked(scores: Node, mask: Sequence[Node], causal: bool, start: Dim = 0) -> Node:
+    """Scores with what is not seen at -inf; start: the time of the first query."""
     lowest = constant(-inf, scores.dtype)
     if mask and mask[0].dtype.kind == "b":
         scores = where(mask[0], scores, lowest)
@@ -182,15 +186,37 @@ def _masked(scores: Node, mask: Sequence[Node], causal: bool) -> Node:
         query, key = (iota(shape=tuple(d if i == rank - axis else 1
                                        for i, d in enumerate(scores.shape)),
                            axis=rank - axis, dtype=dtypes.int32) for axis in (2, 1))
+        if start != 0:
+            query = add(query, constant(start, dtypes.int32))
         scores = where(greater_equal(query, key), scores, lowest)
     return scores
 
 
 def _attention_body(q: Node, k: Node, v: Node, *mask: Node, causal: bool, scale: float) -> Node:
+    times = q.shape[-2]
+    if causal and not mask and isinstance(times, int) and times >= LONG and k.shape[-2] == times:
+        return _causal_in_blocks(q, k, v, times, scale)
+    return _attended(q, k, v, mask, causal, scale)
+
+
+def _causal_in_blocks(q: Node, k: Node, v: Node, times: int, scale: float) -> Node:
+    """Blocks of queries, each with the keys up to its end: most of what is masked is left out."""
+    axis, size = q.ndim - 2, ceil_div(times, BLOCKS)
+    parts = []
+    for start in range(0, times, size):
+        stop = min(start + size, times)
+        parts.append(_attended(narrow(q, axis, start, stop - start), narrow(k, axis, 0, stop),
+                               narrow(v, axis, 0, stop), (), True, scale, start))
+    return concat(*parts, axis=axis)
+
+
+def _attended(q: Node, k: Node, v: Node, mask: Sequence[Node], causal: bool, scale: float,
+              start: int = 0) -> Node:
     turned = permute(k, axes=(*range(k.ndim - 2), k.ndim - 1, k.ndim - 2))
     scores = _widened(matmul(q, turned))  # 16 bits are too few for exponents and their sums
     scores = multiply(scores, constant(scale, scores.dtype))
-    weights = softmax(_masked(scores, [_widened(m) for m in mask], causal), axis=scores.ndim - 1)
+    scores = _masked(scores, [_widened(m) for m in mask], causal, start)
+    weights = softmax(scores, axis=scores.ndim - 1)
     return matmul(weights if weights.dtype is q.dtype else cast(weights, dtype=q.dtype), v)
 
 

@@ -177,10 +177,14 @@ def _folded(x: Node, folds: Sequence[tuple[int, Terms]], shape: Sequence[Dim]) -
 
 
 def contract_over(out: Sequence[int], a: Node, a_map: Sequence[Terms], b: Node,
-                  b_map: Sequence[Terms], sizes: Sequence[Dim]) -> Node:
-    """`contract` with variables of any numbers: `out` become the axes, the others are summed."""
+                  b_map: Sequence[Terms], sizes: Sequence[Dim], product: Op | None = None) -> Node:
+    """`contract` with variables of any numbers: `out` become the axes, the others are summed.
+
+    product: another operation of the same family.
+    """
     order, maps = _renumbered(tuple(out), tuple(a_map), tuple(b_map))
-    return contract(a, b, sizes=tuple([sizes[v] for v in order]), n_out=len(out), maps=maps)
+    op = product or contract
+    return op(a, b, sizes=tuple([sizes[v] for v in order]), n_out=len(out), maps=maps)
 
 
 @lru_cache(1024)
@@ -228,6 +232,26 @@ contract = Op(
     ),
 )
 
+def _words_numpy(a: np.ndarray, b: np.ndarray, sizes: Any, n_out: int, maps: Any) -> np.ndarray:
+    total = 0
+    for byte in range(4):
+        left = ((a >> (8 * byte)) & 255).astype(np.int32)
+        right = (b << (24 - 8 * byte)).astype(np.int32) >> 24
+        total = total + _contract_numpy(left, right, sizes, n_out, maps)
+    return np.asarray(total)
+
+
+contract_words = Op(
+    "contract_words",
+    Kind("contraction", "both operands hold all that the variables address", _contracted,
+         _batch_contract),
+    "As contract, where a product is that of four bytes: each word of the first operand holds four "
+    "from 0 to 255, each of the second four from -128 to 127, and their products are added up.",
+    numpy=_words_numpy, dtype=first, sizes=("sizes",), takes=(dtypes.int32,),
+    samples=tuple(Sample(tuple((shape, -2e9, 2e9) for shape, _, _ in s.inputs), s.attrs)
+                  for s in contract.samples),
+)
+
 
 # ---- matrix products -----------------------------------------------------------------------------
 def _turned(x: Node, y: Node, inner: Dim) -> str:
@@ -239,7 +263,7 @@ def _turned(x: Node, y: Node, inner: Dim) -> str:
     return ""
 
 
-def _matmul_spec(x: Node, y: Node) -> dict[str, Any]:
+def matmul_spec(x: Node, y: Node) -> dict[str, Any]:
     """Sizes and maps of a matrix product: batch axes broadcast, axes of rank one left out."""
     if not x.ndim or not y.ndim:
         raise shape_error(matmul, [x, y], "no axis to sum over", hint="x * y",
@@ -278,13 +302,13 @@ def _batch_terms(head: Shape, batch: Sequence[Dim]) -> list[Terms]:
 
 
 def _matmul_vjp(g: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
-    return _contract_vjp(g, y, a, b, **_matmul_spec(a, b))
+    return _contract_vjp(g, y, a, b, **matmul_spec(a, b))
 
 
 matmul = Op(
     "matmul", COMPOSITE, "The matrix product over the last two axes; earlier axes broadcast.",
     numpy=lambda x, y: np.asarray(np.matmul(x, y)), dtype=first, vjp=_matmul_vjp,
-    body=lambda x, y: contract(x, y, **_matmul_spec(x, y)), ulp=8, onnx="MatMul", takes=NUMBERS,
+    body=lambda x, y: contract(x, y, **matmul_spec(x, y)), ulp=8, onnx="MatMul", takes=NUMBERS,
     samples=(Sample((((3, 5), -2, 2), ((5, 4), -2, 2))),
              Sample((((2, 3, 5), -2, 2), ((2, 5, 4), -2, 2))),
              Sample((((2, 1, 3, 5), -2, 2), ((3, 5, 4), -2, 2))),
@@ -318,4 +342,4 @@ linear = Op(
              Sample((((2, 3, 5), -2, 2), ((4, 5), -2, 2)))),
 )
 
-OPS = (contract, matmul, linear)
+OPS = (contract, contract_words, matmul, linear)

@@ -16,7 +16,7 @@ import numpy as np
 
 from lamina import dtypes
 from lamina.graph.node import Node, Op, Sample, constant
-from lamina.ops.contraction import Map, contract_over
+from lamina.ops.contraction import Map, contract, contract_over
 from lamina.ops.kinds import COMPOSITE
 from lamina.ops.movement import concat, expand, flip, pad, permute, reshape, slice_
 from lamina.ops.rules import first, shape_error
@@ -104,10 +104,12 @@ def _maps(rank: int, groups: int, channel: int) -> tuple[Map, Map, Map]:
             (*group, *_plain(_FIRST), *_plain(_SECOND), *kernel))
 
 
-def _correlate(x: Node, w: Node, stride: Ints, dilation: Ints, groups: int, swapped: bool) -> Node:
+def correlate(x: Node, w: Node, stride: Ints, dilation: Ints, groups: int, swapped: bool,
+              product: Op = contract) -> Node:
     """sum over kernel and channels of x[n, s*o + d*k, c] w[.., k], without margins.
 
-    The channels of x are w's second axis, or its first if `swapped`.
+    The channels of x are w's second axis, or its first if `swapped`. product: what multiplies and
+    adds up.
     """
     rank = x.ndim - 2
     into, out = (_FIRST, _SECOND) if swapped else (_SECOND, _FIRST)
@@ -122,7 +124,7 @@ def _correlate(x: Node, w: Node, stride: Ints, dilation: Ints, groups: int, swap
         x, w = _split(x, groups, each), _grouped(w, groups)
     order = [_BATCH, *range(_SPACE, _SPACE + rank), *([_GROUP] if groups > 1 else []), out]
     y = contract_over(order, x, (*batch, *_window_map(rank, stride, dilation), *channels), w, w_map,
-                      sizes)
+                      sizes, product)
     return reshape(y, shape=(*y.shape[:-2], channels_out)) if groups > 1 else y
 
 
@@ -142,15 +144,21 @@ def _weight_gradient(x: Node, g: Node, w: Node, stride: Ints, dilation: Ints, gr
 
 
 # ---- convolution ---------------------------------------------------------------------------------
-def _conv_body(x: Node, w: Node, stride: Ints, padding: Pairs, dilation: Ints, groups: int) -> Node:
+def with_margins(x: Node, w: Node, stride: Ints, padding: Pairs, dilation: Ints, groups: int
+                 ) -> Node:
+    """x with its padding; raises ShapeError where the kernel does not fit."""
     _check(conv, x, w, w.shape[1] * groups, groups, stride=stride, padding=padding,
            dilation=dilation)
     for d, k, (lo, hi), gap in zip(x.shape[1:-1], w.shape[2:], padding, dilation, strict=True):
         if isinstance(d, int) and isinstance(k, int) and (k - 1) * gap + 1 > d + lo + hi:
             raise shape_error(conv, [x, w], f"the kernel reaches {(k - 1) * gap + 1}",
                               rule="the kernel fits into the padded input")
-    x = margins(x, [lo for lo, _ in padding], [hi for _, hi in padding])
-    return _correlate(x, w, stride, dilation, groups, swapped=False)
+    return margins(x, [lo for lo, _ in padding], [hi for _, hi in padding])
+
+
+def _conv_body(x: Node, w: Node, stride: Ints, padding: Pairs, dilation: Ints, groups: int) -> Node:
+    return correlate(with_margins(x, w, stride, padding, dilation, groups), w, stride, dilation,
+                     groups, swapped=False)
 
 
 def _conv_vjp(g: Node, y: Node, x: Node, w: Node, stride: Ints, padding: Pairs, dilation: Ints,
@@ -229,7 +237,7 @@ def _transpose_body(x: Node, w: Node, stride: Ints, padding: Pairs, output_paddi
     high = [size + r - lo - (n - 1) * s - 1 for size, r, lo, n, s in
             zip(sizes, reach, low, x.shape[1:-1], stride, strict=True)]
     wide = margins(x, low, high, [s - 1 for s in stride], bound=_bound(w, stride, dilation))
-    return _correlate(wide, flip(w, back), (1,) * rank, dilation, groups, swapped=True)
+    return correlate(wide, flip(w, back), (1,) * rank, dilation, groups, swapped=True)
 
 
 def _bound(w: Node, stride: Ints, dilation: Ints) -> int:
@@ -297,7 +305,7 @@ def _convolved(wide: Node, w: Node, phase: Sequence[_Phase], before: Sequence[in
     mine = slice_(wide, starts=(0, *(most - p.before for most, p in
                                      zip(before, phase, strict=True)), 0),
                   steps=(1, *ones, 1), shape=(wide.shape[0], *space, wide.shape[-1]))
-    return _correlate(mine, part, ones, ones, groups, swapped=True)
+    return correlate(mine, part, ones, ones, groups, swapped=True)
 
 
 def _interleaved(phases: list[Node], stride: Ints, shape: Shape) -> Node:

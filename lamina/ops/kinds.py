@@ -44,8 +44,15 @@ def _batch_axis(op: Op, inputs: Sequence[Node], batched: Sequence[bool], attrs: 
     return op(inputs[0], **{**attrs, "axis": attrs["axis"] + 1})
 
 
+def _first_shape(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
+    """With the attribute k the axis has so many elements, the first ones in order."""
+    shape = _same_shape(op, inputs, attrs)
+    axis, k = attrs["axis"], attrs.get("k")
+    return shape if k is None else (*shape[:axis], k, *shape[axis + 1:])
+
+
 CUMULATIVE = Kind("cumulative", "the axis exists; the shape stays", _same_shape, _batch_axis)
-SORT = Kind("sort", "the axis exists; the shape stays", _same_shape, _batch_axis)
+SORT = Kind("sort", "the axis exists; the other axes stay", _first_shape, _batch_axis)
 
 
 # ---- composite -----------------------------------------------------------------------------------

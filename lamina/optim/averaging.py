@@ -70,6 +70,11 @@ class _Average:
         """The parameters are their averages from now on."""
         self._assign(self.averages)
 
+    def values(self) -> dict[str, Tensor]:
+        """The averages by name, as the parameters would have them: in their dtypes."""
+        return {name: self.averages[name].detach().astype(p.dtype)
+                for name, p in self._params.items()}
+
     def state_tensors(self) -> dict[str, Tensor]:
         """What `update` changes, by the names in `state_dict()`."""
         return {"count": self.count} | {f"average.{k}": v for k, v in self.averages.items()}

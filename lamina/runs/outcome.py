@@ -58,7 +58,7 @@ def outcome(model: Module, data: Any, batch_size: int = 256, worst: int = WORST,
 
     target_at: where the target stands in a batch: -2 before the weights of examples.
     """
-    batches = as_batches(data, batch_size, shuffle=False)
+    batches = as_batches(data, batch_size, shuffle=False, model=model)
     found = _Collector(worst)
     with evaluating(model), no_grad():
         forward = compiled(model.__call__)

@@ -67,6 +67,7 @@ class Contraction:
     dtype: of the operands in memory; acc: of the products and their sum (float32 for the halves).
     cut: a reduce variable that is summed in parts, and how long it is in all, where these do not
         come out even: the last parts are shorter, or empty. The output variable `PART` counts them.
+    words: a product is that of four bytes (`contract_words`).
     """
 
     out_vars: tuple[Var, ...]
@@ -76,6 +77,7 @@ class Contraction:
     dtype: DType
     acc: DType
     cut: Var | None = None
+    words: bool = False
 
     def size(self, var: str) -> Dim:
         """The extent of a variable."""

@@ -223,7 +223,7 @@ class _Fusion:
             shape, axes = node.inputs[0].shape, node.attrs["axes"]
             group = Group(reduce_kind(shape, axes), shape, axes)
         elif kind in ("cumulative", "sort"):
-            group = Group(kind, node.shape, (node.attrs["axis"],))
+            group = Group(kind, node.inputs[0].shape, (node.attrs["axis"],))
         elif kind == "update":
             group = Group(kind, node.inputs[1].shape)
         elif node.op is stored:

@@ -141,8 +141,8 @@ def _accesses(nodes: Sequence[Node], index: Shape, domain: Shape, axes: tuple[in
             stack.append((node.inputs[1], index))
             offsets.append(ravel(slice_index(node, index), node.shape))
         else:
-            here = index if node.shape == domain else row
             alone = node.op.kind.name in ("cumulative", "sort")  # rows in, the same rows out
+            here = index if alone or node.shape == domain else row
             stack.append((node.inputs[0] if alone else node, here))
             offsets.append(ravel(here, node.shape))
     while stack:

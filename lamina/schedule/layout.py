@@ -1,6 +1,6 @@
 """Contractions get their tiles, and operands that must be packed their packing copies.
 
-In: a simplified graph with `contract` nodes, a target. Out: the same graph with `tiled` nodes,
+In: a simplified graph with contractions, a target. Out: the same graph with `tiled` nodes,
 whose operands are read through linear accesses, and `pack` nodes, which are ordinary data movement:
 what is computed to produce an operand can be fused into its copy.
 """
@@ -51,10 +51,10 @@ def lay_out(roots: Sequence[Node], target: Target, rules: Rules) -> list[Node]:
 
 
 def _tile(node: Node, target: Target, rules: Rules) -> Node | None:
-    if is_leaf(node) or node.op.name != "contract":
+    if is_leaf(node) or node.op.kind.name != "contraction":
         return None
     sizes, n_out = node.attrs["sizes"], node.attrs["n_out"]
-    if all(d == 1 for d in sizes[n_out:]):
+    if all(d == 1 for d in sizes[n_out:]) and node.op.name == "contract":
         return _product(node)
     c, sources = _contraction(node, rules)
     turned = tiling.turned(c, target, rules)
@@ -86,7 +86,8 @@ def _contraction(node: Node, rules: Rules) -> tuple[Contraction, list[Node]]:
         sources.append(source)
         accesses.append(_with_units(access, summed, rules))
     a, b = accesses
-    return Contraction(out, summed, a, b, node.dtype, accumulator(node.dtype)), sources
+    words = node.op.name == "contract_words"
+    return Contraction(out, summed, a, b, node.dtype, accumulator(node.dtype), words=words), sources
 
 
 def _variables(node: Node) -> list[Dim]:

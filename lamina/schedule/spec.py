@@ -115,7 +115,7 @@ class Spec:
         if self.kind == "scatter":
             return scatter_work(self.nodes[0])
         if self.kind == "sort":
-            return product(self.domain) * 64
+            return product(self.domain) * (4 if "k" in self.nodes[0].attrs else 64)
         cost = sum(max(1, n.op.cost) for n in topological(self.roots) if not is_leaf(n))
         return product(self.domain) * max(1, cost)
 

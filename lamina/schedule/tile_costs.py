@@ -216,7 +216,9 @@ def _along(operand: Reads, var: str) -> bool:
 
 def _row_blocks(model: Model, column: str, columns: int) -> Iterator[Rows]:
     """Blocks of the other output variables that leave the accumulators in registers."""
-    spare = columns + (1 if model.target.has_fma else 2)  # factors, and a product
+    target = model.target
+    others_in_flight = 3 if not target.triple.startswith("x86") else 1 if target.has_fma else 2
+    spare = columns + others_in_flight  # factors of rows (x86 reads them from memory), a product
     limit = (model.target.registers - spare) // columns
     limit = min(limit, 2) if columns > 4 else min(limit, MAX_ROWS)
     if limit < 1 and columns > 1:

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from lamina.graph.node import Node, is_leaf, topological
 from lamina.graph.rewrite import Rule, rewrite
 from lamina.ops.movement import permutation
-from lamina.ops.table import TABLE
 from lamina.schedule.summation import Rules
 
 NARROW = 8  # an innermost axis shorter than this is narrow
@@ -36,7 +35,7 @@ def _transposed(node: Node, readers: Counter[int], rules: Rules) -> Node | None:
     if is_leaf(node) or node.op.name != "view":
         return None
     inner = node.inputs[0]
-    if is_leaf(inner) or inner.op.name != "contract" or readers[id(inner)] != 1:
+    if is_leaf(inner) or inner.op.kind.name != "contraction" or readers[id(inner)] != 1:
         return None
     place = permutation(node)
     if not place or rules.apply(narrow, node.shape[-1]):
@@ -51,5 +50,5 @@ def _moved(node: Node, place: Sequence[int]) -> Node:
     moved = dict(zip(places, sizes, strict=True))
     maps = tuple(tuple(tuple(sorted((places[v], factor) for v, factor in terms)) for terms in m)
                  for m in node.attrs["maps"])
-    return TABLE["contract"](*node.inputs, sizes=tuple(moved[i] for i in range(len(sizes))),
-                             n_out=n_out, maps=maps)
+    return node.op(*node.inputs, sizes=tuple(moved[i] for i in range(len(sizes))), n_out=n_out,
+                   maps=maps)

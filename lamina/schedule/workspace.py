@@ -20,7 +20,8 @@ def workspaces(nodes: Sequence[Node]) -> tuple[tuple[Shape, DType], ...]:
     """The buffers of a group, in the order in which its kernel takes them."""
     found: list[tuple[Shape, DType]] = []
     for node in nodes:
-        if node.op.kind.name == "sort" and not is_short(node.shape[node.attrs["axis"]]):
+        if node.op.kind.name == "sort" and "k" not in node.attrs and not is_short(
+                node.shape[node.attrs["axis"]]):
             size = (product(node.shape) * 2,)  # passes merge from one half into the other
             found += [(size, sort_key(node)), (size, place_dtype(node))]
         if node.op.name == "scatter_add" and node.dtype.compute is not node.dtype:
@@ -43,5 +44,5 @@ def sort_key(node: Node) -> DType:
 
 def place_dtype(node: Node) -> DType:
     """What holds the places of a row's elements while it is sorted."""
-    row = node.shape[node.attrs["axis"]]
+    row = node.inputs[0].shape[node.attrs["axis"]]
     return dtypes.int32 if isinstance(row, int) and row < 1 << 31 else dtypes.int64

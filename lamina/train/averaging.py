@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from lamina.functional.arguments import check_counts
 from lamina.optim import EMA, SWA
 from lamina.optim.options import check_number
-from lamina.tensor import Tensor, evaluate, no_grad
+from lamina.tensor import Tensor
 from lamina.train.callbacks import Callback
+from lamina.train.position import BETWEEN, VALIDATING
 
 if TYPE_CHECKING:
     from lamina.nn import Module
@@ -26,7 +27,8 @@ class AverageWeights(Callback):
     the end of each epoch (`optim.SWA`). start: the first epoch that is averaged. Running statistics
     of batch norms are averaged like weights. keep: whether the model has the averages after `fit`.
     While the model is evaluated, within `fit` or by `trainer.evaluate`, its weights are the
-    averages; between evaluations they are those that are trained.
+    averages; between evaluations they are those that are trained. What is kept of the best epoch
+    (`EarlyStopping`, `Checkpoint`) is what was measured: the averages.
 
     >>> import lamina as lm
     >>> model = lm.nn.Linear(1, 1)
@@ -35,6 +37,8 @@ class AverageWeights(Callback):
     >>> x = np.ones((8, 1), np.float32)
     >>> history = trainer.fit((x, 2 * x), valid=(x, 2 * x), epochs=2)
     """
+
+    comes_first = True  # the averages of an event are there when others look at them
 
     def __init__(self, decay: float | None = 0.999, start: int = 1, keep: bool = True) -> None:
         check_counts("AverageWeights", 1, start=start)
@@ -45,11 +49,12 @@ class AverageWeights(Callback):
         self.keep = keep
         self.average: EMA | SWA | None = None
         self._model: Module | None = None
-        self._weights: dict[str, Tensor] = {}  # those that are trained, during an evaluation
         self._loaded: Mapping[str, Any] = {}  # a state that came before the model
+        self._epoch = 0  # the last that is in a mean over epochs
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Average this model; a fit that goes on goes on with the averages that there are."""
+        self._epoch = trainer.epoch - (trainer.position.phase != BETWEEN)
         if self._model is not trainer.model:
             self._model, named = trainer.model, _floats(trainer.model)
             self.average = SWA(named) if self.decay is None else EMA(named, self.decay)
@@ -62,37 +67,27 @@ class AverageWeights(Callback):
             self.average.update()
 
     def on_epoch_end(self, trainer: Trainer, logs: Logs) -> None:
-        """Take the weights into a mean over epochs."""
-        if self.decay is None and trainer.epoch >= self.start and self.average is not None:
+        """Take the weights into a mean over epochs, unless validation came before."""
+        if (self.decay is None and max(self.start, self._epoch + 1) <= trainer.epoch
+                and self.average is not None):
             self.average.update()
+            self._epoch = trainer.epoch
 
     def on_evaluate_start(self, trainer: Trainer) -> None:
-        """The weights are the averages."""
-        if self._averaged() and self.average is not None:
-            self._weights = {name: value.detach() for name, value in _floats(trainer.model)}
-            self.average.copy_to_parameters()
-
-    def on_evaluate_end(self, trainer: Trainer, logs: Logs) -> None:
-        """The weights are themselves again."""
-        self._restore(trainer)
-
-    def on_interrupt(self, trainer: Trainer) -> None:
-        """So they are when an evaluation was interrupted."""
-        self._restore(trainer)
-
-    def on_error(self, trainer: Trainer, error: BaseException) -> None:
-        """And when it failed."""
-        self._restore(trainer)
-
-    def _restore(self, trainer: Trainer) -> None:
-        if self._weights:
-            _assign(trainer.model, self._weights)
-            self._weights = {}
+        """Validation measures a mean that has this epoch."""
+        if trainer.position.phase == VALIDATING:
+            self.on_epoch_end(trainer, {})
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """The averages stay."""
         if self.keep and self._averaged() and self.average is not None:
             self.average.copy_to_parameters()
+
+    def measured_values(self) -> Mapping[str, Any]:
+        """The averages, as the model would have them."""
+        if self.average is None or not self._averaged():
+            return {}
+        return self.average.values()
 
     def state_dict(self) -> dict[str, Any]:
         """The averages and their number by name."""
@@ -112,11 +107,3 @@ def _floats(model: Module) -> list[tuple[str, Tensor]]:
     """Parameters, and the buffers that are floats, by name."""
     buffers = [(name, b) for name, b in model.named_buffers() if b.dtype.is_float]
     return [*model.named_parameters(), *buffers]
-
-
-def _assign(model: Module, values: Mapping[str, Tensor]) -> None:
-    with no_grad():
-        for name, target in _floats(model):
-            if name in values:
-                target.assign(values[name])
-    evaluate(*(target for _, target in _floats(model)))

@@ -12,20 +12,26 @@ from typing import Any
 import numpy as np
 
 from lamina.data import Loader, Pipeline, Source
-from lamina.dtypes import float32
+from lamina.dtypes import float32, float64
 from lamina.errors import ArgumentError, ShapeError
 from lamina.functional.operands import describe
+from lamina.nn import Module
 from lamina.tensor import Tensor, asarray, tensor
 
 Batches = Iterable[Any]
 
 
-def as_batches(data: Any, batch_size: int, shuffle: bool) -> Batches:
-    """`data` itself if it yields batches; a Loader for a Source or a tuple of arrays."""
+def as_batches(data: Any, batch_size: int, shuffle: bool, model: Module | None = None) -> Batches:
+    """`data` itself if it yields batches; a Loader for a Source or a tuple of arrays.
+
+    NumPy's float64 arrays in a tuple become float32, unless the model computes in float64.
+    """
     if isinstance(data, Source):
         return Loader(data, batch_size=batch_size, shuffle=shuffle)
     if isinstance(data, tuple):
-        return Loader(*data, batch_size=batch_size, shuffle=shuffle)
+        is_double = model is not None and any(p.dtype is float64 for p in model.parameters())
+        return Loader(*(data if is_double or model is None else map(_narrowed, data)),
+                      batch_size=batch_size, shuffle=shuffle)
     if isinstance(data, Pipeline) and not data.is_batched:
         raise ArgumentError(
             "Trainer",
@@ -42,6 +48,11 @@ def as_batches(data: Any, batch_size: int, shuffle: bool) -> Batches:
             hint="(inputs, targets)",
         )
     return data
+
+
+def _narrowed(array: Any) -> Any:
+    is_double = isinstance(array, np.ndarray) and array.dtype == np.float64
+    return array.astype(np.float32) if is_double else array
 
 
 def number_of_batches(batches: Batches) -> int | None:

@@ -6,7 +6,7 @@ In: the trainer, and a batch or logs, numbers by name. Out: whatever the callbac
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Callback:
 
     A callback may have `state_dict()` and `load_state_dict(state)`, of tensors, arrays and what
     JSON has; its state is then a part of every checkpoint.
-    comes_last: it is called after the others, and so sees what they did.
+    comes_first, comes_last: it is called before the others, or after them and sees what they did.
 
     >>> class Counter(Callback):
     ...     seen = 0
@@ -34,7 +34,12 @@ class Callback:
     ...         self.seen += 1
     """
 
+    comes_first: bool = False
     comes_last: bool = False
+
+    def measured_values(self) -> Mapping[str, Any]:
+        """Values of the model, by name, that evaluations measure in place of its own: averages."""
+        return {}
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Before the first epoch; also of a fit that is resumed, then before its state is back."""
@@ -75,7 +80,12 @@ EVENTS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 
 def call(callbacks: Iterable[Any], event: str, *arguments: Any) -> None:
     """Call the method of that name of every callback that has it, in their order."""
-    for callback in sorted(callbacks, key=lambda c: getattr(c, "comes_last", False)):
+    for callback in sorted(callbacks, key=_place):
         function = getattr(callback, event, None)
         if function is not None:
             function(*arguments)
+
+
+def _place(callback: Any) -> int:
+    """-1 for those that come first, 1 for those that come last."""
+    return getattr(callback, "comes_last", False) - getattr(callback, "comes_first", False)

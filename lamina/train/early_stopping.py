@@ -20,7 +20,7 @@ class EarlyStopping(Callback):
     """Stop when `monitor` has not improved by `min_delta` for `patience` epochs.
 
     mode: "min" or "max", whichever is better; "auto" is "min" for losses and errors by their name,
-    and "max" for others. restore_best: end with the best epoch's values.
+    and "max" for others. restore_best: end with the best epoch's values, those that were measured.
     What it has seen, and the best values, are part of checkpoints: a resumed fit waits no longer.
     """
 
@@ -56,7 +56,7 @@ class EarlyStopping(Callback):
         if value < self.best - self.min_delta:
             self.best, self.waited = value, 0
             if self.restore_best:
-                self.best_state = trainer.model.state_dict()
+                self.best_state = trainer.measured_state_dict()
             return
         self.waited += 1
         if self.has_stopped:

@@ -5,7 +5,8 @@ In: a trainer and batches. Out: means of loss and metrics, or the model's output
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,15 +36,31 @@ def evaluate(trainer: Trainer, batches: Batches, between: Callable[[], object]) 
     trainer.call("on_evaluate_start")
     trainer.evaluated.reset()
     states = {name: metric.state for name, metric in trainer.accumulated.items()}
-    try:
-        trainer.restart_metrics()
-        _measure(trainer, batches, between)
-        logs = trainer.evaluated.means() | trainer.computed_metrics()
-    finally:
-        for name, metric in trainer.accumulated.items():
-            metric.state = states[name]
-    trainer.call("on_evaluate_end", logs)
+    with _measured_values(trainer):
+        try:
+            trainer.restart_metrics()
+            _measure(trainer, batches, between)
+            logs = trainer.evaluated.means() | trainer.computed_metrics()
+        finally:
+            for name, metric in trainer.accumulated.items():
+                metric.state = states[name]
+        trainer.call("on_evaluate_end", logs)
     return logs
+
+
+@contextmanager
+def _measured_values(trainer: Trainer) -> Iterator[None]:
+    """The model with the values that callbacks want measured, and as it was again after the block."""
+    values = trainer.measured_values()
+    if not values:
+        yield
+        return
+    before = trainer.model.state_dict()
+    try:
+        trainer.model.load_state_dict(values, strict=False)
+        yield
+    finally:
+        trainer.model.load_state_dict(before)
 
 
 def _measure(trainer: Trainer, batches: Batches, between: Callable[[], object]) -> None:
@@ -63,7 +80,8 @@ def _measure(trainer: Trainer, batches: Batches, between: Callable[[], object]) 
 def predict(trainer: Trainer, data: Any, batch_size: int) -> Any:
     """The model's outputs for all examples: see `Trainer.predict`."""
     is_array = not isinstance(data, Dataset) and hasattr(data, "shape")
-    batches = as_batches((data,) if is_array else data, batch_size, shuffle=False)
+    batches = as_batches((data,) if is_array else data, batch_size, shuffle=False,
+                         model=trainer.model)
     only_inputs = is_array or isinstance(data, tuple)
     outputs: list[Any] = []
     with evaluating(trainer.model), no_grad():

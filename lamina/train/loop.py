@@ -12,6 +12,7 @@ from contextlib import suppress
 from math import nan
 from typing import TYPE_CHECKING, Any
 
+from lamina.errors import ArgumentError
 from lamina.tensor import generator
 from lamina.train.batches import (
     Batches,
@@ -68,6 +69,7 @@ class Loop:
             with suppress(Skip):  # it was begun all the same
                 trainer.call("on_epoch_start")
         if trainer.position.phase == TRAINING:
+            self._check_length(trainer.position.batches)
             rest = remaining(self.train, trainer.position.batches, state["train"])
         elif state["train"] is not None and state_of(self.train) is not None:
             self.train.restore(state["train"])  # type: ignore[attr-defined]
@@ -75,6 +77,14 @@ class Loop:
             self.valid.restore(state["valid"])  # type: ignore[union-attr]
         trainer.restore(state)  # again: what callbacks did to begin was done the first time
         return rest
+
+    def _check_length(self, seen: int) -> None:
+        """Data with fewer batches than were seen of it would end the epoch without a word."""
+        if self.length is not None and self.length <= seen:
+            raise ArgumentError(
+                "resume", operands=[("checkpoint", f"{seen} batches into an epoch"),
+                                    ("data", f"{self.length} batches")],
+                rule="the data is that of the fit that wrote the checkpoint")
 
     def _epoch(self, rest: Iterator[Any] | None) -> None:
         trainer, position = self.trainer, self.trainer.position

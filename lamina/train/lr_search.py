@@ -80,7 +80,7 @@ def find_lr(
                       ("trial_steps", str(trial_steps))],
             rule=f"0 < low < high, at least {2 * _FIRST} steps, and 0 or more for each trial",
             hint="low=1e-6, high=10.0, steps=100, trial_steps=100")
-    batches = _forever(as_batches(data, batch_size, shuffle=True))
+    batches = _forever(as_batches(data, batch_size, shuffle=True, model=model))
     run = _Run(model, loss, optimizer, batches)
     with undone(model, optimizer) as snapshot:
         model.train()

@@ -117,6 +117,16 @@ class Objective:
                                      ("class_weight", describe(self.class_weight))],
                 rule="shares of classes are [batch, ..., classes], with a weight for each class")
 
+    def _check_classes(self, prediction: Any, target: Tensor) -> None:
+        """For cross entropy the prediction has the classes, in its last axis."""
+        if (self.class_weight is not None and self._takes_shares
+                and isinstance(prediction, Tensor) and prediction.ndim > 1
+                and prediction.shape[-1] != self.class_weight.size):
+            raise ShapeError(
+                "Trainer", operands=[("prediction", describe(prediction)),
+                                     ("class_weight", describe(self.class_weight))],
+                rule="class_weight has a factor for each class of the prediction")
+
     @property
     def target_at(self) -> int:
         """Where the inputs of a batch end and its target stands, counted from the end."""
@@ -152,6 +162,7 @@ class Objective:
     def _weighted_mean(self, prediction: Any, target: Tensor, weight: Tensor) -> Tensor:
         if self._each is None:
             raise ArgumentError("Trainer", rule="weights were asked for when the trainer was made")
+        self._check_classes(prediction, target)
         losses = self._each(prediction, target)
         if not losses.ndim or losses.shape[0] != weight.shape[0]:
             raise ShapeError(

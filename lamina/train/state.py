@@ -8,6 +8,7 @@ leave alone: nothing is copied, the next step just computes into other memory.
 from __future__ import annotations
 
 import random
+import warnings
 from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from lamina.train.trainer import Trainer
 
 FORMAT = 1
+WATCHING = {"Checkpoint", "Run"}  # callbacks without which a fit goes on all the same
 
 
 def capture(trainer: Trainer) -> dict[str, Any]:
@@ -35,6 +37,7 @@ def capture(trainer: Trainer) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "model": model.state_dict(),
+        "measured": trainer.measured_values(),
         "loss": trainer.loss.state_dict() if isinstance(trainer.loss, Module) else {},
         "optimizer": optimizer.state_dict(),
         "others": {str(i): p.detach() for i, p in enumerate(_others(trainer))},
@@ -118,8 +121,11 @@ def _restore_callbacks(trainer: Trainer, states: Any) -> None:
     for callback in filter(_has_state, trainer.callbacks):
         kind = type(callback).__name__
         if (kind, seen[kind]) in known:
-            callback.load_state_dict(known[kind, seen[kind]])
+            callback.load_state_dict(known.pop((kind, seen[kind])))
         seen[kind] += 1
+    for kind in {kind for kind, _ in known} - WATCHING:
+        warnings.warn(f"the checkpoint has the state of a callback {kind}, which is not among "
+                      "those of this trainer: it is left out", stacklevel=2)
 
 
 def _has_state(callback: Any) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lamina.errors import ArgumentError
 from lamina.optim import accumulate
 from lamina.tensor import Tensor, isfinite, no_grad
 from lamina.tensor import compile as compiled
@@ -57,6 +58,7 @@ class Steps:
     def train(self, weight: Tensor, *batch: Tensor) -> Result:
         """Forward, backward, update and totals of one batch. weight: how many examples it has."""
         trainer = self.trainer
+        _check_trainable(trainer)
         guard = Guard(self._changing())
         loss, prediction = self.gradients(*trainer.objective.columns(batch))
         good = isfinite(loss) & self._gradients_are_finite()
@@ -120,6 +122,15 @@ class Steps:
     def _result(self, good: Tensor, loss: Tensor, prediction: Any) -> Result:
         shown = map_leaves(Tensor.detach, prediction) if self.trainer.accumulated else ()
         return Result(good.detach(), loss.detach(), shown)
+
+
+def _check_trainable(trainer: Trainer) -> None:
+    groups = trainer.optimizer.param_groups
+    frozen = [p for group in groups for p in group.params if not p.requires_grad]
+    if len(frozen) == sum(len(group.params) for group in groups):
+        raise ArgumentError("Trainer.fit", operands=[("frozen", f"all {len(frozen)} parameters")],
+                            rule="some parameter of the optimizer is trained",
+                            hint="model.requires_grad_(True), or that of a layer")
 
 
 def _parts(batch: Tensor, least: int) -> int:

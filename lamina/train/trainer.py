@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -45,7 +46,9 @@ class Trainer:
 
     loss: a function, a loss of `lm.nn` or its class, or a name such as "cross_entropy".
     metrics: functions `(prediction, target) -> [batch]`, metrics of `lm.metrics`, or names such as
-    "accuracy" and "roc_auc". Those of `lm.metrics` are in the logs from the end of an epoch on.
+    "accuracy" and "roc_auc". Those of `lm.metrics` are in the logs from the end of an epoch on,
+    count every example once whatever its weight, and are NaN, with a warning, of data that they
+    cannot be computed of: the area under the curve of one class.
     log_every: steps between two reads of the means; a read waits for the device.
     clip: the most that the norm of all gradients may be (`optim.clip_grad_norm_`), or a function of
     the parameters that changes their gradients before each step.
@@ -140,7 +143,8 @@ class Trainer:
         """Train for `epochs` more epochs; the logs of each.
 
         train, valid: a Loader, any iterable of batches that can be iterated anew for each epoch, or
-        a Dataset or tuple of arrays, which is loaded in batches of `batch_size` (train shuffled).
+        a Dataset or tuple of arrays, which is loaded in batches of `batch_size` (train shuffled);
+        NumPy's float64 arrays in a tuple become float32, unless the model computes in float64.
         resume: a folder of `Checkpoint`, one of its files, or a `state_dict()`: goes on from the
         newest checkpoint there that is whole to the end of the fit that wrote it, which was given
         the same arguments, and returns its logs from the first epoch on; weights and logs are then
@@ -155,8 +159,9 @@ class Trainer:
         """
         self._check_optimizer()
         check_epochs(epochs)
-        train = as_batches(train, batch_size, shuffle=True)
-        valid = None if valid is None else as_batches(valid, batch_size, shuffle=False)
+        train = as_batches(train, batch_size, shuffle=True, model=self.model)
+        valid = None if valid is None else as_batches(
+            valid, batch_size, shuffle=False, model=self.model)
         self.steps_per_epoch = number_of_batches(train)
         resumed = self._begin(train, checkpoints.found(resume) or self._loaded)
         self.epochs = self.position.start + epochs
@@ -227,7 +232,7 @@ class Trainer:
     def evaluate(self, data: Any, batch_size: int = 256) -> Logs:
         """Means of loss and metrics over `data`, with the model in evaluation mode."""
         with DeferredInterrupt() as interrupt:
-            batches = as_batches(data, batch_size, shuffle=False)
+            batches = as_batches(data, batch_size, shuffle=False, model=self.model)
             return evaluation.evaluate(self, batches, interrupt.check)
 
     def predict(self, data: Any, batch_size: int = 256) -> Any:
@@ -251,6 +256,15 @@ class Trainer:
             return self.loop.held
         self.nan.remember(self)
         return state.capture(self)
+
+    def measured_values(self) -> dict[str, Tensor]:
+        """Values that evaluations measure in place of the model's own: see `AverageWeights`."""
+        return {name: value for callback in self.callbacks
+                for name, value in getattr(callback, "measured_values", dict)().items()}
+
+    def measured_state_dict(self) -> dict[str, Tensor]:
+        """The model's `state_dict()` as evaluations measure it."""
+        return self.model.state_dict() | self.measured_values()
 
     def load_state_dict(self, values: Mapping[str, Any]) -> None:
         """Take the values of `state_dict()`; the next `fit` goes on from there.
@@ -309,5 +323,12 @@ class Trainer:
             metric.reset()
 
     def computed_metrics(self) -> Logs:
-        """What they have come to."""
-        return {name: float(metric.compute()) for name, metric in self.accumulated.items()}
+        """What they have come to; NaN where that cannot be computed."""
+        found: Logs = {}
+        for name, metric in self.accumulated.items():
+            try:
+                found[name] = float(metric.compute())
+            except ArgumentError as error:
+                warnings.warn(f"{name} is not a number\n{error}", stacklevel=2)
+                found[name] = math.nan
+        return found

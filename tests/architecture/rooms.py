@@ -10,7 +10,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[2] / "lamina"
 
 ROOMS = (
-    "errors",
+    "errors late",
     "config",
     "dtypes shapes tree targets files",
     "graph",

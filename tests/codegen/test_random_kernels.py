@@ -14,6 +14,7 @@ from lamina.dtypes import DType
 from lamina.kernel.builder import Builder
 from lamina.kernel.loops import Kernel, Value
 from lamina.targets import TARGETS
+from tests.codegen.emulated import EMULATED, run_emulated
 from tests.codegen.harness import RUNNABLE, run, samples
 
 REGISTER = [d for d in dtypes.ALL if d.bits != 16 or not d.is_float]
@@ -119,10 +120,10 @@ def test_random_kernel(seed):
     writer = Writer(seed)
     kernel = writer.finish()
     results = []
-    for target in RUNNABLE:
+    for target in (*RUNNABLE, *EMULATED):
         arrays = [samples(d, SIZE, seed + i) for i, d in enumerate(dtypes.ALL)]
         arrays += [np.zeros(SIZE, out.dtype.storage) for out in writer.outputs]
-        run(kernel, arrays, [3], 1, target)
+        (run_emulated if target in EMULATED else run)(kernel, arrays, [3], 1, target)
         results.append(arrays[len(writer.inputs):])
     for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):

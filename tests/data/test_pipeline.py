@@ -239,8 +239,12 @@ def test_what_comes_before_a_cache_is_done_once(tmp_path):
         orders = [flat(made) for _ in range(3)]
         assert sorted(seen) == X.tolist()
         assert all(sorted(order) == (2 * X).tolist() for order in orders)
-    again = pipeline(X).map(lambda x: 1 / 0).cache(tmp_path / "rows").batch(10)
-    assert batches(again) == [(2 * X).tolist()]
+    seen = []
+    again = pipeline(X).map(lambda x: seen.extend(x.tolist()) or x * 2).cache(
+        tmp_path / "rows").batch(10)
+    assert batches(again) == [(2 * X).tolist()] and len(seen) == 4  # looked at, to compare
+    with pytest.raises(DataError, match="belongs to one source"):
+        pipeline(X).map(lambda x: x * 2 + (x > 8)).cache(tmp_path / "rows")
     with pytest.raises(DataError, match="belongs to one source"):
         pipeline(X[:5]).cache(tmp_path / "rows")
 

@@ -19,6 +19,7 @@ from lamina.kernel.loops import Kernel, Value
 from lamina.schedule.contraction import Access, Contraction, Pack, Tile, matmul, packed
 from lamina.shapes import Dim, Sym, Var, evaluate, strides_of, variables
 from lamina.targets import Target
+from tests.codegen.emulated import EMULATED, run_emulated
 
 _CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 Values = Mapping[Var, int]
@@ -179,16 +180,21 @@ def kernel(c: Contraction, tile: Tile, target: Target, out: DType | None = None)
 
 
 class Compiled:
-    """A contraction ready to run on this machine."""
+    """A contraction ready to run on this machine, or on one that it emulates."""
 
     def __init__(self, c: Contraction, tile: Tile, target: Target) -> None:
-        self.c, self.tile, self.symbols = c, tile, symbols_of(c)
-        text = print_kernel(kernel(c, tile, target), target)
-        (address,) = load([("contraction", compile_object(text, target))])
-        self.call = _CALL(address)
+        self.c, self.tile, self.symbols, self.target = c, tile, symbols_of(c), target
+        self.kernel = kernel(c, tile, target)
+        if target not in EMULATED:
+            code = compile_object(print_kernel(self.kernel, target), target)
+            (address,) = load([("contraction", code)])
+            self.call = _CALL(address)
 
     def bind(self, arrays: list[np.ndarray], values: Values) -> Callable[[int, int], None]:
         """The kernel on these arrays: a function of the range of tasks."""
+        if self.target in EMULATED:
+            integers = [values[s] for s in self.symbols]
+            return lambda lo, hi: run_emulated(self.kernel, arrays, integers, hi, self.target, lo)
         buffers = np.array([x.ctypes.data for x in arrays], np.int64)
         table = np.array([x for i in range(len(arrays)) for x in (i, 0)]
                          + [values[s] for s in self.symbols], np.int64)

@@ -1,12 +1,14 @@
 """Every kind of contraction against NumPy, on every vector width this machine runs."""
 
+import re
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 import pytest
 
 from lamina import dtypes
-from lamina.codegen.compile import compile_object
+from lamina.codegen.compile import compile_object, compile_text
 from lamina.codegen.printer import print_kernel
 from lamina.kernel.builder import Builder
 from lamina.kernel.fold import fold
@@ -14,10 +16,13 @@ from lamina.schedule.contraction import PART, in_parts, packed
 from lamina.schedule.tiling import choose
 from lamina.shapes import variable
 from lamina.targets import TARGETS
+from tests.codegen.emulated import EMULATED
 from tests.codegen.harness import NATIVE, RUN_IDS, RUNNABLE
 from tests.codegen.harness import run as run_kernel
 from tests.kernel import contraction_harness as h
 
+each_machine = pytest.mark.parametrize(
+    "target", [*RUNNABLE, *EMULATED], ids=[*RUN_IDS, *(t.name for t in EMULATED)])
 CPUS = [t for t in TARGETS.values() if t.name != "sm_90"]
 FORMS = [(a, b) for a in "NT" for b in "NT"]
 
@@ -40,7 +45,7 @@ CONVS = {
 }
 
 
-@pytest.mark.parametrize("target", RUNNABLE, ids=RUN_IDS)
+@each_machine
 @pytest.mark.parametrize("form", FORMS, ids="".join)
 def test_products_of_known_size(form, target):
     for sizes in MATMULS:
@@ -48,7 +53,7 @@ def test_products_of_known_size(form, target):
         h.check(c, choose(c, target), target, pieces=2)
 
 
-@pytest.mark.parametrize("target", RUNNABLE, ids=RUN_IDS)
+@each_machine
 @pytest.mark.parametrize("name", CONVS)
 def test_convolutions_and_their_gradients(name, target):
     c = CONVS[name]
@@ -139,3 +144,16 @@ def test_fold_adds_the_lanes_of_each_vector(count):
     data, sums = np.arange(16 * count, dtype="f4"), np.zeros(count, "f4")
     run_kernel(b.finish(), [data, sums], [], 1)
     np.testing.assert_array_equal(sums, data.reshape(count, 16).sum(1))
+
+
+@pytest.mark.parametrize("form", ["NN", "NT", "TN"])
+def test_the_inner_loop_of_an_aarch64_product_is_multiply_adds(form):
+    """One for each accumulator and turn, nothing kept on the stack in between."""
+    c = h.product(512, 512, 512, *form)
+    tile = choose(c, TARGETS["neon"])
+    text = compile_text(print_kernel(h.kernel(packed(c, tile), tile, TARGETS["neon"]),
+                                     TARGETS["neon"]), TARGETS["neon"])
+    inner = max(re.split(r"^\.L\w+:", text, flags=re.M), key=lambda part: part.count("fmla"))
+    sums = tile.columns * prod(n for _, n in tile.rows)
+    assert inner.count("fmla") == sums * tile.unroll
+    assert not re.search(r"\b(st|ld)\w+\s+q\d+.*\[sp", inner)

@@ -7,7 +7,17 @@ import lamina as lm
 from lamina import nn
 from lamina.errors import ArgumentError
 from lamina.optim import EMA, SGD
-from lamina.train import AverageWeights, Callback, LambdaCallback, ReduceOnPlateau, Trainer
+from lamina.train import (
+    AverageWeights,
+    Callback,
+    Checkpoint,
+    EarlyStopping,
+    LambdaCallback,
+    ReduceOnPlateau,
+    Trainer,
+    load_weights,
+)
+from lamina.train.checkpoints.files import read_state
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(32, 4)).astype(np.float32)
@@ -92,11 +102,15 @@ def test_averages_go_on_from_a_state_given_before_or_after_the_start():
 
 def test_weights_come_back_after_an_interrupted_or_failed_evaluation():
     trainer, _ = fit([AverageWeights(decay=0.5, keep=False)], epochs=1)
-    callback, before = trainer.callbacks[0], trainer.model[0].weight.numpy()
-    for end in (callback.on_interrupt, lambda t: callback.on_error(t, ValueError())):
-        callback.on_evaluate_start(trainer)
-        assert not np.array_equal(trainer.model[0].weight.numpy(), before)
-        end(trainer)
+    before = trainer.model[0].weight.numpy()
+    for error in (KeyboardInterrupt, ValueError):
+        def batches():
+            assert not np.array_equal(trainer.model[0].weight.numpy(), before)
+            yield X, Y
+            raise error  # noqa: B023
+
+        with pytest.raises(error):
+            trainer.evaluate(batches())
         np.testing.assert_array_equal(trainer.model[0].weight.numpy(), before)
 
 
@@ -127,3 +141,27 @@ def test_functions_are_called_at_their_events():
     for functions in ({"on_epoch": print}, {"on_fit_end": 3}):
         with pytest.raises(ArgumentError, match="functions are named by the event"):
             LambdaCallback(**functions)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("decay", [0.5, None])
+def test_the_best_epoch_that_is_kept_is_the_one_that_was_measured(tmp_path, order, decay):
+    callbacks = [EarlyStopping("valid_loss", patience=9), AverageWeights(decay=decay),
+                 Checkpoint(tmp_path)][::order]
+    trainer, history = fit(callbacks, epochs=4)
+    best = min(logs["valid_loss"] for logs in history)
+    assert trainer.evaluate((X, Y))["loss"] == pytest.approx(best, rel=1e-5)  # EarlyStopping's
+    model = net()
+    load_weights(model, tmp_path / "best.safetensors", matching=False)
+    again = Trainer(model, loss="mse", optimizer=SGD(model.parameters(), lr=0.05))
+    assert again.evaluate((X, Y))["loss"] == pytest.approx(best, rel=1e-5)
+
+
+def test_a_resumed_fit_goes_on_with_the_weights_that_are_trained(tmp_path):
+    _, whole = fit([AverageWeights(decay=None), Checkpoint(tmp_path / "a")], epochs=4)
+    fit([AverageWeights(decay=None), Checkpoint(tmp_path / "b")], epochs=2)
+    model = net()
+    trainer = Trainer(model, loss="mse", optimizer=SGD(model.parameters(), lr=0.05),
+                      callbacks=[AverageWeights(decay=None)])
+    state = read_state(tmp_path / "a" / "step-00000008.safetensors")
+    assert trainer.fit((X, Y), valid=(X, Y), epochs=4, batch_size=8, resume=state) == whole

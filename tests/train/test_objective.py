@@ -178,3 +178,10 @@ def test_weights_of_examples_are_not_negative():
         trainer.evaluate((X, Y, weights))
     with pytest.raises(ArgumentError, match="at least 0"):
         trainer.fit((X, Y, weights))
+
+
+def test_class_weights_are_as_many_as_classes():
+    trainer = Trainer(net(), loss="cross_entropy", class_weight=C[:2],
+                      optimizer=None)
+    with pytest.raises(ShapeError, match="a factor for each class of the prediction"):
+        trainer.evaluate((X, Y))

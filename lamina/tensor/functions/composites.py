@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from lamina.dtypes import as_dtype, int8
 from lamina.errors import ArgumentError
 from lamina.graph.node import Node, Op
+from lamina.ops import bytes as byte_products
 from lamina.ops import movement as moves
 from lamina.ops.promotion import prepare
 from lamina.ops.rules import shape_error
@@ -28,6 +30,7 @@ from lamina.tensor.functions.plumbing import (
     tensor_of,
     whole,
 )
+from lamina.tensor.functions.products import widened
 from lamina.tensor.precision import kept_narrow
 
 
@@ -143,16 +146,27 @@ def _spaces(op: Op, x: Node, *others: Node) -> int:
     return x.ndim - 2
 
 
-def conv(x: Any, w: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
-         ) -> Tensor:
-    """Convolution of x [batch, *space, channels] with w [out, channels / groups, *kernel]."""
+def conv(x: Any, w: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1,
+         dtype: Any = None) -> Tensor:
+    """Convolution of x [batch, *space, channels] with w [out, channels / groups, *kernel].
+
+    dtype: of the products, their sums and the result, as for `matmul`.
+    """
     op = TABLE["conv"]
-    nodes = prepare(op, [node_of(x), node_of(w)])
+    nodes, is_bytes = [node_of(x), node_of(w)], False
+    if dtype is not None:
+        nodes, is_bytes = widened(nodes, dtype)
+        is_bytes &= groups == 1 and nodes[1].dtype is int8
+    if dtype is not None and not is_bytes:
+        nodes = [TABLE["cast"](node, dtype=as_dtype(dtype)) for node in nodes]
+    nodes = nodes if is_bytes else prepare(op, nodes)
     rank = _spaces(op, *nodes)
-    return Tensor(op(*nodes, stride=_spatial("conv", "stride", stride, rank),
-                     padding=_pairs("conv", padding, rank),
-                     dilation=_spatial("conv", "dilation", dilation, rank),
-                     groups=whole("conv", "groups", groups, 1)))
+    how = {"stride": _spatial("conv", "stride", stride, rank),
+           "padding": _pairs("conv", padding, rank),
+           "dilation": _spatial("conv", "dilation", dilation, rank)}
+    if is_bytes:
+        return Tensor(byte_products.conv(*nodes, **how))
+    return Tensor(op(*nodes, **how, groups=whole("conv", "groups", groups, 1)))
 
 
 def conv_transpose(x: Any, w: Any, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,

@@ -19,6 +19,7 @@ from lamina.train.checkpoints.values import Arrays, pack, unpack
 
 KEY = "lamina.checkpoint"
 MODEL = "model."  # what the names of the model's weights begin with
+MEASURED = "measured."  # and those of averages that were measured in their place
 
 
 class Packed(NamedTuple):
@@ -72,9 +73,10 @@ def read_state(path: str | os.PathLike[str]) -> Any:
 def weights_in(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """The weights of a model file, or those of the model in a checkpoint, by the model's names.
 
+    Of a checkpoint with averages of weights, which evaluations measured, those are taken.
     Raises DataError or FormatError for the file.
     """
     contents = safetensors.read(path)
-    start = MODEL if KEY in contents.metadata else ""
-    return {name.removeprefix(start): restored(dtype, array)
+    starts = (MODEL, MEASURED) if KEY in contents.metadata else ("",)
+    return {name.removeprefix(start): restored(dtype, array) for start in starts
             for name, (dtype, array) in contents.arrays.items() if name.startswith(start)}
