@@ -51,7 +51,7 @@ def copy_rate() -> float:
     """Bytes a second, read and written, of a copy of 256 MiB."""
     x = lm.tensor(np.ones((1 << 25,), np.float32))
     negate = lm.compile(lambda x: -x)
-    return 2.0 * x.nbytes / _seconds(lambda: negate(x))
+    return 8.0 * x.size / _seconds(lambda: negate(x))
 
 
 def matmul_rate() -> float:
@@ -85,7 +85,7 @@ def kernels(step: Callable[[], object]) -> list[Cost]:
 def least_bytes(name: str) -> int:
     """Parameters and moments read and written once, a batch read once."""
     network = NETWORKS[name]
-    size = sum(p.nbytes for p in network.build("lamina").parameters())
+    size = 4 * sum(p.size for p in network.build("lamina").parameters())
     inputs, target = network.batch_of(network.batch)
     moments = 2 if network.optimizer == "Adam" else 1
     return 2 * (1 + moments) * size + sum(x.size * 4 for x in (*inputs, target))

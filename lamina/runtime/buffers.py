@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from itertools import count
 from math import prod
 from typing import Any
 
@@ -25,16 +26,21 @@ _NUMBERS: dict[str, Any] = {
 _free: dict[int, list[tuple[np.ndarray, int]]] = {}
 _kept = 0
 _lock = threading.Lock()
+_serials = count()
 
 
 class Buffer:
-    """A block of memory. `address` is aligned; `owner` keeps foreign memory alive."""
+    """A block of memory. `address` is aligned; `owner` keeps foreign memory alive.
 
-    __slots__ = ("address", "nbytes", "_block", "_size", "owner", "__weakref__")
+    serial: another number for every block, and for every content that a program gives it.
+    """
+
+    __slots__ = ("address", "nbytes", "serial", "_block", "_size", "owner", "__weakref__")
 
     def __init__(self, nbytes: int, address: int = 0, owner: Any = None) -> None:
         global _kept
         self.nbytes = nbytes
+        self.serial = next(_serials)
         self.owner = owner
         if owner is not None:
             self.address, self._block, self._size = address, None, 0
@@ -52,6 +58,10 @@ class Buffer:
         raw = np.empty(size + ALIGNMENT, np.uint8)
         start = ctypes.addressof(ctypes.c_char.from_buffer(raw.data))
         self._block, self.address = raw, (start + ALIGNMENT - 1) & -ALIGNMENT
+
+    def renew(self) -> None:
+        """The content is another one."""
+        self.serial = next(_serials)
 
     def array(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """A NumPy view of the memory, which it keeps alive."""

@@ -25,6 +25,7 @@ from lamina.runtime.takeover import Takeover
 from lamina.runtime.undisturbed import Undisturbed, exclusive
 
 if TYPE_CHECKING:
+    from lamina.runtime.kept import Kept
     from lamina.runtime.program import Bound
 
 Journal = dict[int, tuple[weakref.ref[Any], Any]]
@@ -168,6 +169,13 @@ def _takers(bound: Bound, order: Sequence[Node], roots: Sequence[Node], leaves: 
                   if (tensor := reference()) is not None and id(tensor.node) in new)
     takers = bound.takeover.takers(order, roots, leaves, old)
     return takers if any(t is not None for t in takers) else None
+
+
+def run_kept(kept: Kept, leaves: list[Buffer], order: Sequence[Node]) -> list[Buffer]:
+    """Run a program with what it keeps."""
+    if kept.bound.literals:
+        leaves = leaves + [_NOTHING] * len(kept.bound.literals)
+    return kept.run(leaves, order)
 
 
 def run_bound(bound: Bound, leaves: list[Buffer], order: Sequence[Node],

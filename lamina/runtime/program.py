@@ -107,9 +107,10 @@ class Uses:
 class Launch:
     """A launch table, and the memory that it points to."""
 
-    def __init__(self, addresses: Mapping[Step, int], values: Mapping[Var, Any], slots: int,
-                 layout: Layout, where: Mapping[Node, Place], without: Set[Step]) -> None:
-        tables = Tables(addresses, values, slots, without)
+    def __init__(self, addresses: Mapping[Step, int], values: Mapping[Var, Any], slots: int, *,
+                 layout: Layout, where: Mapping[Node, Place], kept: Set[Node],
+                 without: Set[Step]) -> None:
+        tables = Tables(addresses, values, slots, without, kept)
         self.table = tables.whole(layout, where)
         self.records = len(self.table)
         self.address = self.table.ctypes.data if self.records else 0
@@ -128,23 +129,25 @@ class Bound:
         self.values = dict(values)
         self.plan = plan = variant.plan
         leaf_slot = {leaf: FIRST + i for i, leaf in enumerate(program.leaves)}
-        outputs = list(dict.fromkeys(r for r in plan.results if r not in leaf_slot))
+        self.outputs = outputs = list(
+            dict.fromkeys(r for r in plan.results if r not in leaf_slot))
         first = FIRST + len(program.leaves)
         out_slot = {node: first + i for i, node in enumerate(outputs)}
         layout = Layout(plan, values, outputs)
         self.arena_bytes = layout.arena_bytes
+        self.nbytes = layout.nbytes
         self.out_sizes = [max(1, layout.nbytes[n]) for n in outputs]
         self.results = [leaf_slot[r] if r in leaf_slot else out_slot[r] for r in plan.results]
         self.literals = [(FIRST + i, _literal(node, values[program.literals[node]]))
                          for i, node in enumerate(program.leaves) if node in program.literals]
         where = {n: (slot, 0) for n, slot in {**leaf_slot, **out_slot}.items()}
-        launch = partial(Launch, variant.addresses, values, first + len(outputs), layout, where)
-        self._whole = launch(frozenset())
+        self._launch = partial(Launch, variant.addresses, values, layout=layout)
+        self._where, self._slots = where, first + len(outputs)
+        self.whole = self.launch_with((), frozenset())
         self._launches: dict[frozenset[Step], Launch] = {}
         self.first_output = first
         number = {n: i for i, n in enumerate(outputs)}
         self.copies = _copies(plan, leaf_slot, number)
-        self._launch = launch if self.copies else None  # it keeps the layout
         updated = {i: leaf_slot[copy.reads[0]] - FIRST for i, copy in self.copies.items()}
         self.donations = updated | {
             i: leaf for i, leaf in _donations(plan, leaf_slot, number).items()
@@ -174,18 +177,26 @@ class Bound:
         donated: for each output the leaf whose memory it takes over, or None. order: the nodes of
         the graph, for their lines.
         """
+        if donated is None:
+            return self.launched(self.whole, leaves, (), order)
+        outputs = [Buffer(n) if d is None else leaves[d]
+                   for n, d in zip(self.out_sizes, donated, strict=True)]
+        for d in donated:
+            if d is not None:
+                leaves[d].renew()
+        return self.launched(self.launch(donated), leaves, (), order, outputs)
+
+    def launched(self, launch: Launch, leaves: Sequence[Buffer], kept: Sequence[Buffer],
+                 order: Sequence[Node], outputs: list[Buffer] | None = None) -> list[Buffer]:
+        """Run one of the program's tables. kept: the memory of the values that it lists."""
         self.uses.runs += 1
         self.program.runs += 1
-        if donated is None:
-            launch, outputs = self._whole, [Buffer(n) for n in self.out_sizes]
-        else:
-            launch = self.launch(donated)
-            outputs = [Buffer(n) if d is None else leaves[d]
-                       for n, d in zip(self.out_sizes, donated, strict=True)]
+        outputs = [Buffer(n) for n in self.out_sizes] if outputs is None else outputs
         arena = Buffer(self.arena_bytes) if self.arena_bytes else None
         status = ctypes.c_int64(0)
         pointers = launch.pointers(0 if arena is None else arena.address, ctypes.addressof(status),
-                                  *[b.address for b in leaves], *[b.address for b in outputs])
+                                  *[b.address for b in leaves], *[b.address for b in outputs],
+                                  *[b.address for b in kept])
         for slot, literal in self.literals:
             pointers[slot] = literal.address
         if launch.records:
@@ -200,18 +211,25 @@ class Bound:
         all_buffers = [*leaves, *outputs]
         return [all_buffers[slot - FIRST] for slot in self.results]
 
+    def launch_with(self, kept: Sequence[Node], without: frozenset[Step]) -> Launch:
+        """A table in which some values lie in memory of their own, and some steps are left out."""
+        slots = range(self._slots, self._slots + len(kept))
+        places = {node: (slot, 0) for node, slot in zip(kept, slots, strict=True)}
+        return self._launch(self._slots + len(kept), where=self._where | places, kept=set(kept),
+                            without=without)
+
     def launch(self, donated: Sequence[int | None]) -> Launch:
         """The launch table for what takes memory over: without the copies that this spares."""
-        if self._launch is None:
-            return self._whole
+        if not self.copies:
+            return self.whole
         spared = frozenset(copy for i, copy in self.copies.items() if donated[i] is not None)
         if not spared:
-            return self._whole
+            return self.whole
         found = self._launches.get(spared)
         if found is None:
             if len(self._launches) >= MOST_LAUNCHES:
                 self._launches.clear()
-            found = self._launches[spared] = self._launch(spared)
+            found = self._launches[spared] = self.launch_with((), spared)
         return found
 
 

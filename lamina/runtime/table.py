@@ -63,11 +63,12 @@ class Tables:
     """Builds tables. `slots` counts the pointer table; `keep` holds the memory of what is made."""
 
     def __init__(self, addresses: Mapping[Step, int], values: Mapping[Var, Any], slots: int,
-                 without: Collection[Step] = ()) -> None:
+                 without: Collection[Step] = (), kept: Collection[Node] = ()) -> None:
         self.addresses = addresses
         self.values = values
         self.slots = slots
-        self.without = set(without)  # copies to where the values are already
+        self.without = set(without)  # copies to where the values are already, and what is kept
+        self.kept = set(kept)  # values that do not lie in the arena
         self.keep: list[Any] = []
 
     def table(self, records: Sequence[Record]) -> np.ndarray:
@@ -100,7 +101,8 @@ class Tables:
     def _levels(self, layout: Layout, where: Mapping[Node, Place], base: int,
                 slot: int | None = None) -> list[tuple[int, list[Record]]]:
         """(level, records); kernels of a level are one group, control operations come after."""
-        places = {**where, **{n: (ARENA, base + o) for n, o in layout.offsets.items()}}
+        places = {**where, **{n: (ARENA, base + o) for n, o in layout.offsets.items()
+                              if n not in self.kept}}
         steps = list(enumerate(layout.plan.steps))
         result = []
         for level in sorted({step.level for _, step in steps}):

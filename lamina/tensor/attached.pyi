@@ -296,7 +296,7 @@ class Attached:
         self, indices: Any, axis: builtins.int | None = None, *, dim: builtins.int | None = None
     ) -> Tensor:
         """Slices of x at the given places along an axis."""
-    def matmul(self, y: Any) -> Tensor:
+    def matmul(self, y: Any, dtype: Any = None) -> Tensor:
         """Matrix product of the last two axes; the others broadcast."""
     def softmax(self, axis: builtins.int = -1, *, dim: builtins.int = -1) -> Tensor:
         """exp(x) divided by its sum along an axis."""
@@ -346,9 +346,9 @@ class Attached:
         """The slices along an axis."""
     def swapaxes(self, *axes: Any) -> Tensor:
         """Axes reversed, or two axes exchanged, or three and more in the given order."""
-    def mm(self, y: Any) -> Tensor:
+    def mm(self, y: Any, dtype: Any = None) -> Tensor:
         """Matrix product of the last two axes; the others broadcast."""
-    def bmm(self, y: Any) -> Tensor:
+    def bmm(self, y: Any, dtype: Any = None) -> Tensor:
         """Matrix product of the last two axes; the others broadcast."""
     def half(self) -> Tensor:
         """The values as float16."""

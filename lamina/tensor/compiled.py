@@ -22,9 +22,11 @@ from lamina.graph.subgraph import Graph
 from lamina.ops import control
 from lamina.runtime import execute, families
 from lamina.runtime.culprit import hollow, outside
+from lamina.runtime.kept import Kept
 from lamina.runtime.takeover import ALONE, references
 from lamina.runtime.undisturbed import Undisturbed, exclusive
 from lamina.tensor.array import Tensor
+from lamina.tensor.quick import MISSED, Quick
 from lamina.tensor.recording import GradOf, Recording, found, record
 from lamina.tensor.trace import traces
 
@@ -38,6 +40,7 @@ class Compiled:
         functools.update_wrapper(self, function)
         self._function = function
         self._known: dict[Any, list[Recording]] = {}
+        self._quick: Quick | None = None  # of the latest call, if that only computed
 
     @property
     def recordings(self) -> int:
@@ -56,6 +59,10 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if traces or settings.check or settings.device == "interpret":
             return self._function(*args, **kwargs)  # recorded whole, or op by op
+        if self._quick is not None and not kwargs:
+            result = self._quick(args)
+            if result is not MISSED:
+                return result
         leaves, structure = tree.flatten((args, kwargs)) if kwargs else _flat(args)
         signature: list[Any] = [] if mode.precision is None else [mode.precision.name]
         tensors: list[Tensor] = []
@@ -75,7 +82,9 @@ class Compiled:
             known = self._known[structure, tuple(signature)] = []
         for recording in known:
             if recording.holds(tensors):
-                return _replay(recording, tensors)
+                result = _replay(recording, tensors)
+                self._quick = None if kwargs else _quick(recording, args)
+                return result
         known[:] = [r for r in known if not r.outdated]
         known.append(record(self._function, leaves, structure))
         return _replay(known[-1], tensors)
@@ -130,6 +139,7 @@ def _replay(recording: Recording, tensors: Sequence[Tensor]) -> Any:
     if recording.bound is None or recording.bound.hot():
         recording.bound = families.prepare(recording.order, recording.roots)
         recording.takers = _takers(recording)
+        recording.kept = _kept(recording)
         recording.order, recording.roots = hollow(recording.order, recording.roots)
         if recording.differentiable:
             recording.graph = Graph([n for n in recording.order if is_leaf(n)],
@@ -166,8 +176,25 @@ def _gathered(recording: Recording, tensors: Sequence[Tensor], history: bool
     return inputs, buffers
 
 
+def _quick(recording: Recording, arguments: tuple[Any, ...]) -> Quick | None:
+    """The short way through a recording, made once, if it has one."""
+    if recording.quick is None or recording.quick.bound is not recording.bound:
+        recording.quick = (Quick(recording, arguments) if Quick.fits(recording, arguments)
+                           else None)
+    return recording.quick
+
+
+def _kept(recording: Recording) -> Kept | None:
+    """What its program computes from tensors that are no arguments, if there is any of it."""
+    own = [i for i, source in enumerate(recording.sources) if isinstance(source, (Tensor, Node))]
+    kept = Kept(recording.bound, own)
+    return kept if kept.is_useful else None
+
+
 def _run(recording: Recording, buffers: list[Any], donated: list[int | None] | None) -> list[Any]:
     try:
+        if donated is None and recording.kept is not None:
+            return execute.run_kept(recording.kept, buffers, recording.order)
         return execute.run_bound(recording.bound, buffers, recording.order, donated)
     except IndexingError:
         raise outside(recording.order, buffers) from None

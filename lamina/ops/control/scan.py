@@ -7,11 +7,12 @@ the gradient the carries that each turn began with.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
-from lamina.graph.node import Attrs, Node, Op
+from lamina.graph.node import Attrs, Node, Op, is_leaf
 from lamina.graph.subgraph import Graph, parameter
 from lamina.ops.control.bodies import batch_size, differentiable, settled, sum_of, used, with_axis
 from lamina.ops.control.results import (
@@ -26,8 +27,10 @@ from lamina.ops.control.results import (
     record,
     zeros,
 )
+from lamina.ops.contraction import contract
 from lamina.ops.elementwise import add
-from lamina.ops.movement import permute
+from lamina.ops.movement import permute, reshape
+from lamina.ops.reduction import sum_
 from lamina.ops.rules import boolean
 from lamina.shapes import Dim
 
@@ -77,7 +80,9 @@ def _scan_vjp(gs: Mapping[int, Node], node: Node, *inputs: Node, needed: Sequenc
               ) -> list[Node | None]:
     """A scan in the other direction.
 
-    It carries the cotangents of the carries, and the sums of those of the constants.
+    It carries the cotangents of the carries, and the sums of those of the constants; but where
+    these are products (of weights, mostly), their factors are stacked, and one product over all
+    turns comes after it.
     """
     stacked = len(body.roots) - carries
     moving = [i for i in range(carries) if body.params[i].dtype.is_float]
@@ -92,6 +97,14 @@ def _scan_vjp(gs: Mapping[int, Node], node: Node, *inputs: Node, needed: Sequenc
     wanted = [i for i in wanted if id(body.params[i]) in found]
     fixed = [i for i in wanted if i >= carries + slices]
     sliced = [i for i in wanted if i < carries + slices]
+    stacks = _Stacks({id(p): x for p, x in zip(
+        [*body.params[:carries], *body.params[carries:carries + slices], *seeds],
+        [*(output(node, carries + stacked + i) for i in range(carries)),
+         *inputs[carries:carries + slices], *(gs[carries + j] for j in given)], strict=True)})
+    cotangent = {i: found[id(body.params[i])] for i in fixed}
+    later = {i: terms for i in fixed if (terms := stacks.products(cotangent[i]))}
+    later |= {i: [cotangent[i]] for i in fixed if stacks.has_sum(cotangent[i])}
+    fixed = [i for i in fixed if i not in later]
     sums = [parameter(body.params[i]) for i in fixed]
     before = [sum_of(found.get(id(body.params[i])), extra.get(i)) or zeros(body.params[i])
               for i in moving]
@@ -99,7 +112,8 @@ def _scan_vjp(gs: Mapping[int, Node], node: Node, *inputs: Node, needed: Sequenc
     split = carries + slices
     pulled = Graph([*back, *sums, *body.params[:split], *seeds, *extra.values(),
                     *body.params[split:]],
-                   [*before, *total, *(found[id(body.params[i])] for i in sliced)])
+                   [*before, *total, *(found[id(body.params[i])] for i in sliced),
+                    *stacks.nodes])
     start = [gs[i] if i in gs else zeros(body.params[i]) for i in moving]
     saved = [output(node, carries + stacked + i) for i in range(carries)]
     new = turn([*start, *map(zeros, sums), *saved, *inputs[carries:split],
@@ -109,7 +123,60 @@ def _scan_vjp(gs: Mapping[int, Node], node: Node, *inputs: Node, needed: Sequenc
     cotangents: list[Node | None] = [None] * len(inputs)
     for k, i in enumerate([*moving, *fixed, *sliced]):
         cotangents[i] = output(new, k)
+    first = len(start) + len(sums) + len(sliced)
+    stacks.outer.update({id(x): output(new, first + j) for j, x in enumerate(stacks.nodes)})
+    for i, terms in later.items():
+        cotangents[i] = reduce(add, [stacks.over_all(term, length) for term in terms])
     return cotangents
+
+
+class _Stacks:
+    """What is stacked over the turns so that products, and sums, are added up after them, once.
+
+    outer: the stack of each value of a turn that has one, by id.
+    """
+
+    def __init__(self, outer: dict[int, Node]) -> None:
+        self.outer = outer
+        self.nodes: list[Node] = []  # of a turn, which are stacked for this
+
+    def products(self, x: Node) -> list[Node]:
+        """The products that a cotangent is the sum of; empty where it is anything else."""
+        parts = [x]
+        while parts and any(part.op is add for part in parts):
+            parts = [y for part in parts for y in (part.inputs if part.op is add else (part,))]
+        if any(part.op is not contract or part.shape != x.shape for part in parts):
+            return []
+        factors = {id(y): y for part in parts for y in part.inputs if id(y) not in self.outer}
+        if any(is_leaf(y) for y in factors.values()):  # the same in every turn
+            return []
+        self.nodes += [y for y in factors.values() if all(y is not n for n in self.nodes)]
+        return parts
+
+    def has_sum(self, x: Node) -> bool:
+        """Whether a cotangent is the sum over some axes of what is stacked anyway."""
+        inner = _unreshaped(x)
+        return inner.op is sum_ and (id(inner.inputs[0]) in self.outer
+                                     or any(inner.inputs[0] is n for n in self.nodes))
+
+    def over_all(self, x: Node, length: Dim) -> Node:
+        """The sum over all turns: of a product with one more variable that is summed."""
+        if x.op is not contract:
+            inner = _unreshaped(x)
+            axes = (0, *(axis + 1 for axis in inner.attrs["axes"]))
+            return reshape(sum_(self.outer[id(inner.inputs[0])], axes=axes), shape=x.shape)
+        product = x
+        sizes, n_out, maps = (product.attrs[name] for name in ("sizes", "n_out", "maps"))
+        turns = (((len(sizes), 1),),)
+        a, b = (self.outer[id(factor)] for factor in product.inputs)
+        return contract(a, b, sizes=(*sizes, length), n_out=n_out,
+                        maps=((*turns, *maps[0]), (*turns, *maps[1])))
+
+
+def _unreshaped(x: Node) -> Node:
+    while x.op is reshape:
+        x = x.inputs[0]
+    return x
 
 
 def _swapped(node: Node) -> Node:

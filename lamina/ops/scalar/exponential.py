@@ -76,8 +76,15 @@ def _exp_of_reduced(b: Scalars, r: Number) -> Number:
 def exp(b: Scalars, x: Number) -> Number:
     """e**x; error below 1 ulp (1.2 without fused multiply-add)."""
     t = _TABLES[x.dtype]
-    r, n = _reduced(b, b.min(b.max(x, t.least), t.most))
-    return scaled(b, _exp_of_reduced(b, r), n)
+    gone, x = _without_the_least(b, x)
+    r, n = _reduced(b, b.min(x, t.most))
+    return b.select(gone, like(b, x, 0.0), scaled(b, _exp_of_reduced(b, r), n))
+
+
+def _without_the_least(b: Scalars, x: Number) -> tuple[Number, Number]:
+    """Where e**x is 0, and x with 0 there: processors take long over products that vanish."""
+    gone = x < _TABLES[x.dtype].least
+    return gone, b.select(gone, like(b, x, 0.0), x)
 
 
 def exp_of_pair(b: Scalars, x: Number, low: Number) -> Number:
@@ -140,7 +147,7 @@ def tanh(b: Scalars, x: Number) -> Number:
 
 def sigmoid(b: Scalars, x: Number) -> Number:
     """1 / (1 + e**-x), from e**-|x| so that nothing overflows; error below 2.5 ulp."""
-    t = _TABLES[x.dtype]
-    r, n = _reduced(b, b.max(-b.abs(x), t.least))
-    e = scaled(b, _exp_of_reduced(b, r), n)
+    gone, size = _without_the_least(b, -b.abs(x))
+    r, n = _reduced(b, size)
+    e = b.select(gone, like(b, x, 0.0), scaled(b, _exp_of_reduced(b, r), n))
     return b.select(x < 0.0, e, like(b, x, 1.0)) / (e + 1.0)

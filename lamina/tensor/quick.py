@@ -1,0 +1,134 @@
+"""The short way through a compiled function whose calls only compute.
+
+In: a recording that has run, and changes nothing: no parameters, no gradients, no random stream.
+Out: a `Quick`, which is called with the arguments of later calls. Pointers to what stays the same
+are set once, in a frame; a call checks that its arguments look as before, and sets the others.
+Whatever is not as it was goes the long way, which finds out why.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from lamina.config import settings
+from lamina.graph.node import BUFFER, Node, leaf, mode
+from lamina.runtime import threads
+from lamina.runtime.buffers import Buffer
+from lamina.runtime.profile import watching
+from lamina.runtime.table import FIRST
+from lamina.runtime.undisturbed import exclusive
+from lamina.tensor.array import Tensor
+from lamina.tree import flatten, unflatten
+
+if TYPE_CHECKING:
+    from lamina.tensor.recording import Recording
+
+MISSED = object()  # what a call gives that has to go the long way
+_ONE = flatten(0)[1]
+
+
+class _Frame:
+    """The memory of one call at a time: pointers, status word, arena, and who is pointed to."""
+
+    def __init__(self, quick: Quick, own: Sequence[Buffer], serials: list[int]) -> None:
+        bound, kept = quick.bound, quick.kept
+        self.serials = serials
+        known = None if kept is None else kept.ready(own)
+        launch, self.values = known or (bound.whole, [])
+        self.status = ctypes.c_int64(0)
+        self.arena = Buffer(bound.arena_bytes) if bound.arena_bytes else None
+        self.pointers = pointers = launch.pointers(
+            0 if self.arena is None else self.arena.address, ctypes.addressof(self.status))
+        for slot, buffer in zip(quick.own_slots, own, strict=True):
+            pointers[slot] = buffer.address
+        for slot, literal in bound.literals:
+            pointers[slot] = literal.address
+        first = bound.first_output + len(bound.out_sizes)
+        for i, buffer in enumerate(self.values):
+            pointers[first + i] = buffer.address
+        self.table, self.records = launch.address, launch.records
+        self.address = ctypes.addressof(pointers)
+        self.launch = launch
+
+
+class Quick:
+    """One recording, on the short way."""
+
+    def __init__(self, recording: Recording, arguments: Sequence[Tensor]) -> None:
+        self.recording, self.bound, self.kept = recording, recording.bound, recording.kept
+        self.looks = [_look(x.node) for x in arguments]
+        self.precision = mode.precision
+        places = list(enumerate(recording.sources, FIRST))
+        self.own: list[Tensor | Node] = [s for _, s in places if isinstance(s, (Tensor, Node))]
+        self.own_slots = [slot for slot, s in places if isinstance(s, (Tensor, Node))]
+        self.given = [(slot, s) for slot, s in places if type(s) is int]
+        self.outputs = list(enumerate(self.bound.out_sizes, self.bound.first_output))
+        self.results = [slot - self.bound.first_output
+                        for slot in self.bound.results[:recording.results]]
+        self.frames: list[_Frame] = []
+
+    @staticmethod
+    def fits(recording: Recording, arguments: Sequence[Any]) -> bool:
+        """Whether a recording is one that only computes, from these positional arguments."""
+        bound = recording.bound
+        return (bound is not None and bound.uses.settled and not recording.takers
+                and not (recording.changed or recording.grads or recording.given)
+                and all(isinstance(x, Tensor) for x in arguments)
+                and all(isinstance(s, (Tensor, Node)) or type(s) is int
+                        for s in recording.sources)
+                and all(slot >= bound.first_output for slot in bound.results)
+                and bool(bound.whole.records) and len(bound.plan.steps) > 0
+                and not any(step.checks for step in bound.plan.steps))
+
+    def __call__(self, arguments: tuple[Any, ...]) -> Any:
+        """The result, or MISSED."""
+        recording = self.recording
+        if (len(arguments) != len(self.looks) or mode.precision is not self.precision
+                or recording.differentiable and mode.tracking or watching or settings.debug >= 2):
+            return MISSED
+        for x, look in zip(arguments, self.looks, strict=True):
+            if type(x) is not Tensor or x.node.value is None or _look(x.node) != look:
+                return MISSED
+        if not recording.holds(arguments):
+            return MISSED
+        with exclusive:  # nobody computes in the memory of these now
+            try:
+                own = [(x if type(x) is Node else x.node).value for x in self.own]
+                serials = [buffer.serial for buffer in own]
+            except AttributeError:  # a value that is not known yet
+                return MISSED
+            given = [arguments[i].node.value for _, i in self.given]
+        frame = self._frame(own, serials)
+        if frame is None:
+            return MISSED
+        outputs = [Buffer(size) for _, size in self.outputs]
+        pointers = frame.pointers
+        for (slot, _), buffer in zip(self.given, given, strict=True):
+            pointers[slot] = buffer.address
+        for (slot, _), buffer in zip(self.outputs, outputs, strict=True):
+            pointers[slot] = buffer.address
+        threads.launch(frame.table, frame.records, frame.address)
+        self.bound.uses.runs += 1
+        self.frames.append(frame)
+        results = [Tensor(leaf(outputs[place], shape, dtype)) for place, (shape, dtype) in
+                   zip(self.results, recording.kinds, strict=False)]
+        structure = recording.structure
+        return results[0] if structure == _ONE else unflatten(structure, results)
+
+    def _frame(self, own: list[Buffer], serials: list[int]) -> _Frame | None:
+        """A frame for these values; None where the long way is still to decide what is kept."""
+        try:
+            frame = self.frames.pop()
+            if frame.serials == serials:
+                return frame
+        except IndexError:
+            pass
+        if self.kept is not None and self.kept.ready(own) is None:
+            return None
+        return _Frame(self, own, serials)
+
+
+def _look(node: Node) -> tuple[Any, ...]:
+    return node.op is BUFFER, node.shape, node.dtype, node.tracked, node.variable
