@@ -64,7 +64,9 @@ class Compiled:
             if result is not MISSED:
                 return result
         leaves, structure = tree.flatten((args, kwargs)) if kwargs else _flat(args)
-        signature: list[Any] = [] if mode.precision is None else [mode.precision.name]
+        signature: list[Any] = [mode.tracking]
+        if mode.precision is not None:
+            signature.append(mode.precision.name)
         tensors: list[Tensor] = []
         for x in leaves:
             if isinstance(x, Tensor):

@@ -59,7 +59,7 @@ class Quick:
     def __init__(self, recording: Recording, arguments: Sequence[Tensor]) -> None:
         self.recording, self.bound, self.kept = recording, recording.bound, recording.kept
         self.looks = [_look(x.node) for x in arguments]
-        self.precision = mode.precision
+        self.mode = mode.precision, mode.tracking
         places = list(enumerate(recording.sources, FIRST))
         self.own: list[Tensor | Node] = [s for _, s in places if isinstance(s, (Tensor, Node))]
         self.own_slots = [slot for slot, s in places if isinstance(s, (Tensor, Node))]
@@ -85,7 +85,7 @@ class Quick:
     def __call__(self, arguments: tuple[Any, ...]) -> Any:
         """The result, or MISSED."""
         recording = self.recording
-        if (len(arguments) != len(self.looks) or mode.precision is not self.precision
+        if (len(arguments) != len(self.looks) or (mode.precision, mode.tracking) != self.mode
                 or recording.differentiable and mode.tracking or watching or settings.debug >= 2):
             return MISSED
         for x, look in zip(arguments, self.looks, strict=True):

@@ -67,7 +67,8 @@ def pull_all(roots: Sequence[Node], seeds: Sequence[Node], wrt: Sequence[Node],
                 or node.variable):
             continue
         if node.op.kind.name == "output":
-            parts.setdefault(id(node.inputs[0]), {})[node.attrs["index"]] = g
+            known, index = parts.setdefault(id(node.inputs[0]), {}), node.attrs["index"]
+            known[index] = add(known[index], g) if index in known else g  # it may be read twice
             continue
         form = stable_form(node, keep) if stable else None
         inputs = node.inputs if form is None else form.sources

@@ -97,10 +97,10 @@ def _scan_vjp(gs: Mapping[int, Node], node: Node, *inputs: Node, needed: Sequenc
     wanted = [i for i in wanted if id(body.params[i]) in found]
     fixed = [i for i in wanted if i >= carries + slices]
     sliced = [i for i in wanted if i < carries + slices]
+    saved = [output(node, carries + stacked + i) for i in range(carries)]
     stacks = _Stacks({id(p): x for p, x in zip(
         [*body.params[:carries], *body.params[carries:carries + slices], *seeds],
-        [*(output(node, carries + stacked + i) for i in range(carries)),
-         *inputs[carries:carries + slices], *(gs[carries + j] for j in given)], strict=True)})
+        [*saved, *inputs[carries:carries + slices], *(gs[carries + j] for j in given)], strict=True)})
     cotangent = {i: found[id(body.params[i])] for i in fixed}
     later = {i: terms for i in fixed if (terms := stacks.products(cotangent[i]))}
     later |= {i: [cotangent[i]] for i in fixed if stacks.has_sum(cotangent[i])}
@@ -115,7 +115,6 @@ def _scan_vjp(gs: Mapping[int, Node], node: Node, *inputs: Node, needed: Sequenc
                    [*before, *total, *(found[id(body.params[i])] for i in sliced),
                     *stacks.nodes])
     start = [gs[i] if i in gs else zeros(body.params[i]) for i in moving]
-    saved = [output(node, carries + stacked + i) for i in range(carries)]
     new = turn([*start, *map(zeros, sums), *saved, *inputs[carries:split],
                 *[gs[carries + j] for j in given], *[gs[carries + stacked + i] for i in kept],
                 *inputs[split:]], pulled, len(start) + len(sums),
