@@ -105,6 +105,11 @@ def _arrays(operation: Operation) -> list[np.ndarray]:
     return arrays
 
 
+def _weights(shape: tuple[int, ...]) -> np.ndarray:
+    """What results are multiplied by before they are added up; not the same numbers as x."""
+    return random(shape, shape)[1]
+
+
 def _function(operation: Operation, expression: str, names: dict[str, Any]) -> Function:
     parameters = [*"xy"[:len(operation.shapes)], *(["i"] if operation.indexed else [])]
     return eval(f"lambda {', '.join(parameters)}: {expression}", names)  # type: ignore[no-any-return]
@@ -118,7 +123,7 @@ def _lamina(operation: Operation) -> Call:
     if not operation.gradient:
         call = lm.compile(function)
         return lambda: call(*arrays)
-    g = lm.tensor(random(function(*arrays).shape)[0])
+    g = lm.tensor(_weights(function(*arrays).shape))
     call = lm.compile(lm.grad(lambda x, *others: (function(x, *others) * g).sum()))
     return lambda: call(*arrays)
 
@@ -134,7 +139,7 @@ def _torch(operation: Operation) -> Call:
     x, *others = arrays
     x.requires_grad_()
     with torch.no_grad():
-        g = torch.from_numpy(random(tuple(function(*arrays).shape))[0])
+        g = torch.from_numpy(_weights(tuple(function(*arrays).shape)))
 
     def call() -> Any:
         return torch.autograd.grad(function(x, *others), x, g)[0]
@@ -150,6 +155,6 @@ def _jax(operation: Operation) -> Call:
     if not operation.gradient:
         call = jax.jit(function)
         return lambda: call(*arrays).block_until_ready()
-    g = jax.numpy.asarray(random(function(*arrays).shape)[0])
+    g = jax.numpy.asarray(_weights(function(*arrays).shape))
     gradient = jax.jit(jax.grad(lambda x, *others: (function(x, *others) * g).sum()))
     return lambda: gradient(*arrays).block_until_ready()

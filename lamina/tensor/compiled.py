@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lamina import tree
 from lamina.config import settings
@@ -22,13 +22,15 @@ from lamina.graph.subgraph import Graph
 from lamina.ops import control
 from lamina.runtime import execute, families
 from lamina.runtime.culprit import hollow, outside
-from lamina.runtime.kept import Kept
 from lamina.runtime.takeover import ALONE, references
 from lamina.runtime.undisturbed import Undisturbed, exclusive
 from lamina.tensor.array import Tensor
-from lamina.tensor.quick import MISSED, Quick
-from lamina.tensor.recording import GradOf, Recording, found, record
+from lamina.tensor.recording import MISSED, GradOf, Recording, found, record
 from lamina.tensor.trace import traces
+
+if TYPE_CHECKING:
+    from lamina.runtime.kept import Kept
+    from lamina.tensor.quick import Quick
 
 KEPT = 1024  # signatures of one function whose recordings are remembered
 
@@ -180,6 +182,8 @@ def _gathered(recording: Recording, tensors: Sequence[Tensor], history: bool
 
 def _quick(recording: Recording, arguments: tuple[Any, ...]) -> Quick | None:
     """The short way through a recording, made once, if it has one."""
+    from lamina.tensor.quick import Quick  # with the compiler: importing Lamina stays fast
+
     if recording.quick is None or recording.quick.bound is not recording.bound:
         recording.quick = (Quick(recording, arguments) if Quick.fits(recording, arguments)
                            else None)
@@ -188,6 +192,8 @@ def _quick(recording: Recording, arguments: tuple[Any, ...]) -> Quick | None:
 
 def _kept(recording: Recording) -> Kept | None:
     """What its program computes from tensors that are no arguments, if there is any of it."""
+    from lamina.runtime.kept import Kept  # with the compiler, too
+
     own = [i for i, source in enumerate(recording.sources) if isinstance(source, (Tensor, Node))]
     kept = Kept(recording.bound, own)
     return kept if kept.is_useful else None

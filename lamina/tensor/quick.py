@@ -20,12 +20,12 @@ from lamina.runtime.profile import watching
 from lamina.runtime.table import FIRST
 from lamina.runtime.undisturbed import exclusive
 from lamina.tensor.array import Tensor
+from lamina.tensor.recording import MISSED
 from lamina.tree import flatten, unflatten
 
 if TYPE_CHECKING:
     from lamina.tensor.recording import Recording
 
-MISSED = object()  # what a call gives that has to go the long way
 _ONE = flatten(0)[1]
 
 

@@ -20,6 +20,9 @@ from lamina.tensor.array import Tensor
 from lamina.tensor.trace import GradUse, Trace, traces
 
 
+MISSED = object()  # what a call on the short way gives that has to go the long way
+
+
 @dataclass(eq=False)
 class GradOf:
     """The gradient that a tensor, or an argument by its number, has at the call."""

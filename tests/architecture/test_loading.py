@@ -17,6 +17,11 @@ def test_what_is_not_needed_yet_is_not_loaded():
     assert loaded_by("lamina") & LATE == set()
 
 
+def test_the_compiler_and_rarer_parts_come_when_they_are_needed():
+    late = ("schedule", "kernel", "codegen", "models", "generative", "data.augment", "data.tabular")
+    assert not {m for m in loaded_by("lamina") if m.startswith(tuple(f"lamina.{x}" for x in late))}
+
+
 def test_what_is_loaded_is_seen():
     assert loaded_by("lamina.cli.doctor") >= {"argparse", "ssl", "lamina.codegen"}
 

@@ -19,6 +19,8 @@ LATE = (*OPTIONAL, LLVM)  # what is imported where it is used
 DOORS = {
     ("runtime/execute.py", "lamina.runtime"),  # the checker
     ("runtime/families.py", "lamina.runtime"),  # the compiler, with the first program
+    ("tensor/compiled.py", "lamina.tensor.quick"),
+    ("tensor/compiled.py", "lamina.runtime.kept"),
     ("data/datasets/fashion.py", "lamina.data.datasets.sources"),  # network, with the first data
     ("data/datasets/mnist.py", "lamina.data.datasets.sources"),
     ("data/datasets/reviews.py", "lamina.data.datasets.sources"),
