@@ -26,7 +26,7 @@ class CharacterModel(nn.Module):
         return self.head(x)
 
 
-def main(steps: int = 1500, sample: int = 300) -> float:
+def main(steps: int = 600, sample: int = 300) -> float:
     lm.seed(0)
     text = lm.datasets.shakespeare()
     characters, numbers = np.unique(np.array(list(text)), return_inverse=True)

@@ -168,9 +168,11 @@ class _Verifier:
         self.need(_result(instr).dtype.kind != "b", "a cast to bool is a comparison")
 
     def bitcast(self, instr: Instr, x: Value) -> None:
-        self.cast(instr, x)
-        self.need(x.dtype.kind != "b" and x.dtype.bits == _result(instr).dtype.bits,
-                  "bitcast takes dtypes of one width")
+        result = _result(instr)
+        self.use(x)
+        self.need(x.dtype.kind != "b" and result.dtype.kind != "b"
+                  and x.dtype.bits * x.lanes == result.dtype.bits * result.lanes,
+                  "bitcast takes as many bits as it gives")
 
     def narrow(self, instr: Instr, x: Value) -> None:
         self.alike(instr, x)

@@ -239,6 +239,10 @@ class Builder:
         """The same bits as a dtype of equal width."""
         return x if x.dtype is dtype else self._emit("bitcast", (x,), dtype, x.lanes)
 
+    def as_words(self, x: Value) -> Value:
+        """Vectors of bytes as int32, four bytes each, the first in the lowest place."""
+        return self._emit("bitcast", (x,), dtypes.int32, x.lanes // 4)
+
     def narrow(self, x: Value, dtype: DType) -> Value:
         """A float32 rounded to the nearest float16 or bfloat16, still held as float32."""
         return self._emit("narrow", (x,), x.dtype, x.lanes, dtype)

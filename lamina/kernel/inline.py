@@ -15,6 +15,7 @@ from lamina.kernel.builder import Builder
 from lamina.kernel.index import Index, Indices
 from lamina.kernel.loops import Buffer, Value
 from lamina.schedule.contraction import PART
+from lamina.schedule.fuse import storage
 from lamina.schedule.iteration import broadcast_index, view_index
 from lamina.shapes import (
     Dim,
@@ -155,6 +156,30 @@ class Inliner:
     def _reshape(self, node: Node, index: Position) -> Value:
         x = node.inputs[0]
         return self.value(x, reshape_index(index, node.shape, x.shape))
+
+    def _words(self, node: Node, index: Position) -> Value:
+        """Four bytes of memory as a word."""
+        b, buffer = self.b, self.buffers[storage(node.inputs[0])]
+        at, mask = self.indices.eval(ravel(index, node.shape)), self.mask()
+        if at.uniform:
+            scalar = None if mask is None else self._any(self._masks)
+            four = None if scalar is None else b.splat(scalar, 4)
+            word = b.as_words(b.load(buffer, at.base * 4, 4, four))
+        elif at.vector is None and at.step == 1:
+            lanes = self.lanes
+            wide = None if mask is None else b.shuffle(mask, mask, [i // 4 for i in range(4 * lanes)])
+            word = b.as_words(b.load(buffer, at.base * 4, 4 * lanes, wide))
+        else:
+            word = self._word_of_bytes(buffer, self.indices.vector(at) * 4, mask)
+        flip = b.const(0x80808080 - (1 << 32), dtypes.int32)
+        return b.xor(word, b.splat(flip, word.lanes)) if node.attrs["flipped"] else word
+
+    def _word_of_bytes(self, buffer: Buffer, first: Value, mask: Value | None) -> Value:
+        b, word = self.b, None
+        for i in range(4):
+            byte = b.cast(b.gather(buffer, first + i, mask), dtypes.int32) & 255
+            word = byte if word is None else b.or_(word, byte << (8 * i))
+        return word
 
     def _iota(self, node: Node, index: Position) -> Value:
         at = self.indices.eval(index[node.attrs["axis"]])

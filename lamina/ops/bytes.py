@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from lamina import dtypes
-from lamina.graph.node import Node, constant
+from lamina.graph.node import Attrs, Kind, Node, Op, Sample, constant
 from lamina.ops.contraction import contract_words, matmul_spec
 from lamina.ops.convolution import Ints, Pairs, correlate, with_margins
 from lamina.ops.elementwise import (
@@ -19,27 +21,46 @@ from lamina.ops.elementwise import (
     bitwise_and,
     bitwise_left_shift,
     bitwise_or,
-    bitwise_xor,
     cast,
     multiply,
     subtract,
 )
 from lamina.ops.movement import pad, permute, reshape, slice_
 from lamina.ops.reduction import sum_
-from lamina.shapes import ceil_div
+from lamina.ops.rules import shape_error
+from lamina.shapes import Shape, ceil_div, divide
 
 BYTES = (dtypes.int8, dtypes.uint8)
 HALF, HALVES = 128, -0x7F7F7F80  # 0x80 in one byte, and in each of a word's
 
 
+def _grouped(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
+    *outer, last = inputs[0].shape
+    if isinstance(last, int) and last % 4:
+        raise shape_error(op, inputs, f"{last} bytes", rule="four bytes make a word")
+    return (*outer, divide(last, 4))
+
+
+def _as_words_numpy(x: np.ndarray, flipped: bool) -> np.ndarray:
+    found = np.ascontiguousarray(x).view("<i4")
+    return found ^ np.int32(HALVES) if flipped else found
+
+
+as_words = Op(
+    "as_words", Kind("words", "four bytes make a word", _grouped,
+                     lambda op, inputs, batched, attrs: op(inputs[0], **attrs)),
+    "Four neighbours of the last axis as one int32, the first in the lowest byte; flipped: the "
+    "highest bit of each byte is turned over, which makes int8 uint8 by adding 128.",
+    numpy=_as_words_numpy, dtype=lambda *_, **__: dtypes.int32, takes=BYTES,
+    samples=(Sample((((3, 8), 0, 100),), {"flipped": False}),
+             Sample((((2, 3, 68), 0, 100),), {"flipped": True})))
+
+
 def words(x: Node, axis: int) -> Node:
     """Four neighbours along an axis as one int32, the first in the lowest byte; zeros at the end."""
-    size = ceil_div(x.shape[axis], 4)
-    missing = size * 4 - x.shape[axis]
-    if missing != 0:
-        none = (0,) * x.ndim
-        x = pad(x, low=none, high=tuple(missing if i == axis else 0 for i in range(x.ndim)),
-                interior=none, value=0)
+    x, size = _even(x, axis), ceil_div(x.shape[axis], 4)
+    if axis == x.ndim - 1:
+        return as_words(x, flipped=False)
     parts = [bitwise_and(cast(_every_fourth(x, axis, byte, size), dtype=dtypes.int32),
                          constant(255, dtypes.int32)) for byte in range(4)]
     whole = parts[0]
@@ -48,15 +69,25 @@ def words(x: Node, axis: int) -> Node:
     return whole
 
 
+def _even(x: Node, axis: int) -> Node:
+    """With zeros at the end of an axis, so that its size divides by four."""
+    missing = ceil_div(x.shape[axis], 4) * 4 - x.shape[axis]
+    if missing == 0:
+        return x
+    none = (0,) * x.ndim
+    return pad(x, low=none, high=tuple(missing if i == axis else 0 for i in range(x.ndim)),
+               interior=none, value=0)
+
+
 def _every_fourth(x: Node, axis: int, start: int, size: Any) -> Node:
     return slice_(x, starts=tuple(start if i == axis else 0 for i in range(x.ndim)),
                   steps=tuple(4 if i == axis else 1 for i in range(x.ndim)),
                   shape=tuple(size if i == axis else d for i, d in enumerate(x.shape)))
 
 
-def _unsigned(x: Node) -> Node:
-    """Words of unsigned bytes: those of int8, each 128 more."""
-    return bitwise_xor(x, constant(HALVES, dtypes.int32))
+def _unsigned_words(x: Node) -> Node:
+    """Words along the last axis of unsigned bytes: of int8, each 128 more."""
+    return as_words(_even(x, x.ndim - 1), flipped=x.dtype is dtypes.int8)
 
 
 def _signed(x: Node) -> Node:
@@ -74,11 +105,14 @@ def _sum(x: Node, axes: Sequence[int]) -> Node:
 
 def matmul(x: Node, y: Node) -> Node:
     """x [..., m, k] times y [..., k, n], both of two axes or more, as int32."""
+    return _product(x, y, words(_signed(y), y.ndim - 2))
+
+
+def _product(x: Node, y: Node, right: Node) -> Node:
+    """x times y, whose words are `right`, [..., k / 4, n]."""
     matmul_spec(x, y)  # the error of sizes that do not fit
     last = x.ndim - 1
-    left, right = words(x, last), words(_signed(y), y.ndim - 2)
-    if x.dtype is dtypes.int8:
-        left = _unsigned(left)
+    left = _unsigned_words(x)
     total = contract_words(left, right, **matmul_spec(left, right))
     if x.dtype is dtypes.int8:  # (x + 128) y - 128 y
         total = subtract(total, _sum(_signed(y), (y.ndim - 2,)))
@@ -89,19 +123,21 @@ def matmul(x: Node, y: Node) -> Node:
 
 def linear(x: Node, w: Node) -> Node:
     """x [..., k] times w [n, k] transposed, as int32."""
+    if x.ndim == 1:
+        return reshape(linear(reshape(x, shape=(1, *x.shape)), w), shape=(w.shape[0],))
     turned = permute(w, axes=(1, 0))
-    if x.ndim > 1:
-        return matmul(x, turned)
-    return reshape(matmul(reshape(x, shape=(1, *x.shape)), turned), shape=(w.shape[0],))
+    return _product(x, turned, permute(words(_signed(w), 1), axes=(1, 0)))
 
 
 def conv(x: Node, w: Node, stride: Ints, padding: Pairs, dilation: Ints) -> Node:
     """Convolution of x [batch, *space, c] with signed w [out, c, *kernel], as int32."""
     wide = with_margins(x, w, stride, padding, dilation, 1)
-    left, right = words(wide, x.ndim - 1), words(w, 1)
+    left, right = _unsigned_words(wide), words(w, 1)
+    total = correlate(left, right, stride, dilation, 1, swapped=False, product=contract_words)
     if x.dtype is dtypes.uint8:
-        return correlate(left, right, stride, dilation, 1, swapped=False, product=contract_words)
-    total = correlate(_unsigned(left), right, stride, dilation, 1, swapped=False,
-                      product=contract_words)
+        return total
     each = _sum(w, range(1, w.ndim))  # a filter's sum, [out, 1, ...]
     return subtract(total, reshape(each, shape=(w.shape[0],)))
+
+
+OPS = (as_words,)

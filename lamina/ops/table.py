@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from lamina.graph.node import Op
 from lamina.ops import (
     activation,
+    bytes,
     composite,
     contraction,
     control,
@@ -28,6 +29,7 @@ SECTIONS: tuple[tuple[str, tuple[Op, ...]], ...] = (
     ("ordering", ordering.OPS),
     ("indexing", indexing.OPS),
     ("contraction", contraction.OPS),
+    ("bytes", bytes.OPS),
     ("convolution", convolution.OPS),
     ("pooling", pooling.OPS),
     ("composite", composite.OPS),

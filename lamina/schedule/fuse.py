@@ -123,14 +123,14 @@ class _Fusion:
             deep = 1 + max((depth[id(x)] for x in node.inputs), default=0)
             keep = is_anchor(node) or id(node) in self.outputs or id(node) in stored
             keep |= deep >= DEEP and node.op.kind.name not in FREE
-            keep |= node.op.kind.name == "output"
+            keep |= node.op.kind.name in ("output", "words")
             if node.op.kind.name not in FREE:
                 keep |= uses.get(id(node), 0) > 1 and total > DEAR
                 keep |= id(node) in widened and total > WIDE
             if keep:
                 stored.add(id(node))
             cost[id(node)], depth[id(node)] = (0, 0) if keep else (total, deep)
-            if node.op.kind.name in ("tiled", "control", "host"):
+            if node.op.kind.name in ("tiled", "control", "host", "words"):
                 for x in node.inputs:
                     if not is_leaf(storage(x)):
                         stored.add(id(storage(x)))

@@ -99,6 +99,8 @@ def everything(target, d: DType, lanes: int) -> tuple[Kernel, list[tuple[str, ob
         add("select", b.select(chosen, p, q), lambda x, y, z: np.where(y < z, x, y))
         if d.is_float:
             add("fma", b.fma(p, q, r), fused if target.has_fma else lambda x, y, z: x * y + z)
+        if d is dtypes.int32:
+            add("add_bytes", b.add_bytes(p, q, r), four_bytes)
         if d.is_integer:
             by = d.storage.type(7)
             add("by7", b.div(p, 7), lambda x, y, z: divide(x, np.full_like(x, by)))
@@ -106,6 +108,12 @@ def everything(target, d: DType, lanes: int) -> tuple[Kernel, list[tuple[str, ob
         for i, value in enumerate(results):
             b.store(b.buffer(f"out{i}", value.dtype, True), at, value)
     return b.finish(), checks
+
+
+def four_bytes(x, y, z):
+    """z and the products of the unsigned bytes of x with the signed bytes of y."""
+    left, right = x.view(np.uint8).reshape(-1, 4), y.view(np.int8).reshape(-1, 4)
+    return z + (left.astype(np.int32) * right).sum(1, dtype=np.int32)
 
 
 def close(got, expected):

@@ -71,3 +71,29 @@ def test_sizes_that_do_not_fit_are_told():
     with pytest.raises(ShapeError):
         lm.conv(lm.tensor(numbers(np.int8, 1, 4, 4, 3)), lm.tensor(numbers(np.int8, 2, 4, 3, 3)),
                 dtype=lm.int32)
+
+
+def test_operands_that_were_moved_or_computed():
+    x, w = numbers(np.int8, 6, 4, 8), numbers(np.int8, 5, 32)
+    wide = x.astype(np.int32)
+    t = lm.tensor(x)
+    for moved, expected in ((t.reshape(6, 32), wide.reshape(6, 32)),
+                            (t.permute(1, 0, 2)[:, :4].reshape(4, 32),
+                             wide.transpose(1, 0, 2)[:, :4].reshape(4, 32)),
+                            (lm.maximum(t, lm.zeros_like(t)).reshape(6, 32),
+                             np.maximum(wide, 0).reshape(6, 32))):
+        found = lm.linear(moved, lm.tensor(w), dtype=lm.int32).numpy()
+        np.testing.assert_array_equal(found, expected @ w.astype(np.int32).T)
+    call = lm.compile(lambda x: lm.linear((x * 100.0).astype(lm.int8), lm.tensor(w),
+                                          dtype=lm.int32) * 0.5)
+    y = RNG.uniform(-1, 1, (3, 32)).astype(np.float32)
+    expected = np.trunc(y * np.float32(100)).astype(np.int32) @ w.astype(np.int32).T * 0.5
+    np.testing.assert_allclose(call(lm.tensor(y)).numpy(), expected)
+
+
+def test_any_number_of_rows():
+    w = numbers(np.int8, 9, 20)
+    for rows in (1, 2, 3, 5, 7, 30):
+        x = numbers(np.int8, rows, 20)
+        found = lm.linear(lm.tensor(x), lm.tensor(w), dtype=lm.int32).numpy()
+        np.testing.assert_array_equal(found, x.astype(np.int32) @ w.astype(np.int32).T)
