@@ -28,9 +28,9 @@ from benchmarks.timing import Timing, candidates, measure, peak_memory
 from benchmarks.workload import Workload
 
 PACKAGES = {"lamina": "lamina", "numpy": "numpy", "torch": "torch", "torch.compile": "torch",
-            "torch channels last": "torch", "jax": "jax", "onnxruntime": "onnxruntime", "built in": "lamina",
-            "torchvision": "torchvision", "torchvision each image": "torchvision",
-            "batch in memory": "lamina"}
+            "torch channels last": "torch", "jax": "jax", "onnxruntime": "onnxruntime",
+            "built in": "lamina", "batch in memory": "lamina",
+            "torchvision": "torchvision", "torchvision each image": "torchvision"}
 
 
 def main(words: list[str] | None = None) -> int:

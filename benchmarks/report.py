@@ -1,7 +1,7 @@
 """The page and the picture of a report: `python -m benchmarks.report results.json FOLDER`.
 
-In: what `python -m benchmarks --json` kept, one file or several. Out: `FOLDER/speed.md`, a table for
-each group, and `FOLDER/speed.svg`, a bar for each row: Lamina's speed as a share of the best peer's.
+In: what `python -m benchmarks --json` kept, one file or several. Out: `FOLDER/speed.md`, a table
+for each group, and `FOLDER/speed.svg`, a bar for each row: the share of the best peer's speed.
 """
 
 from __future__ import annotations

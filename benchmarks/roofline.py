@@ -97,8 +97,8 @@ def table(name: str, costs: list[Cost], least: int, copying: float, computing: f
     total = sum(c.microseconds for c in costs)
     ideal, spent, bytes_, work, count = (Counter[str]() for _ in range(5))
     for c in costs:
-        is_product = c.name.startswith("tiled")
-        ideal[c.name] += 1e6 * max(c.nbytes / copying, c.operations / computing if is_product else 0)
+        products = c.operations if c.name.startswith("tiled") else 0
+        ideal[c.name] += 1e6 * max(c.nbytes / copying, products / computing)
         spent[c.name] += c.microseconds
         bytes_[c.name] += c.nbytes
         work[c.name] += c.operations
@@ -106,7 +106,8 @@ def table(name: str, costs: list[Cost], least: int, copying: float, computing: f
     lines = ["", f"{name}: {total / 1e3:.2f} ms in kernels", "      ms  share  times     MB  "
              "  GB/s  GFLOP/s  of the limit  kernel"]
     for kernel, t in spent.most_common(most):
-        lines.append(f"{t / 1e3:8.3f} {t / total:6.1%} {count[kernel]:6d} {bytes_[kernel] / 1e6:6.1f}"
+        lines.append(f"{t / 1e3:8.3f} {t / total:6.1%} {count[kernel]:6d}"
+                     f" {bytes_[kernel] / 1e6:6.1f}"
                      f" {bytes_[kernel] / t / 1e3:7.1f} {work[kernel] / t / 1e3:8.1f}"
                      f"  {ideal[kernel] / t:12.2f}  {kernel}")
     moved = sum(bytes_.values())

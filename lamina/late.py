@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import Any
 
 
-def late(package: str, homes: dict[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+def late(package: str, homes: dict[str, str]
+         ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """The `__getattr__` and `__dir__` of a package, of {name: the module that it is, or is in}."""
     names = vars(sys.modules[package])
 

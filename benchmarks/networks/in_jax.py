@@ -107,7 +107,7 @@ def gpt() -> Network:
         return x @ p[f"{name}.weight"] + p[f"{name}.bias"]
 
     def block(p: Weights, name: str, x: Any) -> Any:
-        batch, time, width = x.shape
+        batch, time, _ = x.shape
         q, k, v = (part.reshape(batch, time, heads, -1) for part in jnp.split(
             conv1d(p, f"{name}.attn.c_attn", _layer_norm(p, f"{name}.ln_1", x)), 3, 2))
         y = jax.nn.dot_product_attention(q, k, v, is_causal=True).reshape(x.shape)

@@ -277,5 +277,6 @@ CHECKS: dict[str, Callable[..., None]] = (
 ARITY = (
     dict.fromkeys(BINARY | COMPARE | {"mulhi", "shuffle", "prefetch"}, 2)
     | dict.fromkeys(UNARY | {"cast", "bitcast", "splat", "extract", "narrow"}, 1)
-    | {"iota": 0, "fma": 3, "add_bytes": 3, "select": 3, "load": 3, "gather": 3, "store": 4, "scatter": 4}
+    | dict.fromkeys(("fma", "add_bytes", "select", "load", "gather"), 3)
+    | {"iota": 0, "store": 4, "scatter": 4}
 )

@@ -167,7 +167,8 @@ class Inliner:
             word = b.as_words(b.load(buffer, at.base * 4, 4, four))
         elif at.vector is None and at.step == 1:
             lanes = self.lanes
-            wide = None if mask is None else b.shuffle(mask, mask, [i // 4 for i in range(4 * lanes)])
+            each = [i // 4 for i in range(4 * lanes)]
+            wide = None if mask is None else b.shuffle(mask, mask, each)
             word = b.as_words(b.load(buffer, at.base * 4, 4 * lanes, wide))
         else:
             word = self._word_of_bytes(buffer, self.indices.vector(at) * 4, mask)
@@ -175,10 +176,10 @@ class Inliner:
         return b.xor(word, b.splat(flip, word.lanes)) if node.attrs["flipped"] else word
 
     def _word_of_bytes(self, buffer: Buffer, first: Value, mask: Value | None) -> Value:
-        b, word = self.b, None
+        b, word = self.b, self.b.const(0, dtypes.int32, first.lanes)
         for i in range(4):
             byte = b.cast(b.gather(buffer, first + i, mask), dtypes.int32) & 255
-            word = byte if word is None else b.or_(word, byte << (8 * i))
+            word = b.or_(word, byte << (8 * i))
         return word
 
     def _iota(self, node: Node, index: Position) -> Value:

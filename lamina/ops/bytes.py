@@ -57,7 +57,7 @@ as_words = Op(
 
 
 def words(x: Node, axis: int) -> Node:
-    """Four neighbours along an axis as one int32, the first in the lowest byte; zeros at the end."""
+    """Four neighbours along an axis as one int32, the first in the lowest byte; 0 at the end."""
     x, size = _even(x, axis), ceil_div(x.shape[axis], 4)
     if axis == x.ndim - 1:
         return as_words(x, flipped=False)

@@ -36,7 +36,7 @@ from lamina.ops.kinds import COMPOSITE
 from lamina.ops.movement import concat, iota, narrow, permute, reshape
 from lamina.ops.reduction import max_, sum_
 from lamina.ops.rules import first, shape_error
-from lamina.shapes import Dim, ceil_div
+from lamina.shapes import Dim
 
 Axes = tuple[int, ...]
 
@@ -201,7 +201,7 @@ def _attention_body(q: Node, k: Node, v: Node, *mask: Node, causal: bool, scale:
 
 def _causal_in_blocks(q: Node, k: Node, v: Node, times: int, scale: float) -> Node:
     """Blocks of queries, each with the keys up to its end: most of what is masked is left out."""
-    axis, size = q.ndim - 2, ceil_div(times, BLOCKS)
+    axis, size = q.ndim - 2, -(-times // BLOCKS)
     parts = []
     for start in range(0, times, size):
         stop = min(start + size, times)

@@ -233,12 +233,10 @@ contract = Op(
 )
 
 def _words_numpy(a: np.ndarray, b: np.ndarray, sizes: Any, n_out: int, maps: Any) -> np.ndarray:
-    total = 0
-    for byte in range(4):
-        left = ((a >> (8 * byte)) & 255).astype(np.int32)
-        right = (b << (24 - 8 * byte)).astype(np.int32) >> 24
-        total = total + _contract_numpy(left, right, sizes, n_out, maps)
-    return np.asarray(total)
+    products = [_contract_numpy(((a >> (8 * byte)) & 255).astype(np.int32),
+                                (b << (24 - 8 * byte)).astype(np.int32) >> 24, sizes, n_out, maps)
+                for byte in range(4)]
+    return np.asarray(sum(products[1:], products[0]))
 
 
 contract_words = Op(

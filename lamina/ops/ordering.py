@@ -151,7 +151,7 @@ argsort = Op(
 FEW = 64  # elements that are found without a sort
 
 argtopk = Op(
-    "argtopk", SORT, "The places of the first k elements in order, at most 64, as argsort has them.",
+    "argtopk", SORT, "The places of the first k elements, at most 64, in the order of argsort.",
     lambda x, axis, descending, k: np.take(_argsort_numpy(x, axis, descending), range(k), axis),
     dtype=lambda *_, **__: dtypes.int64, takes=dtypes.ALL,
     samples=tuple(Sample(s.inputs, s.attrs | {"k": k}) for k, s in zip(

@@ -10,8 +10,10 @@ begins anew.
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Sequence
+from itertools import count
 from typing import TYPE_CHECKING
 
 from lamina.graph.node import Node
@@ -22,9 +24,13 @@ if TYPE_CHECKING:
     from lamina.runtime.program import Bound, Launch
 
 SAME_RUNS = 3  # with the same values, before any are kept
-MOST_BYTES = 1 << 30  # that one program keeps, at most
+MOST_BYTES = 1 << 30  # that all programs keep, at most: those that kept first let go first
 
 Serials = tuple[int, ...]
+Values = tuple[Serials, list[Buffer], int]  # of the leaves; the memory; a number of its own
+_numbers = count()
+_holders: list[weakref.ref[Kept]] = []
+_lock = threading.Lock()
 
 
 class Kept:
@@ -43,31 +49,32 @@ class Kept:
         self.sizes = [max(1, bound.nbytes[node]) for node in self.nodes]
         self.is_useful = bool(self.nodes) and sum(self.sizes) <= MOST_BYTES
         self._seen: tuple[Serials, int] = (), 0  # of the latest run, and in how many runs
-        self._values: tuple[Serials, list[Buffer]] | None = None
+        self.values: Values | None = None  # replaced as a whole
         self._launches: tuple[Launch, Launch] | None = None  # the one that fills, the one without
         self._lock = threading.Lock()
 
-    def ready(self, own: Sequence[Buffer]) -> tuple[Launch, list[Buffer]] | None:
+    def ready(self, own: Sequence[Buffer]) -> tuple[Launch, Values] | None:
         """The table that leaves out what is kept for these values of the own leaves, and that."""
-        values = self._values
+        values = self.values
         if values is None or values[0] != tuple([own[i].serial for i in self._among]):
             return None
-        return self._made()[1], values[1]
+        return self._made()[1], values
 
     def run(self, leaves: Sequence[Buffer], order: Sequence[Node]) -> list[Buffer]:
         """The results of the program, with what is kept, if it still holds."""
         serials = tuple([leaves[i].serial for i in self.leaves])
-        values = self._values
+        values = self.values
         if values is not None and values[0] == serials:
             return self.bound.launched(self._made()[1], leaves, values[1], order)
         seen, times = self._seen
         self._seen = serials, times + 1 if seen == serials else 1
         if self._seen[1] < SAME_RUNS:
-            self._values = None
+            self.values = None
             return self.bound.run(leaves, None, order)
+        _make_room(self)
         buffers = [Buffer(size) for size in self.sizes]
         results = self.bound.launched(self._made()[0], leaves, buffers, order)
-        self._values = serials, buffers
+        self.values = serials, buffers, next(_numbers)
         return results
 
     def _made(self) -> tuple[Launch, Launch]:
@@ -76,6 +83,17 @@ class Kept:
                 self._launches = (self.bound.launch_with(self.nodes, frozenset()),
                                   self.bound.launch_with(self.nodes, self.steps))
             return self._launches
+
+
+def _make_room(kept: Kept) -> None:
+    """Let the oldest go until there is room for what this one will keep."""
+    with _lock:
+        others = [x for reference in _holders if (x := reference()) is not None and x is not kept
+                  and x.values is not None]
+        room = MOST_BYTES - sum(kept.sizes)
+        while others and sum(sum(x.sizes) for x in others) > room:
+            others.pop(0).values = None
+        _holders[:] = [weakref.ref(x) for x in (*others, kept)]
 
 
 def _constant(steps: Sequence[AnyStep], leaves: set[Node], outputs: set[Node]

@@ -24,21 +24,27 @@ from lamina.tensor.recording import MISSED
 from lamina.tree import flatten, unflatten
 
 if TYPE_CHECKING:
+    from lamina.runtime.kept import Kept
     from lamina.tensor.recording import Recording
 
+SMALL = 1 << 20  # bytes of an arena that a function holds between two calls
 _ONE = flatten(0)[1]
 
 
 class _Frame:
-    """The memory of one call at a time: pointers, status word, arena, and who is pointed to."""
+    """What one call at a time needs: pointers, the status word, a small arena.
+
+    It does not hold what is kept, which may have to go, but knows whether it is still that.
+    """
 
     def __init__(self, quick: Quick, own: Sequence[Buffer], serials: list[int]) -> None:
         bound, kept = quick.bound, quick.kept
         self.serials = serials
         known = None if kept is None else kept.ready(own)
-        launch, self.values = known or (bound.whole, [])
+        launch, values = known or (bound.whole, ((), [], -1))
+        self.kept = values[2]
         self.status = ctypes.c_int64(0)
-        self.arena = Buffer(bound.arena_bytes) if bound.arena_bytes else None
+        self.arena = Buffer(bound.arena_bytes) if 0 < bound.arena_bytes <= SMALL else None
         self.pointers = pointers = launch.pointers(
             0 if self.arena is None else self.arena.address, ctypes.addressof(self.status))
         for slot, buffer in zip(quick.own_slots, own, strict=True):
@@ -46,7 +52,7 @@ class _Frame:
         for slot, literal in bound.literals:
             pointers[slot] = literal.address
         first = bound.first_output + len(bound.out_sizes)
-        for i, buffer in enumerate(self.values):
+        for i, buffer in enumerate(values[1]):
             pointers[first + i] = buffer.address
         self.table, self.records = launch.address, launch.records
         self.address = ctypes.addressof(pointers)
@@ -57,7 +63,8 @@ class Quick:
     """One recording, on the short way."""
 
     def __init__(self, recording: Recording, arguments: Sequence[Tensor]) -> None:
-        self.recording, self.bound, self.kept = recording, recording.bound, recording.kept
+        self.recording, self.bound = recording, recording.bound
+        self.kept: Kept | None = recording.kept
         self.looks = [_look(x.node) for x in arguments]
         self.mode = mode.precision, mode.tracking
         places = list(enumerate(recording.sources, FIRST))
@@ -95,14 +102,18 @@ class Quick:
             return MISSED
         with exclusive:  # nobody computes in the memory of these now
             try:
-                own = [(x if type(x) is Node else x.node).value for x in self.own]
+                own = [(x if isinstance(x, Node) else x.node).value for x in self.own]
                 serials = [buffer.serial for buffer in own]
             except AttributeError:  # a value that is not known yet
                 return MISSED
             given = [arguments[i].node.value for _, i in self.given]
-        frame = self._frame(own, serials)
+        kept = None if self.kept is None else self.kept.values  # held until the call has ended
+        frame = self._frame(own, serials, kept)
         if frame is None:
             return MISSED
+        arena = Buffer(self.bound.arena_bytes) if self.bound.arena_bytes > SMALL else None
+        if arena is not None:
+            frame.pointers[0] = arena.address
         outputs = [Buffer(size) for _, size in self.outputs]
         pointers = frame.pointers
         for (slot, _), buffer in zip(self.given, given, strict=True):
@@ -117,17 +128,18 @@ class Quick:
         structure = recording.structure
         return results[0] if structure == _ONE else unflatten(structure, results)
 
-    def _frame(self, own: list[Buffer], serials: list[int]) -> _Frame | None:
+    def _frame(self, own: list[Buffer], serials: list[int], kept: Any) -> _Frame | None:
         """A frame for these values; None where the long way is still to decide what is kept."""
+        if self.kept is not None and kept is None:
+            return None
         try:
             frame = self.frames.pop()
-            if frame.serials == serials:
+            if frame.serials == serials and (kept is None or frame.kept == kept[2]):
                 return frame
         except IndexError:
             pass
-        if self.kept is not None and self.kept.ready(own) is None:
-            return None
-        return _Frame(self, own, serials)
+        frame = _Frame(self, own, serials)
+        return frame if kept is None or frame.kept == kept[2] else None
 
 
 def _look(node: Node) -> tuple[Any, ...]:

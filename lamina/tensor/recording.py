@@ -19,7 +19,6 @@ from lamina.runtime import execute
 from lamina.tensor.array import Tensor
 from lamina.tensor.trace import GradUse, Trace, traces
 
-
 MISSED = object()  # what a call on the short way gives that has to go the long way
 
 

@@ -50,7 +50,7 @@ def evaluate(trainer: Trainer, batches: Batches, between: Callable[[], object]) 
 
 @contextmanager
 def _measured_values(trainer: Trainer) -> Iterator[None]:
-    """The model with the values that callbacks want measured, and as it was again after the block."""
+    """The model with the values that callbacks want measured; as it was, after the block."""
     values = trainer.measured_values()
     if not values:
         yield

@@ -140,3 +140,21 @@ def test_a_result_is_not_overwritten_by_the_next_call():
         value = forward(value)
         results.append(value)
     assert [r.item() for r in results] == [2.0**i for i in range(1, 10)]
+
+
+def test_what_all_functions_keep_has_a_bound(monkeypatch):
+    from lamina.runtime import kept
+
+    net, x = model(), images()
+    forward = answers(net)
+    for _ in range(5):
+        forward(x).numpy()
+    size = next(sum(k.sizes) for r in kept._holders if (k := r()) is not None and k.values)
+    monkeypatch.setattr(kept, "MOST_BYTES", 2 * size + 100)
+    functions = [answers(net) for _ in range(4)]
+    for _ in range(2):
+        for function in functions:
+            for _ in range(5):
+                np.testing.assert_array_equal(function(x).numpy(), plain(net, x))
+    held = [k for r in kept._holders if (k := r()) is not None and k.values]
+    assert 1 <= len(held) <= 2

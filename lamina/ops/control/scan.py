@@ -14,6 +14,7 @@ import numpy as np
 
 from lamina.graph.node import Attrs, Node, Op, is_leaf
 from lamina.graph.subgraph import Graph, parameter
+from lamina.ops.contraction import contract
 from lamina.ops.control.bodies import batch_size, differentiable, settled, sum_of, used, with_axis
 from lamina.ops.control.results import (
     CONTROL,
@@ -27,7 +28,6 @@ from lamina.ops.control.results import (
     record,
     zeros,
 )
-from lamina.ops.contraction import contract
 from lamina.ops.elementwise import add
 from lamina.ops.movement import permute, reshape
 from lamina.ops.reduction import sum_
@@ -98,9 +98,10 @@ def _scan_vjp(gs: Mapping[int, Node], node: Node, *inputs: Node, needed: Sequenc
     fixed = [i for i in wanted if i >= carries + slices]
     sliced = [i for i in wanted if i < carries + slices]
     saved = [output(node, carries + stacked + i) for i in range(carries)]
+    split = carries + slices
     stacks = _Stacks({id(p): x for p, x in zip(
-        [*body.params[:carries], *body.params[carries:carries + slices], *seeds],
-        [*saved, *inputs[carries:carries + slices], *(gs[carries + j] for j in given)], strict=True)})
+        [*body.params[:split], *seeds],
+        [*saved, *inputs[carries:split], *(gs[carries + j] for j in given)], strict=True)})
     cotangent = {i: found[id(body.params[i])] for i in fixed}
     later = {i: terms for i in fixed if (terms := stacks.products(cotangent[i]))}
     later |= {i: [cotangent[i]] for i in fixed if stacks.has_sum(cotangent[i])}
@@ -109,7 +110,6 @@ def _scan_vjp(gs: Mapping[int, Node], node: Node, *inputs: Node, needed: Sequenc
     before = [sum_of(found.get(id(body.params[i])), extra.get(i)) or zeros(body.params[i])
               for i in moving]
     total = [add(s, found[id(body.params[i])]) for s, i in zip(sums, fixed, strict=True)]
-    split = carries + slices
     pulled = Graph([*back, *sums, *body.params[:split], *seeds, *extra.values(),
                     *body.params[split:]],
                    [*before, *total, *(found[id(body.params[i])] for i in sliced),

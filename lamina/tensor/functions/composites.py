@@ -161,12 +161,13 @@ def conv(x: Any, w: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, g
         nodes = [TABLE["cast"](node, dtype=as_dtype(dtype)) for node in nodes]
     nodes = nodes if is_bytes else prepare(op, nodes)
     rank = _spaces(op, *nodes)
-    how = {"stride": _spatial("conv", "stride", stride, rank),
-           "padding": _pairs("conv", padding, rank),
-           "dilation": _spatial("conv", "dilation", dilation, rank)}
+    steps, gaps = (_spatial("conv", name, given, rank)
+                   for name, given in (("stride", stride), ("dilation", dilation)))
+    borders = _pairs("conv", padding, rank)
     if is_bytes:
-        return Tensor(byte_products.conv(*nodes, **how))
-    return Tensor(op(*nodes, **how, groups=whole("conv", "groups", groups, 1)))
+        return Tensor(byte_products.conv(nodes[0], nodes[1], steps, borders, gaps))
+    return Tensor(op(*nodes, stride=steps, padding=borders, dilation=gaps,
+                     groups=whole("conv", "groups", groups, 1)))
 
 
 def conv_transpose(x: Any, w: Any, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
