@@ -282,6 +282,6 @@ __all__ = [
     "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "take",
     "take_along_axis", "tan", "tanh", "tensor", "tensordot", "testing", "tile", "topk", "train",
     "transpose", "tril", "triu", "trunc", "uint16", "uint32", "uint64", "uint8", "uniform",
-    "unsqueeze", "unstack", "value_and_grad", "var", "vecdot", "vjp", "vmap", "where", "while_loop", "zeros",
-    "zeros_like",
+    "unsqueeze", "unstack", "value_and_grad", "var", "vecdot", "vjp", "vmap", "where", "while_loop",
+    "zeros", "zeros_like",
 ]

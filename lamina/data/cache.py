@@ -137,7 +137,7 @@ class Cached(Source):
                     operands=[("folder", str(folder)),
                               ("differs", self.source.place(int(row)))],
                     rule="a folder belongs to one source and its functions, which give these rows",
-                    hint="another folder, or remove this one")
+                    hint="another folder, or remove this one; what draws comes after the cache")
 
     def _mapped(self, folder: Path, number: int, about: dict[str, Any], mode: str) -> np.ndarray:
         path = folder / f"column-{number}.npy"

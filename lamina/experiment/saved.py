@@ -23,6 +23,7 @@ from lamina.io import load, load_metadata
 from lamina.nn import Module
 
 MODEL = "model.safetensors"
+CONFIGURATIONS = (".toml", ".yaml", ".yml")  # what a model file is not
 KEYS = ("lamina.experiment", "lamina.facts", "lamina.preparation")
 
 
@@ -61,6 +62,11 @@ def model_path(path: str | os.PathLike[str]) -> str:
 
 def _missing(name: str) -> DataError:
     """No such model: what there is instead."""
+    stem, ending = os.path.splitext(os.path.basename(name))
+    if ending in CONFIGURATIONS:
+        return DataError("model", operands=[("file", name)],
+                         rule="this is a configuration; a model is a file, or the folder of a run",
+                         hint=os.path.join("runs", stem))
     if not os.path.isdir(name):
         return DataError("model", operands=[("file", name), ("reason", "No such file or folder")],
                          rule="a model is a file, or the folder of a run",
@@ -79,7 +85,7 @@ def open_model(path: str | os.PathLike[str], plugins: Iterable[str] = ()) -> Sav
     configuration did not write.
     """
     name = model_path(path)
-    if not os.path.exists(name):
+    if not os.path.exists(name) or name.endswith(CONFIGURATIONS):
         raise _missing(os.fspath(path))
     found = load_metadata(name)
     missing = [key for key in KEYS if key not in found]

@@ -95,8 +95,11 @@ def _groups(config: Configuration, model: Module, rate: Callable[[Any], Any],
     groups = []
     for number, group in enumerate(section.groups):
         path = ("optimizer", "groups", number)
-        chosen = [left.pop(id(p)) for p in _matching(model, group.match, (*path, "match"))
-                  if id(p) in left]
+        matching = _matching(model, group.match, (*path, "match"))
+        chosen = [left.pop(id(p)) for p in matching if id(p) in left]
+        if not chosen and any(p.requires_grad for p in matching):
+            raise Refused((*path, "match"),
+                          f"all {len(matching)} parameters that fit are in groups before this one")
         if chosen:
             groups.append({"params": chosen, **_options(group, section.lr, rate)})
     if left:

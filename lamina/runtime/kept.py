@@ -14,7 +14,7 @@ import weakref
 from collections import Counter
 from collections.abc import Sequence
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lamina.graph.node import Node
 from lamina.runtime.buffers import Buffer
@@ -27,10 +27,17 @@ SAME_RUNS = 3  # with the same values, before any are kept
 MOST_BYTES = 1 << 30  # that all programs keep, at most: those that kept first let go first
 
 Serials = tuple[int, ...]
-Values = tuple[Serials, list[Buffer], int]  # of the leaves; the memory; a number of its own
 _numbers = count()
 _holders: list[weakref.ref[Kept]] = []
 _lock = threading.Lock()
+
+
+class Values(NamedTuple):
+    """What is kept, the serials of the leaves that it was computed from, a number of its own."""
+
+    serials: Serials
+    buffers: list[Buffer]
+    number: int
 
 
 class Kept:
@@ -56,7 +63,7 @@ class Kept:
     def ready(self, own: Sequence[Buffer]) -> tuple[Launch, Values] | None:
         """The table that leaves out what is kept for these values of the own leaves, and that."""
         values = self.values
-        if values is None or values[0] != tuple([own[i].serial for i in self._among]):
+        if values is None or values.serials != tuple([own[i].serial for i in self._among]):
             return None
         return self._made()[1], values
 
@@ -64,8 +71,8 @@ class Kept:
         """The results of the program, with what is kept, if it still holds."""
         serials = tuple([leaves[i].serial for i in self.leaves])
         values = self.values
-        if values is not None and values[0] == serials:
-            return self.bound.launched(self._made()[1], leaves, values[1], order)
+        if values is not None and values.serials == serials:
+            return self.bound.launched(self._made()[1], leaves, values.buffers, order)
         seen, times = self._seen
         self._seen = serials, times + 1 if seen == serials else 1
         if self._seen[1] < SAME_RUNS:
@@ -74,7 +81,7 @@ class Kept:
         _make_room(self)
         buffers = [Buffer(size) for size in self.sizes]
         results = self.bound.launched(self._made()[0], leaves, buffers, order)
-        self.values = serials, buffers, next(_numbers)
+        self.values = Values(serials, buffers, next(_numbers))
         return results
 
     def _made(self) -> tuple[Launch, Launch]:
@@ -88,8 +95,7 @@ class Kept:
 def _make_room(kept: Kept) -> None:
     """Let the oldest go until there is room for what this one will keep."""
     with _lock:
-        others = [x for reference in _holders if (x := reference()) is not None and x is not kept
-                  and x.values is not None]
+        others = [x for reference in _holders if (x := reference()) is not None and x is not kept]
         room = MOST_BYTES - sum(kept.sizes)
         while others and sum(sum(x.sizes) for x in others) > room:
             others.pop(0).values = None

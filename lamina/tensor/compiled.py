@@ -9,6 +9,7 @@ the recording.
 
 from __future__ import annotations
 
+import copy
 import functools
 import weakref
 from collections.abc import Callable, Sequence
@@ -43,6 +44,7 @@ class Compiled:
         self._function = function
         self._known: dict[Any, list[Recording]] = {}
         self._quick: Quick | None = None  # of the latest call, if that only computed
+        self._quicks: dict[int, Quick | None] = {}  # by recording
 
     @property
     def recordings(self) -> int:
@@ -61,8 +63,9 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if traces or settings.check or settings.device == "interpret":
             return self._function(*args, **kwargs)  # recorded whole, or op by op
-        if self._quick is not None and not kwargs:
-            result = self._quick(args)
+        quick = self._quick
+        if quick is not None and not kwargs:
+            result = quick(args)
             if result is not MISSED:
                 return result
         leaves, structure = tree.flatten((args, kwargs)) if kwargs else _flat(args)
@@ -87,11 +90,27 @@ class Compiled:
         for recording in known:
             if recording.holds(tensors):
                 result = _replay(recording, tensors)
-                self._quick = None if kwargs else _quick(recording, args)
+                self._quick = None if kwargs else self._short_way(recording, args)
                 return result
         known[:] = [r for r in known if not r.outdated]
+        self._quicks.clear()
         known.append(record(self._function, leaves, structure))
         return _replay(known[-1], tensors)
+
+
+    def _short_way(self, recording: Recording, arguments: tuple[Any, ...]) -> Quick | None:
+        """That through a recording, made once, if it has one."""
+        from lamina.tensor.quick import Quick  # with the compiler: importing Lamina stays fast
+
+        quick = self._quicks.get(id(recording))
+        if quick is None or quick.recording is not recording or quick.bound is not recording.bound:
+            quick = Quick(recording, arguments) if Quick.fits(recording, arguments) else None
+            self._quicks[id(recording)] = quick
+        return quick
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
+        """One that records anew."""
+        return Compiled(copy.deepcopy(self._function, memo))
 
 
 def compile(function: Callable[..., Any]) -> Compiled:
@@ -178,16 +197,6 @@ def _gathered(recording: Recording, tensors: Sequence[Tensor], history: bool
             inputs.append(node)
         del node  # a reference more, and its memory would not be taken over
     return inputs, buffers
-
-
-def _quick(recording: Recording, arguments: tuple[Any, ...]) -> Quick | None:
-    """The short way through a recording, made once, if it has one."""
-    from lamina.tensor.quick import Quick  # with the compiler: importing Lamina stays fast
-
-    if recording.quick is None or recording.quick.bound is not recording.bound:
-        recording.quick = (Quick(recording, arguments) if Quick.fits(recording, arguments)
-                           else None)
-    return recording.quick
 
 
 def _kept(recording: Recording) -> Kept | None:

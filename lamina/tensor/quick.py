@@ -41,8 +41,8 @@ class _Frame:
         bound, kept = quick.bound, quick.kept
         self.serials = serials
         known = None if kept is None else kept.ready(own)
-        launch, values = known or (bound.whole, ((), [], -1))
-        self.kept = values[2]
+        launch, values = known or (bound.whole, None)
+        self.number = -1 if values is None else values.number
         self.status = ctypes.c_int64(0)
         self.arena = Buffer(bound.arena_bytes) if 0 < bound.arena_bytes <= SMALL else None
         self.pointers = pointers = launch.pointers(
@@ -52,7 +52,7 @@ class _Frame:
         for slot, literal in bound.literals:
             pointers[slot] = literal.address
         first = bound.first_output + len(bound.out_sizes)
-        for i, buffer in enumerate(values[1]):
+        for i, buffer in enumerate([] if values is None else values.buffers):
             pointers[first + i] = buffer.address
         self.table, self.records = launch.address, launch.records
         self.address = ctypes.addressof(pointers)
@@ -121,7 +121,10 @@ class Quick:
         for (slot, _), buffer in zip(self.outputs, outputs, strict=True):
             pointers[slot] = buffer.address
         threads.launch(frame.table, frame.records, frame.address)
+        if frame.status.value:  # the long way tells what is wrong
+            return MISSED
         self.bound.uses.runs += 1
+        self.bound.program.runs += 1
         self.frames.append(frame)
         results = [Tensor(leaf(outputs[place], shape, dtype)) for place, (shape, dtype) in
                    zip(self.results, recording.kinds, strict=False)]
@@ -129,17 +132,20 @@ class Quick:
         return results[0] if structure == _ONE else unflatten(structure, results)
 
     def _frame(self, own: list[Buffer], serials: list[int], kept: Any) -> _Frame | None:
-        """A frame for these values; None where the long way is still to decide what is kept."""
+        """A frame for these values.
+
+        None where the long way is still to decide what is kept, or another thread has changed that.
+        """
         if self.kept is not None and kept is None:
             return None
         try:
             frame = self.frames.pop()
-            if frame.serials == serials and (kept is None or frame.kept == kept[2]):
+            if frame.serials == serials and (kept is None or frame.number == kept.number):
                 return frame
         except IndexError:
             pass
         frame = _Frame(self, own, serials)
-        return frame if kept is None or frame.kept == kept[2] else None
+        return frame if kept is None or frame.number == kept.number else None
 
 
 def _look(node: Node) -> tuple[Any, ...]:

@@ -61,7 +61,6 @@ class Recording:
     graph: Any = None  # of what is returned, for gradients
     bound: Any = None
     takers: Sequence[Any] = ()  # outputs that may be computed in place
-    quick: Any = None  # the short way through it (`tensor.quick`)
     kept: Any = None  # what is computed from its own tensors alone (`runtime.kept`)
 
     def holds(self, arguments: Sequence[Tensor]) -> bool:

@@ -26,8 +26,8 @@ class AverageWeights(Callback):
     decay: of an exponential average after each step (`optim.EMA`); None: the mean of the weights at
     the end of each epoch (`optim.SWA`). start: the first epoch that is averaged. Running statistics
     of batch norms are averaged like weights. keep: whether the model has the averages after `fit`.
-    While the model is evaluated, within `fit` or by `trainer.evaluate`, its weights are the
-    averages; between evaluations they are those that are trained. What is kept of the best epoch
+    While the model is evaluated within `fit`, its weights are the averages; between evaluations
+    they are those that are trained. What is kept of the best epoch
     (`EarlyStopping`, `Checkpoint`) is what was measured: the averages.
 
     >>> import lamina as lm
@@ -51,9 +51,11 @@ class AverageWeights(Callback):
         self._model: Module | None = None
         self._loaded: Mapping[str, Any] = {}  # a state that came before the model
         self._epoch = 0  # the last that is in a mean over epochs
+        self._is_over = True  # whether no fit runs: the model is then measured as it is
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Average this model; a fit that goes on goes on with the averages that there are."""
+        self._is_over = False
         self._epoch = trainer.epoch - (trainer.position.phase != BETWEEN)
         if self._model is not trainer.model:
             self._model, named = trainer.model, _floats(trainer.model)
@@ -82,10 +84,11 @@ class AverageWeights(Callback):
         """The averages stay."""
         if self.keep and self._averaged() and self.average is not None:
             self.average.copy_to_parameters()
+        self._is_over = True
 
     def measured_values(self) -> Mapping[str, Any]:
         """The averages, as the model would have them."""
-        if self.average is None or not self._averaged():
+        if self.average is None or self._is_over or not self._averaged():
             return {}
         return self.average.values()
 

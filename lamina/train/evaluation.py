@@ -55,12 +55,13 @@ def _measured_values(trainer: Trainer) -> Iterator[None]:
     if not values:
         yield
         return
-    before = trainer.model.state_dict()
+    before, trainer.held = trainer.model.state_dict(), trainer.state_dict()
     try:
         trainer.model.load_state_dict(values, strict=False)
         yield
     finally:
         trainer.model.load_state_dict(before)
+        trainer.held = None
 
 
 def _measure(trainer: Trainer, batches: Batches, between: Callable[[], object]) -> None:

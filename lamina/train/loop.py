@@ -69,7 +69,7 @@ class Loop:
             with suppress(Skip):  # it was begun all the same
                 trainer.call("on_epoch_start")
         if trainer.position.phase == TRAINING:
-            self._check_length(trainer.position.batches)
+            self._check_length(trainer.position.batches, state.get("steps_per_epoch"))
             rest = remaining(self.train, trainer.position.batches, state["train"])
         elif state["train"] is not None and state_of(self.train) is not None:
             self.train.restore(state["train"])  # type: ignore[attr-defined]
@@ -78,11 +78,13 @@ class Loop:
         trainer.restore(state)  # again: what callbacks did to begin was done the first time
         return rest
 
-    def _check_length(self, seen: int) -> None:
-        """Data with fewer batches than were seen of it would end the epoch without a word."""
-        if self.length is not None and self.length <= seen:
+    def _check_length(self, seen: int, before: int | None) -> None:
+        """Data with other batches than before would end the epoch elsewhere without a word."""
+        length = self.length
+        if length is not None and (length <= seen or before is not None and length != before):
             raise ArgumentError(
-                "resume", operands=[("checkpoint", f"{seen} batches into an epoch"),
+                "resume", operands=[("checkpoint", f"{seen} batches into an epoch"
+                                     + ("" if before is None else f" of {before}")),
                                     ("data", f"{self.length} batches")],
                 rule="the data is that of the fit that wrote the checkpoint")
 

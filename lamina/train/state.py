@@ -46,6 +46,7 @@ def capture(trainer: Trainer) -> dict[str, Any]:
         "evaluating": [name for name, module in model.named_modules() if not module.training],
         "streams": {"lamina": generator.state.detach(), **_host_streams()},
         "epoch": trainer.epoch,
+        "steps_per_epoch": trainer.steps_per_epoch,
         "step": trainer.step,
         "position": None if loop is None else trainer.position.state_dict(),
         "logs": dict(trainer.logs),

@@ -124,6 +124,7 @@ class Trainer:
         self.loop: Loop | None = None  # the fit that is running, or was interrupted
         self.trained = Totals(["loss", *self.metrics])
         self.evaluated = Totals(["loss", *self.metrics])
+        self.held: dict[str, Any] | None = None  # the state, while averages are measured
         self.steps = Steps(self)
         self.resumed = False  # whether the fit goes on from a checkpoint
         self._shown: list[Any] = []  # what shows the progress of this fit
@@ -254,6 +255,8 @@ class Trainer:
         """
         if self.loop is not None and self.loop.held is not None:
             return self.loop.held
+        if self.held is not None:
+            return self.held
         self.nan.remember(self)
         return state.capture(self)
 

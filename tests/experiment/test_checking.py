@@ -76,6 +76,9 @@ FINDINGS = {
     "parameters of no name": (
         'optimizer.groups=[{match=["head"],lr=1.0}]', ['optimizer.groups.0.match: no parameter '
         'fits "head": they are named 1.weight, 1.bias ...']),
+    "a group of which nothing is left": (
+        'optimizer.groups=[{match=["*"],lr=1.0},{match=["1.bias"],lr=2.0}]', [
+            "optimizer.groups.1.match: all 1 parameters that fit are in groups before this one"]),
     "weights that are not there": ('fine_tune.from="no.safetensors"', ["fine_tune: "]),
     "weights that do not fit": ('fine_tune.from="other.safetensors"', [
         "some parameters have the same name and shape in both"]),

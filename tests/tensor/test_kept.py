@@ -1,5 +1,8 @@
 """What a compiled function computes from its own tensors alone is kept, and never out of date."""
 
+import copy
+import gc
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -158,3 +161,30 @@ def test_what_all_functions_keep_has_a_bound(monkeypatch):
                 np.testing.assert_array_equal(function(x).numpy(), plain(net, x))
     held = [k for r in kept._holders if (k := r()) is not None and k.values]
     assert 1 <= len(held) <= 2
+
+
+@pytest.mark.parametrize("calls", [1, 2, 6])
+def test_a_function_that_is_dropped_lets_go_at_once(calls):
+    def used():
+        w, x = lm.ones((64, 64)), lm.ones((8, 64))
+        call = lm.compile(lambda x: x @ lm.softmax(w, 0))
+        with lm.no_grad():
+            for _ in range(calls):
+                call(x)
+        return weakref.ref(w)
+
+    gc.disable()
+    try:
+        assert used()() is None
+    finally:
+        gc.enable()
+
+
+def test_a_copy_records_anew():
+    w, x = lm.ones((64, 64)), lm.ones((8, 64))
+    call = lm.compile(lambda x: x @ lm.softmax(w, 0))
+    for _ in range(5):
+        expected = call(x).numpy()
+    other = copy.deepcopy(call)
+    assert other.recordings == 0
+    np.testing.assert_array_equal(other(x).numpy(), expected)

@@ -101,17 +101,22 @@ def test_averages_go_on_from_a_state_given_before_or_after_the_start():
 
 
 def test_weights_come_back_after_an_interrupted_or_failed_evaluation():
-    trainer, _ = fit([AverageWeights(decay=0.5, keep=False)], epochs=1)
-    before = trainer.model[0].weight.numpy()
     for error in (KeyboardInterrupt, ValueError):
-        def batches():
-            assert not np.array_equal(trainer.model[0].weight.numpy(), before)
-            yield X, Y
-            raise error  # noqa: B023
+        model, seen = net(), []
 
+        class Failing:
+            def __iter__(self):
+                seen.append(model[0].weight.numpy())  # noqa: B023
+                yield X, Y
+                raise error  # noqa: B023
+
+        trained = Weights()
+        trainer = Trainer(model, loss="mse", callbacks=[AverageWeights(decay=0.5), trained],
+                          optimizer=SGD(model.parameters(), lr=0.05))
         with pytest.raises(error):
-            trainer.evaluate(batches())
-        np.testing.assert_array_equal(trainer.model[0].weight.numpy(), before)
+            trainer.fit((X, Y), valid=Failing(), batch_size=8)
+        assert not np.array_equal(seen[0], trained.steps[-1][0])
+        np.testing.assert_array_equal(model[0].weight.numpy(), trained.steps[-1][0])
 
 
 @pytest.mark.parametrize("options", [{"decay": 1.0}, {"decay": -0.1}, {"start": 0}])
@@ -165,3 +170,19 @@ def test_a_resumed_fit_goes_on_with_the_weights_that_are_trained(tmp_path):
                       callbacks=[AverageWeights(decay=None)])
     state = read_state(tmp_path / "a" / "step-00000008.safetensors")
     assert trainer.fit((X, Y), valid=(X, Y), epochs=4, batch_size=8, resume=state) == whole
+
+
+def test_a_state_taken_while_averages_are_measured_has_the_weights_that_are_trained():
+    states = []
+    take = LambdaCallback(on_evaluate_end=lambda t, logs: states.append(t.state_dict()["model"]))
+    trained = Weights()
+    fit([AverageWeights(decay=0.9, keep=False), take, trained], epochs=1)
+    np.testing.assert_array_equal(states[-1]["0.weight"].numpy(), trained.steps[-1][0])
+    assert not np.array_equal(trained.evaluated[-1][0], trained.steps[-1][0])
+
+
+def test_after_a_fit_the_model_is_measured_as_it_is():
+    trainer, _ = fit([AverageWeights(decay=0.9), EarlyStopping("valid_loss")])
+    for p in trainer.model.parameters():
+        p.assign(p * 0.0)
+    assert trainer.evaluate((X, Y))["loss"] == pytest.approx(float((Y**2).mean()), rel=1e-5)

@@ -475,3 +475,18 @@ def test_resuming_with_less_data_or_without_a_callback_is_told():
         trainer().fit((x, x), batch_size=2, resume=states[2])
     with pytest.raises(ArgumentError, match="3 batches into an epoch"):
         trainer(lm.train.EarlyStopping()).fit((x[:4], x[:4]), batch_size=2, resume=states[2])
+
+
+def test_resuming_with_another_number_of_batches_is_told():
+    model = lm.nn.Linear(1, 1)
+    batches = [(np.ones((2, 1), np.float32),) * 2] * 10
+    states = []
+    keep = lm.train.LambdaCallback(on_step_end=lambda t, logs: states.append(t.state_dict()))
+
+    def trainer(*callbacks):
+        return Trainer(model, loss="mse", callbacks=callbacks,
+                       optimizer=lm.optim.SGD(model.parameters(), lr=0.1))
+
+    trainer(keep).fit(batches)
+    with pytest.raises(ArgumentError, match="4 batches into an epoch of 10"):
+        trainer().fit(batches[:7], resume=states[3])
