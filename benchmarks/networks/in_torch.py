@@ -126,7 +126,7 @@ class Recommender(nn.Module):
     def forward(self, dense: Tensor, sparse: Tensor) -> Tensor:
         x = self.bottom(dense)
         parts = torch.stack([x, *(t(sparse[:, i]) for i, t in enumerate(self.tables))], 1)
-        pairs = parts @ parts.mT
+        pairs = parts @ parts.transpose(1, 2)
         return self.top(torch.cat([x, pairs.flatten(1)], 1))
 
 
