@@ -305,3 +305,50 @@ def test_a_tensor_keeps_its_values_when_batches_go_on():
     assert np.array_equal(np.concatenate([x.numpy() for x in kept]), images)
     step = lm.compile(lambda x: x + 1)
     assert all(np.array_equal(step(x).numpy(), x.numpy() + 1) for x in kept)
+
+
+FILES = """
+import resource, sys
+import h5py, numpy as np, pyarrow, pyarrow.parquet
+from lamina.data import HDF5, Parquet, TextLines, pipeline
+
+folder, rows = sys.argv[1], 100_000
+with h5py.File(folder + "/data.h5", "w") as file:  # 205 MB each of the first two
+    x = file.create_dataset("x", (rows, 512), np.float32)
+    for start in range(0, rows, 10_000):
+        x[start:start + 10_000] = start
+names = [f"c{i}" for i in range(64)]
+schema = pyarrow.schema([(name, pyarrow.float64()) for name in names])
+with pyarrow.parquet.ParquetWriter(folder + "/data.parquet", schema) as writer:
+    for start in range(0, rows, 5_000):
+        writer.write_table(pyarrow.table({n: np.random.rand(5_000) for n in names}, schema=schema))
+with open(folder + "/data.txt", "wb") as file:
+    for start in range(0, rows, 1_000):
+        file.write((b"a line of text " * 60 + b"\\n") * 1_000)
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+for name, source in (("h5", HDF5(folder + "/data.h5")), ("text", TextLines(folder + "/data.txt")),
+                     ("parquet", Parquet(folder + "/data.parquet", cache=8 << 20))):
+    data = pipeline(source)
+    data = data.map(lambda lines: np.array([len(t) for t in lines])) if name == "text" else data
+    before, total = None, 0
+    for number, columns in enumerate(data.batch(256)):
+        total += len(columns[0])
+        if number == 60:
+            before = peak()
+    print(name, total, peak() - before)
+"""
+
+
+def test_memory_is_flat_over_files_that_are_read_row_by_row(tmp_path):
+    for package in ("h5py", "pyarrow"):
+        pytest.importorskip(package)
+    run = subprocess.run([sys.executable, "-c", FILES, str(tmp_path)], capture_output=True,
+                         text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    for line in run.stdout.splitlines():
+        name, rows, grown = line.split()
+        assert int(rows) == 100_000
+        assert float(grown) < 40, line  # MiB; each file has 50 to 205
