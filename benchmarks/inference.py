@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.networks.table import NETWORKS, Network, weights
-from benchmarks.weights import numbers
+from benchmarks.inputs import ours, torchs
+from benchmarks.networks.table import NETWORKS, Network
+from benchmarks.weights import for_torch, numbers, states
 from benchmarks.workload import Call, Workload
 
 READY = {"resnet50": (1, 8), "mobilenet_v2": (1, 8), "efficientnet_b0": (1, 8), "unet": (1,),
@@ -74,9 +75,9 @@ def _lamina(made: Made) -> Call:
     import lamina as lm
 
     model, inputs = made()
-    model.load_state_dict(weights(model.state_dict()))
+    model.load_state_dict(states(model.state_dict()))
     model.eval()
-    batch = [lm.tensor(x.astype(np.int32) if x.dtype == np.int64 else x) for x in inputs]
+    batch = [ours(x) for x in inputs]
 
     @lm.compile
     def forward(*inputs: Any) -> Any:
@@ -87,23 +88,20 @@ def _lamina(made: Made) -> Call:
     return lambda: forward(*batch).numpy()
 
 
-def _torch_model(made: Made) -> tuple[Any, list[Any]]:
+def _torch_model(made: Made, channels_last: bool = False) -> tuple[Any, list[Any]]:
     import torch
 
     model, inputs = made()
-    model.load_state_dict({k: torch.tensor(v) for k, v in weights(model.state_dict()).items()})
-    return model.eval(), [
-        torch.tensor(np.ascontiguousarray(np.moveaxis(x, -1, 1)) if x.ndim == 4 else x)
-        for x in inputs]
+    model.load_state_dict(for_torch(model.state_dict()))
+    if channels_last:
+        model = model.to(memory_format=torch.channels_last)
+    return model.eval(), [torchs(x, channels_last) for x in inputs]
 
 
 def _torch(made: Made, form: str) -> Call:
     import torch
 
-    model, batch = _torch_model(made)
-    if form == "channels last":
-        model = model.to(memory_format=torch.channels_last)
-        batch = [x.to(memory_format=torch.channels_last) for x in batch]
+    model, batch = _torch_model(made, form == "channels last")
     forward = torch.compile(model) if form == "compiled" else model
 
     def call() -> np.ndarray:
@@ -143,7 +141,7 @@ def _jax(network: Network) -> Call:
 
     forward = network.build("jax")
     p = {k: jax.numpy.asarray(v)
-         for k, v in weights(network.build("lamina").state_dict()).items()}
+         for k, v in states(network.build("lamina").state_dict()).items()}
     batch = [jax.numpy.asarray(x) for x in network.batch_of(1)[0]]
     answer = jax.jit(lambda p, *inputs: forward(p, *inputs, training=False))
     return lambda: np.asarray(answer(p, *batch))

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.inputs import torchs
 from benchmarks.twins import TWINS
-from benchmarks.weights import numbers, state
+from benchmarks.weights import for_torch, numbers, states
 from benchmarks.workload import Call, Workload
 from lamina.models.catalogue import MODELS, Row
 
@@ -49,11 +50,6 @@ def _inputs(row: Row) -> list[np.ndarray]:
     return [numbers(f"input {i}", s).astype(np.float32) for i, s in enumerate(shapes)]
 
 
-def _state(values: Any) -> dict[str, np.ndarray]:
-    found = {name: state(name, value) for name, value in values.items()}
-    return {k: v.astype(np.float32) if v.dtype == np.float64 else v for k, v in found.items()}
-
-
 def _outputs(y: Any, is_tensor: Callable[[Any], bool]) -> list[Any]:
     """The tensors of floats in a result, which may be a tuple or one of transformers' records."""
     if is_tensor(y):
@@ -69,7 +65,7 @@ def _lamina(row: Row) -> Call:
     for module in model.modules():
         if type(module).__name__ in RANDOM:
             module.p = 0.0
-    model.load_state_dict(_state(model.state_dict()))
+    model.load_state_dict(states(model.state_dict()))
     optimizer = lm.optim.SGD(model.parameters(), lr=RATE, momentum=MOMENTUM)
     inputs = [lm.tensor(x) for x in _inputs(row)]
 
@@ -92,12 +88,10 @@ def _torch(row: Row, channels_last: bool) -> Call:
     for module in model.modules():
         if type(module).__name__ in RANDOM:
             module.p = 0.0
-    model.load_state_dict({k: torch.tensor(v) for k, v in _state(model.state_dict()).items()})
-    inputs = [torch.tensor(np.ascontiguousarray(np.moveaxis(x, -1, 1)) if x.ndim == 4 else x)
-              for x in _inputs(row)]
+    model.load_state_dict(for_torch(model.state_dict()))
+    inputs = [torchs(x, channels_last) for x in _inputs(row)]
     if channels_last:
         model = model.to(memory_format=torch.channels_last)
-        inputs = [x.to(memory_format=torch.channels_last) if x.ndim == 4 else x for x in inputs]
     optimizer = torch.optim.SGD(model.parameters(), lr=RATE, momentum=MOMENTUM)
 
     def step() -> float:

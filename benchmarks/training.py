@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-import numpy as np
-
-from benchmarks.networks.table import NETWORKS, Network, weights
+from benchmarks.inputs import ours, torchs
+from benchmarks.networks.table import NETWORKS, Network
+from benchmarks.weights import for_torch, states
 from benchmarks.workload import Call, Workload
 
 ADAM, SGD, MOMENTUM = 1e-3, 1e-2, 0.9  # rates
@@ -39,11 +39,11 @@ def lamina_step(network: Network) -> Call:
     import lamina as lm
 
     model = network.build("lamina")
-    model.load_state_dict(weights(model.state_dict()))
+    model.load_state_dict(states(model.state_dict()))
     optimizer = (lm.optim.Adam(model.parameters(), lr=ADAM) if network.optimizer == "Adam"
                  else lm.optim.SGD(model.parameters(), lr=SGD, momentum=MOMENTUM))
     inputs, target = network.batch_of(network.batch)
-    batch = [lm.tensor(_narrow(x)) for x in (*inputs, target)]
+    batch = [ours(x) for x in (*inputs, target)]
 
     @lm.compile
     def step(*batch: Any) -> Any:
@@ -57,22 +57,16 @@ def lamina_step(network: Network) -> Call:
     return lambda: step(*batch).item()
 
 
-def _narrow(x: np.ndarray) -> np.ndarray:
-    return x.astype(np.int32) if x.dtype == np.int64 else x
-
-
 def _torch(network: Network, form: str) -> Call:
     import torch
 
     model = network.build("torch").train()
-    model.load_state_dict({k: torch.tensor(v) for k, v in weights(model.state_dict()).items()})
+    model.load_state_dict(for_torch(model.state_dict()))
     inputs, target = network.batch_of(network.batch)
-    batch = [torch.tensor(np.ascontiguousarray(np.moveaxis(x, -1, 1)) if x.ndim == 4 else x)
-             for x in inputs]
-    labels = torch.tensor(target).flatten()
-    if form == "channels last":
+    last = form == "channels last"
+    batch, labels = [torchs(x, last) for x in inputs], torchs(target).flatten()
+    if last:
         model = model.to(memory_format=torch.channels_last)
-        batch = [x.to(memory_format=torch.channels_last) for x in batch]
     optimizer = (torch.optim.Adam(model.parameters(), lr=ADAM) if network.optimizer == "Adam"
                  else torch.optim.SGD(model.parameters(), lr=SGD, momentum=MOMENTUM))
     forward = torch.compile(model) if form == "compiled" else model
@@ -91,7 +85,7 @@ def _jax(network: Network) -> Call:
     import jax
 
     numpy, forward = jax.numpy, network.build("jax")
-    values = weights(network.build("lamina").state_dict())
+    values = states(network.build("lamina").state_dict())
     values.pop("lm_head.weight", None)
     statistics = {k: numpy.asarray(v) for k, v in values.items() if "running" in k}
     p = {k: numpy.asarray(v) for k, v in values.items()

@@ -5,7 +5,7 @@ In: the name and shape of a parameter, a buffer or an input. Out: NumPy float64 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod, sqrt
 from typing import Any
 from zlib import crc32
@@ -39,3 +39,18 @@ def state(name: str, value: Any) -> np.ndarray:
     if name.endswith(("running_var", "weight")):
         return 1 + numbers(name, shape) / 4
     return numbers(name, shape) / 10
+
+
+def states(values: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """What all parameters and buffers of a network start with, by name, in float32."""
+    found = {name: state(name, value) for name, value in values.items()}
+    if "lm_head.weight" in found:  # it is the table of embeddings
+        found["lm_head.weight"] = found["transformer.wte.weight"]
+    return {k: v.astype(np.float32) if v.dtype == np.float64 else v for k, v in found.items()}
+
+
+def for_torch(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for a module of PyTorch."""
+    import torch
+
+    return {name: torch.tensor(value) for name, value in states(values).items()}

@@ -88,10 +88,19 @@ def _names_differ(
         place,
         operands=[row for row in operands if row[1]],
         rule="the names in the state must be those of the object that loads it",
-        hint=stripped if prefix else hint,
+        hint=stripped if prefix else _way_out(targets, values, hint),
         expected=tuple(targets),
         got=tuple(values),
     )
+
+
+def _way_out(targets: Mapping[str, Tensor], values: Mapping[str, Any], hint: str) -> str:
+    """The hint, if any name is on both sides; else what a checkpoint of training needs."""
+    if not targets.keys().isdisjoint(values):
+        return hint
+    if any(str(name).startswith("model.") for name in values):
+        return "lm.train.load_weights(model, path), for a checkpoint of training"
+    return ""
 
 
 def _prefix_that_fits(targets: Mapping[str, Tensor], values: Mapping[str, Any]) -> str:

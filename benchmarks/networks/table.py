@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.weights import numbers, state
+from benchmarks.weights import numbers
 
 BYTES, WIDTH = 256, 256  # the vocabulary of the language models, and how wide they are
 TABLES, ROWS, DENSE = 8, 20_000, 13  # of the recommender: tables of embeddings, and numbers
@@ -58,11 +58,3 @@ NETWORKS = {network.name: network for network in (
     Network("gpt", ((128,),), (BYTES,), BYTES, 16, "Adam", target=(128,)),
     Network("recommender", ((DENSE,), (TABLES,)), (0, ROWS), 2, 256, "Adam", jax=False),
 )}
-
-
-def weights(values: dict[str, Any]) -> dict[str, np.ndarray]:
-    """What parameters and buffers start with, by name."""
-    found = {name: state(name, value) for name, value in values.items()}
-    if "lm_head.weight" in found:  # it is the table of embeddings
-        found["lm_head.weight"] = found["transformer.wte.weight"]
-    return {k: v.astype(np.float32) if v.dtype == np.float64 else v for k, v in found.items()}

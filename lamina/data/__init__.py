@@ -33,7 +33,6 @@ else:
         "TableRecipe": "lamina.data.tabular", "split": "lamina.data.tabular",
     })
 
-
 __all__ = [
     "AudioFolder", "CIFAR", "CSV", "Dataset", "HDF5", "IDX", "ImageFiles", "ImageFolder", "JPEGs",
     "LengthError", "Loader", "Parquet", "Pipeline", "Source", "TableRecipe", "TarShards",

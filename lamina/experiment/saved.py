@@ -14,7 +14,7 @@ from pathlib import Path as File
 
 from lamina.data.tabular import TableRecipe
 from lamina.errors import DataError, FormatError
-from lamina.experiment.document import Document
+from lamina.experiment.document import SUFFIXES, Document
 from lamina.experiment.experiment import Experiment, experiment_of
 from lamina.experiment.facts import Facts
 from lamina.experiment.plugins import with_plugins
@@ -23,7 +23,6 @@ from lamina.io import load, load_metadata
 from lamina.nn import Module
 
 MODEL = "model.safetensors"
-CONFIGURATIONS = (".toml", ".yaml", ".yml")  # what a model file is not
 KEYS = ("lamina.experiment", "lamina.facts", "lamina.preparation")
 
 
@@ -63,7 +62,7 @@ def model_path(path: str | os.PathLike[str]) -> str:
 def _missing(name: str) -> DataError:
     """No such model: what there is instead."""
     stem, ending = os.path.splitext(os.path.basename(name))
-    if ending in CONFIGURATIONS:
+    if ending in SUFFIXES:
         return DataError("model", operands=[("file", name)],
                          rule="this is a configuration; a model is a file, or the folder of a run",
                          hint=os.path.join("runs", stem))
@@ -85,7 +84,7 @@ def open_model(path: str | os.PathLike[str], plugins: Iterable[str] = ()) -> Sav
     configuration did not write.
     """
     name = model_path(path)
-    if not os.path.exists(name) or name.endswith(CONFIGURATIONS):
+    if not os.path.exists(name) or name.endswith(SUFFIXES):
         raise _missing(os.fspath(path))
     found = load_metadata(name)
     missing = [key for key in KEYS if key not in found]

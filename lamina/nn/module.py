@@ -234,7 +234,7 @@ class Module:
         Raises ArgumentError, FormatError, ShapeError or DTypeError, and then changes nothing.
         """
         place = f"load_state_dict of {type(self).__name__}"
-        hint = _hint_for(self, state)
+        hint = "strict=False, to load only the names that both have"
         with lookup.sizes_from(self, state):
             lookup.check_sizes_known(self, "load_state_dict")
             return assign_all(place, dict(self._named_state()), state, strict, hint)
@@ -435,13 +435,3 @@ def _members(kinds: Any, name: str, value: Any, form: str) -> Iterator[tuple[str
     elif isinstance(value, dict):
         for key, item in value.items():
             yield from _members(kinds, form.format(name, key), item, form)
-
-
-def _hint_for(module: Module, state: Mapping[str, Any]) -> str:
-    """What to try where the names of a state are not the module's."""
-    own = {name for name, _ in module._named_state()}
-    if own & set(state):
-        return "strict=False, to load only the names that both have"
-    if any(str(name).startswith("model.") for name in state):
-        return "lm.train.load_weights(model, path), for a checkpoint of training"
-    return ""

@@ -58,7 +58,7 @@ as_words = Op(
 
 def words(x: Node, axis: int) -> Node:
     """Four neighbours along an axis as one int32, the first in the lowest byte; 0 at the end."""
-    x, size = _even(x, axis), ceil_div(x.shape[axis], 4)
+    x, size = _in_fours(x, axis), ceil_div(x.shape[axis], 4)
     if axis == x.ndim - 1:
         return as_words(x, flipped=False)
     parts = [bitwise_and(cast(_every_fourth(x, axis, byte, size), dtype=dtypes.int32),
@@ -69,7 +69,7 @@ def words(x: Node, axis: int) -> Node:
     return whole
 
 
-def _even(x: Node, axis: int) -> Node:
+def _in_fours(x: Node, axis: int) -> Node:
     """With zeros at the end of an axis, so that its size divides by four."""
     missing = ceil_div(x.shape[axis], 4) * 4 - x.shape[axis]
     if missing == 0:
@@ -87,7 +87,7 @@ def _every_fourth(x: Node, axis: int, start: int, size: Any) -> Node:
 
 def _unsigned_words(x: Node) -> Node:
     """Words along the last axis of unsigned bytes: of int8, each 128 more."""
-    return as_words(_even(x, x.ndim - 1), flipped=x.dtype is dtypes.int8)
+    return as_words(_in_fours(x, x.ndim - 1), flipped=x.dtype is dtypes.int8)
 
 
 def _signed(x: Node) -> Node:
@@ -97,8 +97,8 @@ def _signed(x: Node) -> Node:
     return subtract(cast(x, dtype=dtypes.int8), constant(-HALF, dtypes.int8))
 
 
-def _sum(x: Node, axes: Sequence[int]) -> Node:
-    """128 times the sums of bytes over some axes."""
+def _shift_of(x: Node, axes: Sequence[int]) -> Node:
+    """What 128 more on the other side adds to a product: 128 times sums of bytes."""
     total = sum_(cast(x, dtype=dtypes.int32), axes=tuple(axes))
     return multiply(total, constant(HALF, dtypes.int32))
 
@@ -115,9 +115,9 @@ def _product(x: Node, y: Node, right: Node) -> Node:
     left = _unsigned_words(x)
     total = contract_words(left, right, **matmul_spec(left, right))
     if x.dtype is dtypes.int8:  # (x + 128) y - 128 y
-        total = subtract(total, _sum(_signed(y), (y.ndim - 2,)))
+        total = subtract(total, _shift_of(_signed(y), (y.ndim - 2,)))
     if y.dtype is dtypes.uint8:  # x (y - 128) + 128 x
-        total = add(total, _sum(x, (last,)))
+        total = add(total, _shift_of(x, (last,)))
     return total
 
 
@@ -136,7 +136,7 @@ def conv(x: Node, w: Node, stride: Ints, padding: Pairs, dilation: Ints) -> Node
     total = correlate(left, right, stride, dilation, 1, swapped=False, product=contract_words)
     if x.dtype is dtypes.uint8:
         return total
-    each = _sum(w, range(1, w.ndim))  # a filter's sum, [out, 1, ...]
+    each = _shift_of(w, range(1, w.ndim))  # a filter's sum, [out, 1, ...]
     return subtract(total, reshape(each, shape=(w.shape[0],)))
 
 

@@ -171,18 +171,17 @@ def _takers(bound: Bound, order: Sequence[Node], roots: Sequence[Node], leaves: 
     return takers if any(t is not None for t in takers) else None
 
 
-def run_kept(kept: Kept, leaves: list[Buffer], order: Sequence[Node]) -> list[Buffer]:
-    """Run a program with what it keeps."""
-    if kept.bound.literals:
-        leaves = leaves + [_NOTHING] * len(kept.bound.literals)
-    return kept.run(leaves, order)
-
-
 def run_bound(bound: Bound, leaves: list[Buffer], order: Sequence[Node],
-              donated: Sequence[int | None] | None = None) -> list[Buffer]:
-    """Run a program on the buffers of its graph's leaves; numbers that vary are its own."""
+              donated: Sequence[int | None] | None = None, kept: Kept | None = None
+              ) -> list[Buffer]:
+    """Run a program on the buffers of its graph's leaves; numbers that vary are its own.
+
+    kept: what it keeps from run to run, where nothing is donated.
+    """
     if bound.literals:
         leaves = leaves + [_NOTHING] * len(bound.literals)
+    if kept is not None and donated is None:
+        return kept.run(leaves, order)
     return bound.run(leaves, donated, order)
 
 

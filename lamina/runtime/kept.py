@@ -49,7 +49,8 @@ class Kept:
         steps, read = _constant(bound.plan.steps, set(leaves), set(bound.outputs))
         self.steps = frozenset(steps)
         self.leaves = [leaves[leaf] for leaf in read]
-        self._among = [list(own).index(i) for i in self.leaves]
+        place = {i: k for k, i in enumerate(own)}
+        self._among = [place[i] for i in self.leaves]
         rest = [step for step in bound.plan.steps if step not in self.steps]
         wanted = {node for step in rest for node in step.reads}
         self.nodes = [node for step in steps for node in step.writes if node in wanted]

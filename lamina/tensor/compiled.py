@@ -210,9 +210,8 @@ def _kept(recording: Recording) -> Kept | None:
 
 def _run(recording: Recording, buffers: list[Any], donated: list[int | None] | None) -> list[Any]:
     try:
-        if donated is None and recording.kept is not None:
-            return execute.run_kept(recording.kept, buffers, recording.order)
-        return execute.run_bound(recording.bound, buffers, recording.order, donated)
+        return execute.run_bound(recording.bound, buffers, recording.order, donated,
+                                 recording.kept)
     except IndexingError:
         raise outside(recording.order, buffers) from None
 

@@ -86,7 +86,7 @@ class Quick:
                 and all(isinstance(s, (Tensor, Node)) or type(s) is int
                         for s in recording.sources)
                 and all(slot >= bound.first_output for slot in bound.results)
-                and bool(bound.whole.records) and len(bound.plan.steps) > 0
+                and bound.whole.records > 0
                 and not any(step.checks for step in bound.plan.steps))
 
     def __call__(self, arguments: tuple[Any, ...]) -> Any:

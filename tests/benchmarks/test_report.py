@@ -8,7 +8,8 @@ import pytest
 
 import lamina as lm
 from benchmarks import report, rows
-from benchmarks.networks.table import NETWORKS, weights
+from benchmarks.networks.table import NETWORKS
+from benchmarks.weights import states
 
 
 def row(name, ratio, **peers):
@@ -35,7 +36,7 @@ def test_a_report_has_every_row_and_names_what_is_slower(tmp_path):
 def test_a_network_takes_its_batch(name):
     network = NETWORKS[name]
     model = network.build("lamina")
-    model.load_state_dict(weights(model.state_dict()))
+    model.load_state_dict(states(model.state_dict()))
     inputs, target = network.batch_of(2)
     scores = model.eval()(*(lm.tensor(x) for x in inputs))
     assert scores.shape == (*target.shape, network.classes)

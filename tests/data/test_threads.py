@@ -349,6 +349,6 @@ def test_memory_is_flat_over_files_that_are_read_row_by_row(tmp_path):
                          text=True, check=False)
     assert run.returncode == 0, run.stderr
     for line in run.stdout.splitlines():
-        name, rows, grown = line.split()
+        _, rows, grown = line.split()
         assert int(rows) == 100_000
         assert float(grown) < 40, line  # MiB; each file has 50 to 205

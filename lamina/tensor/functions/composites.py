@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.dtypes import as_dtype, int8
+from lamina.dtypes import int8
 from lamina.errors import ArgumentError
 from lamina.graph.node import Node, Op
 from lamina.ops import bytes as byte_products
@@ -30,7 +30,7 @@ from lamina.tensor.functions.plumbing import (
     tensor_of,
     whole,
 )
-from lamina.tensor.functions.products import widened
+from lamina.tensor.functions.products import operands_as
 from lamina.tensor.precision import kept_narrow
 
 
@@ -153,18 +153,14 @@ def conv(x: Any, w: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, g
     dtype: of the products, their sums and the result, as for `matmul`.
     """
     op = TABLE["conv"]
-    nodes, is_bytes = [node_of(x), node_of(w)], False
-    if dtype is not None:
-        nodes, is_bytes = widened(nodes, dtype)
-        is_bytes &= groups == 1 and nodes[1].dtype is int8
-    if dtype is not None and not is_bytes:
-        nodes = [TABLE["cast"](node, dtype=as_dtype(dtype)) for node in nodes]
-    nodes = nodes if is_bytes else prepare(op, nodes)
+    nodes = [node_of(x), node_of(w)]
+    nodes, are_bytes = operands_as(dtype, nodes, groups == 1 and nodes[1].dtype is int8)
+    nodes = nodes if are_bytes else prepare(op, nodes)
     rank = _spaces(op, *nodes)
     steps, gaps = (_spatial("conv", name, given, rank)
                    for name, given in (("stride", stride), ("dilation", dilation)))
     borders = _pairs("conv", padding, rank)
-    if is_bytes:
+    if are_bytes:
         return Tensor(byte_products.conv(nodes[0], nodes[1], steps, borders, gaps))
     return Tensor(op(*nodes, stride=steps, padding=borders, dilation=gaps,
                      groups=whole("conv", "groups", groups, 1)))

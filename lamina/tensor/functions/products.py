@@ -34,34 +34,38 @@ def matmul(x: Any, y: Any, dtype: Any = None) -> Tensor:
     >>> matmul(x, x.mT, dtype=lm.int32).item()
     20000
     """
-    op = TABLE["matmul"]
     nodes = [node_of(x), node_of(y)]
-    if dtype is not None:
-        nodes, is_bytes = widened(nodes, dtype)
-        if is_bytes and min(node.ndim for node in nodes) > 1:
-            return Tensor(byte_products.matmul(*nodes))
-        nodes = [TABLE["cast"](node, dtype=as_dtype(dtype)) for node in nodes]
+    nodes, are_bytes = operands_as(dtype, nodes, min(node.ndim for node in nodes) > 1)
+    if are_bytes:
+        return Tensor(byte_products.matmul(*nodes))
+    op = TABLE["matmul"]
     return Tensor(op(*prepare(op, nodes)))
 
 
 def linear(x: Any, weight: Any, bias: Any = None, dtype: Any = None) -> Tensor:
     """x @ weight.T + bias, for weight [out, in]; dtype as for `matmul`."""
-    op = TABLE["linear"]
     nodes = [node_of(v) for v in (x, weight, bias) if v is not None]
-    if dtype is not None:
-        nodes, is_bytes = widened(nodes, dtype)
-        if is_bytes and nodes[0].ndim and nodes[1].ndim == 2:
-            total = byte_products.linear(*nodes[:2])
-            return Tensor(total if bias is None else TABLE["add"](total, nodes[2]))
-        nodes = [TABLE["cast"](node, dtype=as_dtype(dtype)) for node in nodes]
+    nodes, are_bytes = operands_as(dtype, nodes, nodes[0].ndim > 0 and nodes[1].ndim == 2)
+    if are_bytes:
+        total = byte_products.linear(*nodes[:2])
+        return Tensor(total if bias is None else TABLE["add"](total, nodes[2]))
+    op = TABLE["linear"]
     return Tensor(op(*prepare(op, nodes)))
 
 
-def widened(nodes: list[Node], dtype: Any) -> tuple[list[Node], bool]:
-    """Operands, a bias among them as `dtype`, and whether they are bytes to be added as int32."""
+def operands_as(dtype: Any, nodes: list[Node], fits: bool) -> tuple[list[Node], bool]:
+    """The operands of a product that gives `dtype`, and whether they are multiplied as bytes.
+
+    That is where int8 and uint8 give int32, and `fits` says that there is a product of bytes for
+    them; the first two then stay as they are. None: all stay.
+    """
+    if dtype is None:
+        return nodes, False
     goal = as_dtype(dtype)
-    is_bytes = goal is int32 and all(node.dtype in byte_products.BYTES for node in nodes[:2])
-    return [*nodes[:2], *(TABLE["cast"](node, dtype=goal) for node in nodes[2:])], is_bytes
+    are_bytes = fits and goal is int32 and all(
+        node.dtype in byte_products.BYTES for node in nodes[:2])
+    kept = 2 if are_bytes else 0
+    return [*nodes[:kept], *(TABLE["cast"](node, dtype=goal) for node in nodes[kept:])], are_bytes
 
 
 def einsum(spec: str, *operands: Any) -> Tensor:
