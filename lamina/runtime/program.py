@@ -32,11 +32,12 @@ from lamina.schedule.summation import Rules
 from lamina.schedule.updates import first_change, read_before
 from lamina.shapes import Var
 
-# What pays for a compilation: runs with the same sizes, fewer where they are much work, and their
-# share of all runs of a program.
+# What pays for a compilation: runs with the same sizes, fewer where they are much work, and that
+# they are a share of all runs of a program, or alone as much work as the compilation.
 FEW_RUNS, MANY_RUNS = 2, 16
 HOT_WORK = 20_000_000_000  # operations
 HOT_SHARE = 1 / 8
+KERNEL_WORK = 5_000_000_000  # operations that take as long as a kernel's compilation
 SMALL = 16  # bytes of a result: new memory costs less than to ask who reads the old
 KEPT = 1024  # lists of sizes whose runs are counted
 MOST_VARIANTS = 16  # plans of one program: what makes more is planned again, with the same outcome
@@ -96,12 +97,15 @@ class Program:
 
 
 class Uses:
-    """How often a program ran with certain sizes; `settled` when nothing more is to be decided."""
+    """How often a program ran with certain sizes; `settled` when nothing more is to be decided.
 
-    __slots__ = ("runs", "enough", "settled")
+    enough: runs that pay for a compilation where these sizes are frequent; paid: in any case.
+    """
+
+    __slots__ = ("runs", "enough", "paid", "settled")
 
     def __init__(self, settled: bool) -> None:
-        self.runs, self.enough, self.settled = 0, 0, settled
+        self.runs, self.enough, self.paid, self.settled = 0, 0, 0, settled
 
 
 class Launch:
@@ -166,9 +170,12 @@ class Bound:
         if uses.settled or uses.runs < FEW_RUNS:
             return False
         if not uses.enough:
-            work = sum(cost_of(step, self.values, 0.0).operations for step in self.plan.steps)
-            uses.enough = max(FEW_RUNS, min(MANY_RUNS, HOT_WORK // max(1, work)))
-        return uses.runs >= uses.enough and uses.runs >= HOT_SHARE * self.program.runs
+            steps = self.plan.steps
+            work = max(1, sum(cost_of(step, self.values, 0.0).operations for step in steps))
+            uses.enough = max(FEW_RUNS, min(MANY_RUNS, HOT_WORK // work))
+            uses.paid = max(uses.enough, KERNEL_WORK * len(steps) // work)
+        share = min(HOT_SHARE * self.program.runs, uses.paid)
+        return uses.runs >= max(uses.enough, share)
 
     def run(self, leaves: Sequence[Buffer], donated: Sequence[int | None] | None = None,
             order: Sequence[Node] = ()) -> list[Buffer]:

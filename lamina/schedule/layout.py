@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from lamina.dtypes import DType
-from lamina.graph.node import Kind, Node, Op, is_leaf
+from lamina.graph.node import CONST, Kind, Node, Op, is_leaf, topological
 from lamina.graph.rewrite import Rule, rewrite
 from lamina.ops.elementwise import multiply
 from lamina.ops.movement import reshape, view
@@ -45,12 +45,22 @@ PACK = Op("pack", Kind("pack", "made by the compiler", _given),
           "An operand copied into panels.", dtype=first)
 
 
-def lay_out(roots: Sequence[Node], target: Target, rules: Rules) -> list[Node]:
-    """Choose tiles for all contractions under `roots`."""
-    return rewrite(roots, [Rule("tile", lambda node: _tile(node, target, rules))])
+def lay_out(roots: Sequence[Node], target: Target, rules: Rules,
+            fixed: frozenset[Node] = frozenset()) -> list[Node]:
+    """Choose tiles for all contractions under `roots`.
+
+    fixed: leaves that stay the same for so long that copies of them cost nothing.
+    """
+    return rewrite(roots, [Rule("tile", lambda node: _tile(node, target, rules, fixed))])
 
 
-def _tile(node: Node, target: Target, rules: Rules) -> Node | None:
+def stays(node: Node, fixed: frozenset[Node]) -> bool:
+    """Whether a node is made of such leaves, and numbers, alone."""
+    return bool(fixed) and all(x in fixed or x.op is CONST
+                               for x in topological([node]) if is_leaf(x))
+
+
+def _tile(node: Node, target: Target, rules: Rules, fixed: frozenset[Node]) -> Node | None:
     if is_leaf(node) or node.op.kind.name != "contraction":
         return None
     sizes, n_out = node.attrs["sizes"], node.attrs["n_out"]
@@ -64,7 +74,8 @@ def _tile(node: Node, target: Target, rules: Rules) -> Node | None:
     nbytes = (product(node.inputs[0].shape) + product(node.inputs[1].shape)) * c.dtype.itemsize
     columns_of = int(any(v == n_out - 1 for terms in node.attrs["maps"][1] for v, _ in terms))
     ordered, along = tiling.order_sums(c, nbytes, target, rules, columns_of, axis is not None)
-    tile = tiling.choose(ordered, target, along)
+    free = "".join(name for name, x in zip("ab", sources, strict=True) if stays(x, fixed))
+    tile = tiling.choose(ordered, target, along, rules.typical(*sizes), free)
     if ordered is c:
         return _with_packs(node, node.shape, c, tile, sources)
     shape = (ordered.size(PART), *node.shape)

@@ -16,8 +16,10 @@ from lamina.graph.verify import verify
 from lamina.ops.movement import view
 from lamina.schedule.control import control_step, results_apart, store_operands
 from lamina.schedule.fuse import Group, fuse, storage
+from lamina.schedule.hoist import hoist, open_graphs
 from lamina.schedule.inplace import reusable
 from lamina.schedule.layout import lay_out
+from lamina.schedule.saving import save_products
 from lamina.schedule.scatter import is_update
 from lamina.schedule.spec import Spec, make_spec, rename
 from lamina.schedule.split import split_sums
@@ -32,11 +34,19 @@ from lamina.transforms.simplify import share, simplify
 
 Pass = tuple[str, Callable[[Sequence[Node], Target, Rules], list[Node]]]
 
-PASSES: tuple[Pass, ...] = (
+OPENING: tuple[Pass, ...] = (  # of graphs inside graphs as well
     ("inline", lambda roots, target, rules: inline_calls(roots)),
     ("simplify", lambda roots, target, rules: simplify(roots)),
     ("transpose", lambda roots, target, rules: transpose_contractions(roots, rules)),
     ("split", lambda roots, target, rules: split_sums(roots, rules)),
+    ("open", lambda roots, target, rules: open_graphs(
+        roots, lambda inner: _passed(OPENING, inner, target, rules))),
+    ("save", lambda roots, target, rules: save_products(roots)),
+    ("hoist", hoist),
+)
+
+PASSES: tuple[Pass, ...] = (
+    *OPENING,
     ("layout", lambda roots, target, rules: lay_out(roots, target, rules)),
     ("share", lambda roots, target, rules: share(roots)),
     ("operands", lambda roots, target, rules: store_operands(roots)),
@@ -52,12 +62,7 @@ def make_plan(roots: Sequence[Node], target: Target, rules: Rules | None = None,
     apart: each result in memory of its own, which no leaf and no other result shares.
     """
     rules = rules or Rules()
-    for name, apply in PASSES:
-        roots = apply(roots, target, rules)
-        if settings.check:
-            verify(roots, name)
-        if settings.debug >= 3:
-            print(f"-- after {name}\n{graph_text(roots)}", file=sys.stderr)
+    roots = _passed(PASSES, roots, target, rules)
     roots = with_targets(roots, inside=apart)
     if apart:
         roots = results_apart(roots)
@@ -67,6 +72,17 @@ def make_plan(roots: Sequence[Node], target: Target, rules: Rules | None = None,
     if "plan" in settings.show:
         print("\n".join(plan_lines(steps)), file=sys.stderr)
     return Plan(tuple(steps), tuple(results))
+
+
+def _passed(passes: Sequence[Pass], roots: Sequence[Node], target: Target, rules: Rules
+            ) -> list[Node]:
+    for name, apply in passes:
+        roots = apply(roots, target, rules)
+        if settings.check:
+            verify(roots, name)
+        if settings.debug >= 3:
+            print(f"-- after {name}\n{graph_text(roots)}", file=sys.stderr)
+    return list(roots)
 
 
 def _with_storage(root: Node) -> Node:

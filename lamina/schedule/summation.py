@@ -11,6 +11,7 @@ sizes only where all of its rules come out the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import Any
 
 from lamina.shapes import Dim, Var, ceil_div, evaluate, variables
@@ -29,6 +30,7 @@ LONG_PRODUCT = 4096  # terms of a sum, at least
 FEW_SUMS = 40_000  # results that stay in cache while operands from beyond it pass
 MOST_SUMS = 1 << 17  # results whose parts are kept in memory
 BEYOND_L2, BEYOND_L3 = 4 << 20, 16 << 20  # bytes of operands that these caches do not hold
+LARGE_PRODUCT = 1 << 27  # multiply-adds for which a plan of their own pays
 
 COPY = 1.2  # cost of a copy into panels, in multiply-adds of vectors, for each element
 FAR_COPY = 5.0  # for each element from beyond the caches
@@ -54,10 +56,25 @@ class Rules:
             self._made[rule, sizes] = outcome
         return outcome
 
+    def typical(self, *sizes: Dim) -> tuple[tuple[Var, int], ...]:
+        """What to take the variables of a product's sizes for, if not for what is typical.
+
+        Where it is a large one: for what they are in the graph at hand.
+        """
+        if not self.apply(is_large, *sizes):
+            return ()
+        found = dict.fromkeys(v for size in sizes for v in variables(size))
+        return tuple((v, self._values[v]) for v in found if v in self._values)
+
     def hold(self, values: Mapping[Var, Any]) -> bool:
         """Whether all outcomes are the same where the variables have these values."""
         return all(rule(*[evaluate(size, values) for size in sizes]) == outcome
                    for (rule, sizes), outcome in self._made.items())
+
+
+def is_large(*sizes: int) -> bool:
+    """Whether a product is so large that its caches matter, more than the time to plan for it."""
+    return prod(sizes) >= LARGE_PRODUCT
 
 
 def cut(*sizes: int) -> int:

@@ -13,10 +13,11 @@ from math import prod
 
 from lamina.schedule.contraction import PART, Access, Contraction
 from lamina.schedule.summation import GUESS
-from lamina.shapes import Dim, evaluate, variables
+from lamina.shapes import Dim, Var, evaluate, variables
 from lamina.targets import Target
 
 Rows = tuple[tuple[str, int], ...]
+Values = tuple[tuple[Var, int], ...]
 
 # The machine. Zen 4/5, Golden Cove and the Neoverse cores are close to one another here.
 FMA_PORTS = 2
@@ -85,10 +86,17 @@ class Reads:
 
 
 class Model:
-    """A contraction with its sizes as plain numbers; run-time sizes are at their typical value."""
+    """A contraction with its sizes as plain numbers.
 
-    def __init__(self, contraction: Contraction, target: Target) -> None:
+    Run-time sizes are what `values` says, else at their typical value. free: the operands whose
+    copies cost nothing.
+    """
+
+    def __init__(self, contraction: Contraction, target: Target, values: Values = (),
+                 free: str = "") -> None:
         self.c = contraction
+        self.free = free
+        self.values = dict(values)
         self.target = target
         self.lanes = target.lanes(contraction.acc.itemsize)
         self.vector_bytes = self.lanes * contraction.acc.itemsize
@@ -107,7 +115,8 @@ class Model:
         """A size as an int, guessed if need be."""
         if isinstance(size, int):
             return size
-        return evaluate(size, {v: v.typical or GUESS for v in variables(size)})
+        return evaluate(size, {v: self.values.get(v) or v.typical or GUESS
+                               for v in variables(size)})
 
     def known(self, var: str) -> bool:
         """Whether the size of a variable is a constant."""
@@ -157,6 +166,8 @@ def candidates(model: Model) -> Iterator[Candidate]:
 
 def pack_cycles(model: Model, operand: Reads, var: str) -> float:
     """What a copy into panels of `var` costs."""
+    if operand.name in model.free:
+        return 0.0
     near = operand.bytes() <= model.target.l2 and operand.unit(var)
     far = operand.bytes() > model.target.l3 // 2
     rate = COPY_CYCLES if near else MEMORY_CYCLES if far else TRANSPOSE_CYCLES

@@ -30,6 +30,7 @@ from lamina.schedule.tile_costs import (
     Candidate,
     Model,
     Reads,
+    Values,
     candidates,
     pack_cycles,
 )
@@ -51,11 +52,13 @@ AHEAD = 10  # turns before it is read that a cache line is asked for
 TAILS = (4, 1)  # rows of the tiles that follow where the number of rows is a run-time one
 
 
-def choose(contraction: Contraction, target: Target, along: bool | None = None) -> Tile:
+def choose(contraction: Contraction, target: Target, along: bool | None = None,
+           values: Values = (), free: str = "") -> Tile:
     """The tile for a contraction on a target, fast at the typical values of run-time sizes.
 
     along: whether the lanes are to hold parts of one sum (`summation.along_lanes`); None: whatever
-    costs less.
+    costs less. values: run-time sizes that are not at their typical value. free: the operands, of
+    "ab", whose copies cost nothing.
 
     >>> from lamina import dtypes
     >>> from lamina.schedule.contraction import matmul
@@ -64,12 +67,13 @@ def choose(contraction: Contraction, target: Target, along: bool | None = None) 
     >>> choose(c, TARGETS["avx512"]).vector
     'n'
     """
-    return _choose(contraction, target, along)
+    return _choose(contraction, target, along, values, free)
 
 
 @lru_cache(maxsize=4096)
-def _choose(contraction: Contraction, target: Target, along: bool | None) -> Tile:
-    model = Model(contraction, target)
+def _choose(contraction: Contraction, target: Target, along: bool | None, values: Values, free: str
+            ) -> Tile:
+    model = Model(contraction, target, values, free)
     found = [c for c in candidates(model) if along is None or c.horizontal is along]
     best = min(found, key=lambda c: c.cycles)
     order = _reduce_order(model, best)
@@ -101,16 +105,18 @@ def _tails(best: Candidate) -> tuple[int, ...]:
 def _pays(model: Model, best: Candidate, operand: Reads) -> bool:
     """Whether a copy pays for an operand that could be read as it is.
 
-    It does where the operand is read often and lies unluckily: in few of the cache's sets, or in
-    more pages than the processor keeps track of.
+    It does where it costs nothing, and where the operand is read often and lies unluckily: in few
+    of the cache's sets, or in more pages than the processor keeps track of.
     """
     var, width = _panel(model, best, operand)
-    free = operand.name not in best.packs and operand.panel is None and not best.horizontal
-    if not free or model.lanes == 1 or not operand.unit(var):
+    apart = operand.name not in best.packs and operand.panel is None and not best.horizontal
+    if not apart or model.lanes == 1 or not operand.unit(var):
         return False
     mine = [v for v in model.out if v in operand.strides]
     if mine != [var] or model.shared(var) or any(r not in operand.strides for r in model.reduce):
         return False
+    if operand.name in model.free:
+        return True
     room = model.k * max(LINE, width * operand.item, period(operand, model.reduce))
     pages = sum(_pages(model, o) for o in model.operands)
     blocks = dict((*best.rows, (best.column, best.columns * model.lanes)))

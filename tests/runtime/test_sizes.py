@@ -210,6 +210,32 @@ def test_much_work_gets_kernels_of_its_own_soon():
     assert families.count() == 3  # 2.7 GFLOP each: after eight runs
 
 
+def test_much_work_gets_kernels_of_its_own_among_any_number_of_small_calls():
+    families.forget_programs()
+    w = lm.ones((1100, 1100))
+    for n in range(2, 66):
+        (lm.ones((n, 1100)) @ w).numpy()
+    for _ in range(4):  # 2.7 GFLOP each: as much as the compilation, if few of all calls
+        (lm.ones((1100, 1100)) @ w).numpy()
+    assert families.count() == 3
+
+
+def test_large_products_of_any_size_are_planned_for_their_size():
+    """Neighbours 4 KiB apart lie in the same sets of a cache, so they are packed."""
+    families.forget_programs()
+    rng = np.random.default_rng(0)
+    w = rng.standard_normal((1024, 1024)).astype(np.float32)
+    f = lm.compile(lambda x, w: x @ w)
+    for n in (3, 5):
+        f(lm.ones((n, 64)), lm.ones((64, 64)))
+    x = rng.standard_normal((512, 1024)).astype(np.float32)
+    np.testing.assert_allclose(f(lm.tensor(x), lm.tensor(w)).numpy(), x @ w, rtol=1e-3, atol=1e-3)
+    kernels = [{step.spec.kind for step in variant.plan.kernels()}
+               for family in families._families.values() for _, program in family.served
+               for variant in program.variants]
+    assert {"tiled", "pack"} in kernels and {"tiled"} in kernels
+
+
 @pytest.mark.parametrize("layer", ["Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d"])
 def test_kernel_sizes_are_structure(layer):
     """A transposed convolution, every convolution's gradient, has to know its kernel's sizes."""
