@@ -69,6 +69,8 @@ SETTINGS = (
     Setting("cache_bytes", "LAMINA_CACHE_BYTES", 1 << 30, _size, "size bound of that folder"),
     Setting("data", "LAMINA_DATA", "", str, "folder that is searched first for data sets"),
     Setting("target", "LAMINA_TARGET", "native", str, "CPU target record; native: this machine"),
+    Setting("winograd", "LAMINA_WINOGRAD", True, _flag,
+            "convolutions of 3 x 3 with fewer multiplications, where that is faster; 0: never"),
 )
 
 BY_NAME = {row.name: row for row in SETTINGS}
@@ -86,6 +88,7 @@ class Settings:
     cache_bytes: int
     data: str
     target: str
+    winograd: bool
 
     def __init__(self) -> None:
         for row in SETTINGS:

@@ -27,6 +27,7 @@ class Target:
     threads: int = 4  # that share the work of a kernel
     kernel_convention: str = ""  # LLVM calling convention of a kernel
     has_bytes: bool = False  # an instruction that adds up products of four bytes
+    has_stack: bool = True  # room for some hundred kilobytes in a kernel's stack frame
 
     def lanes(self, itemsize: int) -> int:
         """Elements of `itemsize` bytes in one vector register (1 on scalar targets)."""
@@ -43,8 +44,9 @@ TARGETS = {
         Target("avx512", _X86, "x86-64-v4", "-prefer-256-bit", 64, 32, True, True,
                l1=48 << 10, l2=1 << 20, l3=16 << 20),
         Target("neon", "aarch64-unknown-linux-gnu", "generic", "+neon", 16, 32, True, True),
-        Target("wasm32", "wasm32-unknown-unknown", "generic", "+simd128", 16, 16, False, False),
+        Target("wasm32", "wasm32-unknown-unknown", "generic", "+simd128", 16, 16, False, False,
+               has_stack=False),
         Target("sm_90", "nvptx64-nvidia-cuda", "sm_90", "+ptx80", 0, 255, True, True,
-               kernel_convention="ptx_kernel"),
+               kernel_convention="ptx_kernel", has_stack=False),
     )
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lamina.codegen.block import Text, has_rounding, operand, typed
+from lamina.codegen.block import Text, has_rounding, loses_masks, operand, typed
 from lamina.codegen.expand import (
     high_product,
     narrow_bfloat16,
@@ -20,7 +20,7 @@ from lamina.codegen.expand import (
 from lamina.codegen.intrinsics import ADD_BYTES
 from lamina.codegen.types import REGISTER, constant, register_type, vector
 from lamina.dtypes import DType
-from lamina.kernel.loops import Instr, Value
+from lamina.kernel.loops import INDEX, Instr, Value
 
 Emitter = Callable[[Text, Instr, Value, str], None]
 
@@ -231,6 +231,13 @@ def _iota(t: Text, instr: Instr, result: Value, out: str) -> None:
     zero = constant(0, result.dtype, result.lanes)
     if result.lanes == 1:
         t.set(f"bitcast {element} {zero} to {element}", out)
+    elif result.dtype is INDEX and loses_masks(t.target):
+        start = t.set(f"ptrtoint ptr %bufs to {element}")
+        nothing = t.set(f"and {element} {start}, 7")  # pointers are aligned, which LLVM cannot know
+        first = t.set(f"insertelement {kind} poison, {element} {nothing}, i32 0")
+        splat = t.set(f"shufflevector {kind} {first}, {kind} poison, <{result.lanes} x i32> "
+                      "zeroinitializer")
+        t.set(f"add {kind} {splat}, <{lanes}>", out)
     else:
         t.set(f"select i1 true, {kind} <{lanes}>, {kind} {zero}", out)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import cached_property
 
 from lamina.graph.node import Node, is_leaf, topological
-from lamina.kernel import contraction, reducers
+from lamina.kernel import contraction, reducers, winograd
 from lamina.kernel.cumulative import CumulativeWriter
 from lamina.kernel.index import Index
 from lamina.kernel.loops import Buffer, Kernel, Value
@@ -21,6 +21,7 @@ from lamina.kernel.scatter import ScatterWriter
 from lamina.kernel.writer import Writer, whole
 from lamina.schedule.iteration import SQUARE, SQUARE_COLUMNS, slice_index
 from lamina.schedule.spec import BLOCK, COLUMNS, Spec, blocks, tiled_node
+from lamina.schedule.winograd import Winograd
 from lamina.shapes import Dim, Var, ceil_div, product, ravel, the_var, variable
 from lamina.targets import Target
 
@@ -336,7 +337,10 @@ class TiledWriter(Writer):
             self.inline.pop(masked=mask is not None)
             self.inline.indices.lanes = 1
 
-        contraction.emit(self.b, c, tile, a, b_, epilogue, self.fresh_size)
+        if isinstance(tile, Winograd):
+            winograd.emit_winograd(self.b, c, tile, a, b_, epilogue, self.fresh_size)
+        else:
+            contraction.emit(self.b, c, tile, a, b_, epilogue, self.fresh_size)
 
 
 class PackWriter(Writer):
@@ -349,8 +353,19 @@ class PackWriter(Writer):
         emit_pack(self.b, record, self.inline.buffers[source], out, lanes, self.fresh_size)
 
 
+class FiltersWriter(Writer):
+    """The filters of a Winograd convolution, transformed."""
+
+    def write(self) -> None:
+        node = self.spec.nodes[0]
+        winograd.emit_filters(
+            self.b, node.attrs["contraction"], node.attrs["tile"],
+            self.inline.buffers[node.inputs[0]], self.outputs[node], self.fresh_size)
+
+
 _KINDS: dict[str, type[Writer]] = {
     "map": MapWriter, "row": RowWriter, "column": ColumnWriter, "tiled": TiledWriter,
     "update": UpdateWriter, "scatter": ScatterWriter, "cumulative": CumulativeWriter,
     "sort": SortWriter, "pack": PackWriter,
+    "filters": FiltersWriter,
 }

@@ -17,6 +17,7 @@ from lamina.runtime.program import Bound
 from lamina.schedule.plan import plan_lines
 from lamina.schedule.spec import tiled_node
 from lamina.schedule.steps import Step
+from lamina.schedule.winograd import Winograd
 
 
 def explain(roots: Sequence[Node]) -> str:
@@ -56,5 +57,8 @@ def _tile(step: object) -> str:
     if not isinstance(step, Step) or step.spec.kind != "tiled":
         return ""
     tile = tiled_node(step.spec).attrs["tile"]
+    if isinstance(tile, Winograd):
+        return (f"    Winograd F({tile.m} x {tile.m}, 3 x 3), tile: {tile.rows} x {tile.columns},"
+                f" {tile.lanes} lanes of {tile.vector}")
     rows = " x ".join(f"{name} {count}" for name, count in tile.rows) or "1 row"
     return (f"    tile: {rows} x {tile.column} {tile.columns}, {tile.lanes} lanes of {tile.vector}")

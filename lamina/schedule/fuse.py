@@ -24,7 +24,8 @@ FEW = 4096  # elements that may be gathered one by one: less than it takes to st
 NEAR = 40  # groups, the youngest ones, among which a node looks for one that reads the same
 WIDE = 4  # instructions that are not worth repeating for each place of a window
 
-ANCHORS = {"reduction", "tiled", "cumulative", "sort", "scatter", "update", "control", "host"}
+ANCHORS = {"reduction", "tiled", "cumulative", "sort", "scatter", "update", "control", "host",
+           "filters"}
 FREE = {"view", "reshape", "leaf"}
 
 
@@ -32,7 +33,7 @@ FREE = {"view", "reshape", "leaf"}
 class Group:
     """The nodes of one kernel. `domain` is the iteration space, `axes` the reduced ones of it."""
 
-    kind: str  # map, row, column, tiled, cumulative, sort, scatter, update, stored, control, host
+    kind: str  # map, row, column, stored, or that of an anchor
     domain: Shape
     axes: tuple[int, ...] = ()
     nodes: list[Node] = field(default_factory=list)
@@ -130,7 +131,7 @@ class _Fusion:
             if keep:
                 stored.add(id(node))
             cost[id(node)], depth[id(node)] = (0, 0) if keep else (total, deep)
-            if node.op.kind.name in ("tiled", "control", "host", "words"):
+            if node.op.kind.name in ("tiled", "filters", "control", "host", "words"):
                 for x in node.inputs:
                     if not is_leaf(storage(x)):
                         stored.add(id(storage(x)))

@@ -14,7 +14,7 @@ from lamina.graph.node import Node, is_leaf, topological
 from lamina.graph.rewrite import replace_inputs, substitute
 from lamina.graph.subgraph import Graph, parameter
 from lamina.ops.control.bodies import used
-from lamina.schedule.layout import PACK, lay_out, stays
+from lamina.schedule.layout import FILTERS, PACK, lay_out, stays
 from lamina.schedule.summation import Rules
 from lamina.targets import Target
 
@@ -94,7 +94,7 @@ class _Graphs:
                 graph.params, lay_out(graph.roots, target, rules, fixed))
             outer = dict(zip(graph.params, self.inputs[-len(graph.params):], strict=False))
             for node in graph.order:
-                if node.op is PACK and stays(node, fixed):
+                if node.op in (PACK, FILTERS) and stays(node, fixed):
                     self.add_input(i, node, substitute([node], outer)[0])
         self.drop_unread()
 
@@ -121,7 +121,7 @@ def _products_alone(graph: Graph, param: Node) -> bool:
         if not is_leaf(node) and not moved.isdisjoint(node.inputs):
             if node.op.name in MOVED:
                 moved.add(node)
-            elif node.op.kind.name not in ("contraction", "pack"):
+            elif node.op.kind.name not in ("contraction", "pack", "filters"):
                 return False
     return moved.isdisjoint(graph.roots)
 

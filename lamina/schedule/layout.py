@@ -21,6 +21,7 @@ from lamina.ops.table import TABLE
 from lamina.schedule import tiling
 from lamina.schedule.contraction import PART, Access, Contraction, Pack, Tile
 from lamina.schedule.summation import Rules
+from lamina.schedule.winograd import Winograd, plan_winograd
 from lamina.shapes import (
     Dim,
     Shape,
@@ -43,6 +44,8 @@ TILED = Op("tiled", Kind("tiled", "made by the compiler", _given),
            "A contraction with its tile.", dtype=first)
 PACK = Op("pack", Kind("pack", "made by the compiler", _given),
           "An operand copied into panels.", dtype=first)
+FILTERS = Op("filters", Kind("filters", "made by the compiler", _given),
+             "The filters of a Winograd convolution, transformed.", dtype=first)
 
 
 def lay_out(roots: Sequence[Node], target: Target, rules: Rules,
@@ -67,6 +70,9 @@ def _tile(node: Node, target: Target, rules: Rules, fixed: frozenset[Node]) -> N
     if all(d == 1 for d in sizes[n_out:]) and node.op.name == "contract":
         return _product(node)
     c, sources = _contraction(node, rules)
+    winograd = plan_winograd(c, target, rules)
+    if winograd is not None:
+        return _with_filters(node, c, winograd, sources)
     turned = tiling.turned(c, target, rules)
     axis = None if turned is None else _plain_axis(node, *turned)
     if turned is not None and axis is not None:
@@ -156,6 +162,13 @@ def _with_packs(node: Node, shape: Shape, c: Contraction, tile: Tile, sources: l
         accesses[i] = pack.access
     packed = replace(c, a=accesses[0], b=accesses[1])
     return TILED(*sources, shape=shape, contraction=packed, tile=tile)
+
+
+def _with_filters(node: Node, c: Contraction, plan: Winograd, sources: Sequence[Node]) -> Node:
+    image, w = sources
+    own = replace(c, out_vars=((plan.vector, c.size(plan.vector)),), a=Access(()))
+    filters = FILTERS(w, shape=plan.filters(c), contraction=own, tile=plan)
+    return TILED(image, filters, shape=node.shape, contraction=c, tile=plan)
 
 
 def _pack(node: Node, operand: int, pack: Pack, c: Contraction) -> Node:

@@ -21,6 +21,7 @@ from lamina.schedule.fuse import Group, reduce_kind
 from lamina.schedule.iteration import SQUARE, SQUARE_COLUMNS, Loops, plan_loops
 from lamina.schedule.panels import pack_record, pack_tasks
 from lamina.schedule.scatter import cut, scatter_work
+from lamina.schedule.winograd import FILTERS_OF_CHUNK, Winograd
 from lamina.schedule.workspace import workspaces
 from lamina.shapes import (
     Dim,
@@ -70,7 +71,7 @@ class Spec:
         """How many chunks the kernel has, in terms of its parameters."""
         if self.kind == "tiled":
             tiled = tiled_node(self)
-            tile: Tile = tiled.attrs["tile"]
+            tile: Tile | Winograd = tiled.attrs["tile"]
             return tile.tasks(tiled.attrs["contraction"])
         kept = [var.extent for var in self.loops.kept]
         if self.kind == "row":
@@ -91,6 +92,8 @@ class Spec:
             return cut(self.nodes[0]).chunks
         if self.kind == "pack":
             return pack_tasks(self.pack[0])
+        if self.kind == "filters":
+            return self.domain[0] * ceil_div(self.domain[2], FILTERS_OF_CHUNK)
         return 1
 
     @property

@@ -1,0 +1,211 @@
+"""Convolutions with fewer multiplications: Winograd's F(m x m, 3 x 3).
+
+In: the `Contraction` of a 3 x 3 convolution with stride 1. Out: a `Winograd` plan for it, which
+stands where others have a `Tile`, and what the kernel that transforms the filters has to know.
+
+    tiles of m x m outputs overlap in windows of (m + 2) x (m + 2) inputs; of each tile and channel
+    V = B^T d B;  of each filter U = G g G^T, once;  M[p] = V[p] U[p], a product over the channels
+    for each of the (m + 2)^2 places p;  y = A^T M A
+
+Lavin and Gray 2015, Fast Algorithms for Convolutional Neural Networks, section 4; the matrices
+interpolate polynomials (Toom and Cook; Barabasz and others 2020, Error Analysis and Improving the
+Accuracy of Winograd Convolution). m = 4 takes a quarter of the multiplications, m = 2 four ninths.
+
+A task computes TILES tiles of OUTS output channels; V, of CHANNELS channels at a time, and M stay
+in its second-level cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import prod
+
+from lamina import dtypes
+from lamina.config import settings
+from lamina.schedule.contraction import Contraction
+from lamina.schedule.summation import BEYOND_L3, Rules
+from lamina.shapes import Dim, ceil_div, product
+from lamina.targets import Target
+
+Matrix = tuple[tuple[float, ...], ...]
+
+TILES = 24  # of a task: a multiple of all numbers of rows of a register tile
+OUTS = 64  # output channels of a task
+CHANNELS = 64  # input channels that are transformed at a time
+ROWS, COLUMNS = (4, 6, 8, 12), 2  # of a register tile
+FILTERS_OF_CHUNK = 16  # channels whose filters a chunk transforms
+KERNEL = 3
+
+# What an element costs, in multiply-adds of vectors.
+INPUT, RESULT, FILTER = 5.0, 7.0, 6.0
+READ, FAR_READ = 4.0, 20.0  # of a transformed filter, by each block of tiles
+DIRECT = 1.15  # a multiply-add of the direct way: of rows that lie apart, of smaller tiles
+FEW_CHANNELS = 16  # in and out: with fewer, the transforms cost more than they save
+
+
+@dataclass(frozen=True)
+class Form:
+    """The matrices of F(m x m, 3 x 3): of inputs, of filters, of results."""
+
+    inputs: Matrix  # B^T
+    filters: Matrix  # G
+    results: Matrix  # A^T
+
+
+def form(points: Sequence[Fraction]) -> Form:
+    """The matrices that interpolate at some points, and at infinity."""
+    m = len(points) + 2 - KERNEL
+    others = [[q for q in points if q != p] for p in points]
+    infinity = [Fraction(0)] * (KERNEL - 1)
+    filters = [[p**i / prod(p - q for q in rest) for i in range(KERNEL)]
+               for p, rest in zip(points, others, strict=True)]
+    inputs = [[*_polynomial(rest), Fraction(0)] for rest in others] + [_polynomial(points)]
+    results = [[*(p**i for p in points), Fraction(i == m - 1)] for i in range(m)]
+    return Form(_numbers(inputs), _numbers([*filters, [*infinity, Fraction(1)]]),
+                _numbers(results))
+
+
+def _polynomial(roots: Sequence[Fraction]) -> list[Fraction]:
+    """The coefficients, the lowest first, of the polynomial with these roots."""
+    found = [Fraction(1)]
+    for root in roots:
+        higher, lower = [Fraction(0), *found], [*found, Fraction(0)]
+        found = [x - root * y for x, y in zip(higher, lower, strict=True)]
+    return found
+
+
+def _numbers(rows: Sequence[Sequence[Fraction]]) -> Matrix:
+    return tuple(tuple(map(float, row)) for row in rows)
+
+
+# The points decide how errors grow. 5/8 and 3/2 leave twice the error of the direct sum, 1 and 2,
+# which are mostly taken, four times that.
+FORMS = {
+    2: form([Fraction(0), Fraction(1), Fraction(-1)]),
+    4: form([Fraction(0), Fraction(5, 8), Fraction(-5, 8), Fraction(3, 2), Fraction(-3, 2)]),
+}
+
+
+@dataclass(frozen=True)
+class Winograd:
+    """How such a convolution is computed.
+
+    Variables: `batch`, "" where there is none, `space` (rows and columns of the output), `kernel`
+    (of the filters), `channel`, and `vector`, the output channels, which run across the lanes.
+    rows, columns: of a register tile, in tiles and vectors. outs_first: whether tasks with the same
+    output channels follow one another, or those with the same tiles.
+    """
+
+    m: int
+    batch: str
+    space: tuple[str, str]
+    kernel: tuple[str, str]
+    channel: str
+    vector: str
+    lanes: int
+    rows: int
+    columns: int
+    outs_first: bool
+    horizontal: bool = False
+
+    @property
+    def form(self) -> Form:
+        """The matrices."""
+        return FORMS[self.m]
+
+    @property
+    def side(self) -> int:
+        """Inputs, in one direction, that a tile sees."""
+        return self.m + KERNEL - 1
+
+    @property
+    def width(self) -> int:
+        """Output channels of a panel of filters."""
+        return self.columns * self.lanes
+
+    def filters(self, c: Contraction) -> tuple[Dim, ...]:
+        """The shape of the transformed filters: [panels, places, channels, width]."""
+        return (ceil_div(c.size(self.vector), self.width), self.side ** 2, c.size(self.channel),
+                self.width)
+
+    def down(self, c: Contraction) -> Dim:
+        """Tiles below one another."""
+        return ceil_div(c.size(self.space[0]), self.m)
+
+    def across(self, c: Contraction) -> Dim:
+        """Tiles beside one another."""
+        return ceil_div(c.size(self.space[1]), self.m)
+
+    def tiles(self, c: Contraction) -> Dim:
+        """All tiles."""
+        count = self.down(c) * self.across(c)
+        return count * c.size(self.batch) if self.batch else count
+
+    def tasks(self, c: Contraction) -> Dim:
+        """How many tasks there are."""
+        return ceil_div(self.tiles(c), TILES) * ceil_div(c.size(self.vector), OUTS)
+
+
+def plan_winograd(c: Contraction, target: Target, rules: Rules) -> Winograd | None:
+    """The plan for a contraction where it is such a convolution, and that pays."""
+    found = _variables(c, target) if settings.winograd else None
+    if found is None:
+        return None
+    batch, space, kernel, channel, vector = found
+    sizes = [c.size(v) for v in (*space, channel, vector)]
+    m = rules.apply(fewest, c.size(batch) if batch else 1, *sizes)
+    if m == 0:
+        return None
+    images, filters = product(n for v, n in c.out_vars if v != vector), (m + 2)**2 * sizes[-1]
+    outs_first = isinstance(images, int) and isinstance(filters, int) and filters > images
+    return Winograd(m, batch, space, kernel, channel, vector, target.lanes(4),
+                    rows_for(target), COLUMNS, outs_first)
+
+
+def rows_for(target: Target) -> int:
+    """Rows of the register tile: all registers but those of the filters, and one for a factor."""
+    return max(r for r in ROWS if (r + 1) * COLUMNS + 1 < target.registers)
+
+
+def fewest(n: int, rows: int, columns: int, channels: int, outs: int) -> int:
+    """The m with the least work, or 0 where that is the direct way."""
+    if min(channels, outs) < FEW_CHANNELS or 0 in (n, rows, columns):
+        return 0
+    works = {0: DIRECT * KERNEL ** 2 * n * rows * columns * channels * outs}
+    for m in FORMS:
+        places = (m + KERNEL - 1) ** 2
+        tiles = n * -(-rows // m) * -(-columns // m)
+        blocks = -(-tiles // TILES)
+        read = FAR_READ if places * channels * outs * 4 > BEYOND_L3 else READ
+        works[m] = places * (
+            blocks * (TILES + read) * channels * outs + tiles * channels * -(-outs // OUTS) * INPUT
+            + tiles * outs * RESULT + channels * outs * FILTER)
+    return min(works, key=lambda m: works[m])
+
+
+def _variables(c: Contraction, target: Target
+               ) -> tuple[str, tuple[str, str], tuple[str, str], str, str] | None:
+    """(batch, space, kernel, channel, output channel) of a 3 x 3 convolution with stride 1."""
+    lanes = target.lanes(4)
+    if (c.acc is not dtypes.float32 or c.dtype is not dtypes.float32 or c.words or c.cut
+            or lanes == 1 or not target.has_stack or len(c.reduce_vars) != 3):
+        return None
+    kernel = [v for v, n in c.reduce_vars if n == KERNEL and c.a.stride(v) != 1]
+    channels = [v for v, _ in c.reduce_vars if c.a.stride(v) == 1]
+    pairs = [(k, o) for k in kernel for o, _ in c.out_vars if _slides(c, k, o)]
+    *others, (vector, _) = c.out_vars
+    batch = [v for v, _ in others if v not in {o for _, o in pairs}]
+    if (len(channels) != 1 or len(pairs) != 2 or len({o for _, o in pairs}) != 2 or len(batch) > 1
+            or not c.b.carries(vector) or c.a.carries(vector)
+            or any(c.b.carries(v) or not c.a.carries(v) for v in batch)):
+        return None
+    place = {v: i for i, (v, _) in enumerate(others)}
+    (row_k, row), (column_k, column) = sorted(pairs, key=lambda pair: place[pair[1]])
+    return batch[0] if batch else "", (row, column), (row_k, column_k), channels[0], vector
+
+
+def _slides(c: Contraction, kernel: str, out: str) -> bool:
+    """Whether a window moves by one element of the kernel from output to output."""
+    return c.a.carries(out) and c.a.stride(out) == c.a.stride(kernel) and not c.b.carries(out)
