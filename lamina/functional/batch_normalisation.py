@@ -55,10 +55,8 @@ def batch_norm(
     else:
         mean, var = running_mean, running_var
     shape = tuple(-1 if i == axis else 1 for i in range(input.ndim))
-    result = (input - _across(mean, shape)) / _across(sqrt(var + eps), shape)
-    if weight is not None:
-        result = result * _across(weight, shape)
-    return kept_narrow(result if bias is None else result + _across(bias, shape), input)
+    return _scaled(input, *(v if v is None else _across(v, shape)
+                            for v in (mean, var, weight, bias)), eps)
 
 
 def instance_norm(
@@ -98,10 +96,16 @@ def instance_norm(
                             rule="without running statistics those of the input are used")
     else:
         mean, var = _across(running_mean, shape), _across(running_var, shape)
-    result = (input - mean) / sqrt(var + eps)
-    if weight is not None:
-        result = result * _across(weight, shape)
-    return kept_narrow(result if bias is None else result + _across(bias, shape), input)
+    weight, bias = (v if v is None else _across(v, shape) for v in (weight, bias))
+    return _scaled(input, mean, var, weight, bias, eps)
+
+
+def _scaled(input: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None,
+            eps: float) -> Tensor:
+    """The normalised input: one factor for each channel is computed first."""
+    scale = (1.0 if weight is None else weight) / sqrt(var + eps)
+    result = (input - mean) * scale
+    return kept_narrow(result if bias is None else result + bias, input)
 
 
 def _across(value: Tensor, shape: tuple[int, ...]) -> Tensor:

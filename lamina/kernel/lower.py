@@ -15,11 +15,12 @@ from lamina.kernel import contraction, reducers, winograd
 from lamina.kernel.cumulative import CumulativeWriter
 from lamina.kernel.index import Index
 from lamina.kernel.loops import Buffer, Kernel, Value
+from lamina.kernel.margins import MarginsWriter
 from lamina.kernel.ordering import SortWriter
 from lamina.kernel.pack import emit_pack
 from lamina.kernel.scatter import ScatterWriter
 from lamina.kernel.writer import Writer, whole
-from lamina.schedule.iteration import SQUARE, SQUARE_COLUMNS, slice_index
+from lamina.schedule.iteration import SQUARE, SQUARE_COLUMNS
 from lamina.schedule.spec import BLOCK, COLUMNS, Spec, blocks, tiled_node
 from lamina.schedule.winograd import Winograd
 from lamina.shapes import Dim, Var, ceil_div, product, ravel, the_var, variable
@@ -38,7 +39,7 @@ def lower(spec: Spec, target: Target) -> Kernel:
 
 
 class MapWriter(Writer):
-    """Every root at every element of the domain."""
+    """Every root at every element of the domain; an update's values into their slice."""
 
     def write(self) -> None:
         loops = self.spec.loops.kept
@@ -94,15 +95,6 @@ class MapWriter(Writer):
 
     def _element(self, mask: Value | None) -> None:
         self.store_each(self.spec.nodes, self.spec.loops.index, mask)
-
-
-class UpdateWriter(MapWriter):
-    """Values into a slice of what lies in the result's memory."""
-
-    def _element(self, mask: Value | None) -> None:
-        node, index = self.spec.nodes[0], self.spec.loops.index
-        value = self.inline.value(node.inputs[1], index)
-        self.store(node, slice_index(node, index), value, mask)
 
 
 class RowWriter(Writer):
@@ -365,7 +357,7 @@ class FiltersWriter(Writer):
 
 _KINDS: dict[str, type[Writer]] = {
     "map": MapWriter, "row": RowWriter, "column": ColumnWriter, "tiled": TiledWriter,
-    "update": UpdateWriter, "scatter": ScatterWriter, "cumulative": CumulativeWriter,
+    "update": MapWriter, "scatter": ScatterWriter, "cumulative": CumulativeWriter,
     "sort": SortWriter, "pack": PackWriter,
-    "filters": FiltersWriter,
+    "filters": FiltersWriter, "margins": MarginsWriter,
 }

@@ -16,6 +16,7 @@ from lamina.kernel.builder import Builder
 from lamina.kernel.index import Index
 from lamina.kernel.inline import Inliner, Position
 from lamina.kernel.loops import Buffer, Value
+from lamina.schedule.iteration import slice_index
 from lamina.schedule.spec import Spec
 from lamina.shapes import Dim, Sym, Var, ravel
 from lamina.targets import Target
@@ -153,10 +154,12 @@ class Writer:
 
         All are read before any is written: a result may lie in the memory of an argument.
         """
-        values = [(n, self.inline.value(n, index)) for n in nodes]
+        updates = {n for n in nodes if n.op.kind.name == "update"}  # values into a slice
+        values = [(n, self.inline.value(n.inputs[1] if n in updates else n, index)) for n in nodes]
         for node, value in values:
             if node in self.outputs:
-                self.store(node, index, value, mask)
+                at = slice_index(node, index) if node in updates else index
+                self.store(node, at, value, mask)
 
     def store(self, node: Node, index: Position, value: Value, mask: Value | None) -> None:
         """Write the value of a root at an index; lanes run along the last bound vector."""

@@ -118,6 +118,12 @@ def correlate(x: Node, w: Node, stride: Ints, dilation: Ints, groups: int, swapp
              zip(x.shape[1:-1], kernel, stride, dilation, strict=True)]
     sizes = _sizes(x.shape[0], groups, w, space, kernel)
     batch, channels, w_map = _maps(rank, groups, into)
+    if groups > 1 and w.shape[:2] == (groups, 1):  # each channel for itself
+        order = [_BATCH, *range(_SPACE, _SPACE + rank), _GROUP]
+        depthwise = reshape(w, shape=(groups, *kernel))
+        return contract_over(order, x, (*batch, *_window_map(rank, stride, dilation),
+                                        *_plain(_GROUP)),
+                             depthwise, (*_plain(_GROUP), *w_map[3:]), sizes, product)
     if groups > 1:
         each = w.shape[0] // groups if swapped else w.shape[1]
         channels_out = w.shape[1] * groups if swapped else w.shape[0]

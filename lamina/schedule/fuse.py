@@ -25,7 +25,7 @@ NEAR = 40  # groups, the youngest ones, among which a node looks for one that re
 WIDE = 4  # instructions that are not worth repeating for each place of a window
 
 ANCHORS = {"reduction", "tiled", "cumulative", "sort", "scatter", "update", "control", "host",
-           "filters"}
+           "filters", "margins"}
 FREE = {"view", "reshape", "leaf"}
 
 
@@ -113,6 +113,8 @@ class _Fusion:
                 uses[id(x)] = uses.get(id(x), 0) + readers
             if node.op.name == "view" and _repeats(node):
                 widened.add(id(storage(node.inputs[0])))
+            if node.op.kind.name == "elementwise":
+                widened.update(id(storage(x)) for x in node.inputs if x.shape != node.shape)
         stored = self._epilogues(uses)
         cost: dict[int, int] = {}
         depth: dict[int, int] = {}
@@ -187,6 +189,8 @@ class _Fusion:
             return x.ndim == node.ndim or x.shape == ()
         if kind == "reduction":
             return True
+        if kind == "update":
+            return x is node.inputs[1]
         if kind == "view":
             index = node.attrs["map"]
             return x.ndim == node.ndim and all(
@@ -206,7 +210,7 @@ class _Fusion:
         group = None
         if node.op.kind.name == "output":
             group = self.group[id(node.inputs[0])]
-        elif not is_anchor(node) or node.op.kind.name == "reduction":
+        elif not is_anchor(node) or node.op.kind.name in ("reduction", "update"):
             group = self._host(node, same, other)
         if group is None:
             group = self._new_group(node)
@@ -259,6 +263,8 @@ class _Fusion:
             return (group.kind in ("row", "column") and node.inputs[0].shape == group.domain
                     and node.attrs["axes"] == group.axes
                     and (group.kind == "row" or not reads_it))
+        if node.op.kind.name == "update":
+            return reads_it and group.kind == "tiled" and node.inputs[1].shape == group.domain
         if group.kind in ("map", "tiled"):
             return node.shape == group.domain
         if group.kind == "row":

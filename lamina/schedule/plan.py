@@ -19,6 +19,7 @@ from lamina.schedule.fuse import Group, fuse, storage
 from lamina.schedule.hoist import hoist, open_graphs
 from lamina.schedule.inplace import reusable
 from lamina.schedule.layout import lay_out
+from lamina.schedule.placement import fill_late, place_results
 from lamina.schedule.saving import save_products
 from lamina.schedule.scatter import is_update
 from lamina.schedule.spec import Spec, make_spec, rename
@@ -49,6 +50,7 @@ PASSES: tuple[Pass, ...] = (
     *OPENING,
     ("layout", lambda roots, target, rules: lay_out(roots, target, rules)),
     ("share", lambda roots, target, rules: share(roots)),
+    ("place", lambda roots, target, rules: place_results(roots)),
     ("operands", lambda roots, target, rules: store_operands(roots)),
     ("results", lambda roots, target, rules: [_with_storage(r) for r in roots]),
 )
@@ -69,6 +71,7 @@ def make_plan(roots: Sequence[Node], target: Target, rules: Rules | None = None,
     if "graph" in settings.show:
         print(graph_text(roots), file=sys.stderr)
     steps, results = in_place(_steps(fuse(roots), target, rules), [storage(r) for r in roots])
+    steps = fill_late(steps)
     if "plan" in settings.show:
         print("\n".join(plan_lines(steps)), file=sys.stderr)
     return Plan(tuple(steps), tuple(results))
@@ -110,7 +113,8 @@ def _steps(groups: Sequence[Group], target: Target, rules: Rules) -> list[AnySte
         node = group.nodes[0]
         copies = group.kind == "stored" and group.reads == [storage(node.inputs[0])]
         steps.append(Step(spec, bindings, tuple(group.reads), writes, level, reusable(spec),
-                          _checks(group), copies, node.inputs[0] if is_update(node) else None))
+                          _checks(group), copies, tuple(
+                              (n.inputs[0], i) for i, n in enumerate(group.roots) if is_update(n))))
     return sorted(steps, key=lambda s: (s.level, isinstance(s, ControlStep)))
 
 

@@ -92,6 +92,8 @@ class Spec:
             return cut(self.nodes[0]).chunks
         if self.kind == "pack":
             return pack_tasks(self.pack[0])
+        if self.kind == "margins":
+            return product(self.domain[:-2])
         if self.kind == "filters":
             return self.domain[0] * ceil_div(self.domain[2], FILTERS_OF_CHUNK)
         return 1
@@ -117,6 +119,8 @@ class Spec:
             return product(size for _, size in c.out_vars + c.reduce_vars) * 2
         if self.kind == "scatter":
             return scatter_work(self.nodes[0])
+        if self.kind == "margins":
+            return product(self.domain[:-1])
         if self.kind == "sort":
             return product(self.domain) * (4 if "k" in self.nodes[0].attrs else 64)
         cost = sum(max(1, n.op.cost) for n in topological(self.roots) if not is_leaf(n))

@@ -25,7 +25,7 @@ class Step:
     reusable: tuple[tuple[int, int], ...]  # (position in reads, position in writes): in place
     checks: frozenset[tuple[Node, Dim]]  # indices that it compares with the size of their axis
     copies: bool = False  # its only read to its only write, which is there to be updated
-    target: Node | None = None  # what it updates: its result lies in the same memory
+    targets: tuple[tuple[Node, int], ...] = ()  # what it updates: in that memory lies that result
 
     @property
     def name(self) -> str:

@@ -43,6 +43,7 @@ FAR_ROWS = 1.2  # rows of a horizontal sum that do not stay in the first-level c
 CONFLICT = 2.5  # loads of rows that evict each other
 
 MAX_ROWS = 32
+FEW_TERMS = 16  # of sums of which each column has its own rows: one at a time, in memory's order
 MAX_COLUMNS = 8  # beyond 4 only with a row or two
 
 
@@ -234,6 +235,8 @@ def _row_blocks(model: Model, column: str, columns: int) -> Iterator[Rows]:
     limit = min(limit, 2) if columns > 4 else min(limit, MAX_ROWS)
     if limit < 1 and columns > 1:
         return
+    if model.shared(column) and model.k <= FEW_TERMS:
+        limit = 1
     others = [v for v in model.tiled if v != column and model.sizes[v] > 1]
     others = [v for v in others if not model.shared(v)] or others
     if not others or limit < 2:

@@ -34,6 +34,8 @@ class Plan:
         self.columns_of = model.b if has_columns else model.a  # the operand with the columns
         self.rows_of = model.a if has_columns else model.b
         self.block = _block(self)
+        # each column has a row of its own (depthwise convolution): memory is read in its order
+        self.own_columns = not best.horizontal and model.shared(best.column)
 
     def only(self, operand: Reads) -> list[str]:
         """Output variables that this operand alone carries."""
@@ -137,6 +139,8 @@ def task_steps(plan: Plan) -> dict[str, int]:
     enough for all threads.
     """
     steps = dict(plan.blocks)
+    if plan.own_columns:
+        steps[plan.best.column] = -(-plan.model.sizes[plan.best.column] // plan.width) * plan.width
     while True:
         grown = [more for var in plan.model.out if (more := _grown(plan, steps, var)) is not None]
         if not grown:
@@ -200,6 +204,8 @@ def loop_order(plan: Plan, steps: Mapping[str, int]) -> tuple[list[str], list[st
     rows = [v for v in model.out if v in plan.rows]
     outside = [*both, *side, column, *others, *rows]
     inside = [*both, *others, *rows, *side, column]
+    if plan.own_columns:
+        return inside, inside
     if plan.best.horizontal:
         return outside, inside  # rows stay in the first-level cache while columns pass
     return (outside if _columns_outside(plan, steps) else inside), outside

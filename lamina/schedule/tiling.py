@@ -86,7 +86,7 @@ def _choose(contraction: Contraction, target: Target, along: bool | None, values
         lanes=model.lanes, vector=best.vector, column=best.column, columns=best.columns,
         rows=best.rows, grid=tuple((v, steps[v]) for v in grid),
         nest=tuple((v, plan.blocks[v]) for v in nest), reduce=order, tails=_tails(best),
-        packs=packs, block=plan.block, ahead=0 if best.horizontal else AHEAD)
+        packs=packs, block=plan.block, ahead=_ahead(model, best, order))
     return replace(tile, unroll=_unroll(model, tile))
 
 
@@ -94,6 +94,13 @@ def _reduce_order(model: Model, best: Candidate) -> tuple[str, ...]:
     """As given, but for the vector variable of a horizontal sum, which comes last."""
     rest = [r for r in model.reduce if r != best.vector]
     return (*rest, best.vector) if best.horizontal else tuple(rest)
+
+
+def _ahead(model: Model, best: Candidate, order: tuple[str, ...]) -> int:
+    """Turns to look ahead: none where a loop has ended by then, or memory is read in its order."""
+    loops = reduce_loops(model.c, order)
+    short = not loops or isinstance(loops[-1].size, int) and loops[-1].size <= AHEAD
+    return 0 if best.horizontal or short else AHEAD
 
 
 def _tails(best: Candidate) -> tuple[int, ...]:

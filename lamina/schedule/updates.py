@@ -78,7 +78,7 @@ def in_place(steps: Sequence[AnyStep], results: Sequence[Node]
     steps: sorted by level.
     """
     home: dict[Node, Node] = {}
-    update = {s.target: s for s in steps if isinstance(s, Step) and s.target is not None}
+    update = {target: s for s in steps if isinstance(s, Step) for target, _ in s.targets}
     kept: list[AnyStep] = []
     changed: set[Node] = set()
     for step in steps:
@@ -89,8 +89,8 @@ def in_place(steps: Sequence[AnyStep], results: Sequence[Node]
                 changed.add(source)
                 home[target] = home.get(source, source)
                 continue
-        elif isinstance(step, Step) and step.target is not None:
-            home[step.writes[0]] = home.get(step.target, step.target)
+        for target, place in step.targets if isinstance(step, Step) else ():
+            home[step.writes[place]] = home.get(target, target)
         kept.append(_moved(step, home))
     return kept, [home.get(r, r) for r in results]
 

@@ -152,6 +152,26 @@ def reduce_of_permuted(node: Node) -> Node | None:
     return view(inner, shape=node.shape, map=turned.attrs["map"])
 
 
+NARROW = 8  # elements of a last axis that is worth merging with the one before it
+
+
+def pad_of_narrow_rows(node: Node) -> Node | None:
+    """A pad that leaves a narrow last axis (colours) alone runs over both last axes as one."""
+    if not named(node, "pad") or node.ndim < 2:
+        return None
+    x, width = node.inputs[0], node.shape[-1]
+    margins = [node.attrs[k] for k in ("low", "high", "interior")]
+    low, high, interior = margins
+    if (not isinstance(width, int) or not 1 < width < NARROW or interior[-2]
+            or not all(isinstance(m[-2], int) for m in margins) or not (low[-2] or high[-2])
+            or any(m[-1] != 0 for m in margins)):
+        return None
+    flat = reshape(x, shape=(*x.shape[:-2], x.shape[-2] * width))
+    low, high = ((*m[:-2], m[-2] * width) for m in (low, high))
+    merged = node.op(flat, low=low, high=high, interior=interior[:-1], value=node.attrs["value"])
+    return reshape(merged, shape=node.shape)
+
+
 def fold_constants(node: Node) -> Node | None:
     """Arithmetic on constants is done now; whether an index lies inside its axis is found later."""
     if is_leaf(node) or node.op.kind.name != "elementwise" or node.shape != ():
@@ -185,8 +205,8 @@ def op_of_constant_views(node: Node) -> Node | None:
 OPENING = (Rule("open_composite", open_composite), Rule("canonical_view", canonical_view))
 ALGEBRA = tuple(Rule(f.__name__, f) for f in (
     identity_view, view_of_view, reshape_chain, neutral_element, double_negation, cast_to_same,
-    reduce_nothing, reduce_of_permuted, reshape_of_reduction, fold_constants,
-    op_of_constant_views))
+    reduce_nothing, reduce_of_permuted, reshape_of_reduction, pad_of_narrow_rows,
+    fold_constants, op_of_constant_views))
 
 
 def share(roots: Sequence[Node]) -> list[Node]:

@@ -1,0 +1,66 @@
+"""Padding around what a product computes: the product's kernel writes it where it belongs.
+
+In: a graph with tiles. Out: the same, where a `pad` of a contraction's results is a `slice_set` of
+them into memory of which another, small kernel writes the margins alone. No copy is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from lamina.graph.node import Kind, Node, Op, is_leaf
+from lamina.graph.rewrite import Rule, rewrite
+from lamina.ops.indexing import slice_set
+from lamina.schedule.layout import TILED
+from lamina.schedule.steps import AnyStep, Step
+from lamina.shapes import Shape
+
+
+def _given(op: Op, inputs: Sequence[Node], attrs: Any) -> Shape:
+    return tuple(attrs["shape"])
+
+
+MARGINS = Op("margins", Kind("margins", "made by the compiler", _given),
+             "Memory with a border of one value, and nothing yet inside it.")
+
+
+def place_results(roots: Sequence[Node]) -> list[Node]:
+    """All pads of results, but those of the last axis."""
+    return rewrite(roots, [Rule("place", _placed)])
+
+
+def _placed(node: Node) -> Node | None:
+    if is_leaf(node) or node.op.name != "pad" or node.ndim < 2:
+        return None
+    x, low, high = node.inputs[0], node.attrs["low"], node.attrs["high"]
+    if (any(node.attrs["interior"]) or not all(isinstance(m, int) for m in (*low, *high))
+            or low[-1] or high[-1] or not _is_result(x)):
+        return None
+    margins = Node(MARGINS, (), {"shape": node.shape, "low": low, "high": high,
+                                 "value": node.attrs["value"]}, node.shape, node.dtype)
+    return slice_set(margins, x, starts=low, steps=(1,) * node.ndim)
+
+
+def _is_result(node: Node) -> bool:
+    """Whether a node is computed from a contraction's sums element by element."""
+    shape = node.shape
+    while not is_leaf(node) and node.op is not TILED:
+        if node.op.kind.name != "elementwise":
+            return False
+        node = next((x for x in node.inputs if x.shape == shape and not is_leaf(x)), node.inputs[0])
+    return node.op is TILED and node.shape == shape
+
+
+def fill_late(steps: Sequence[AnyStep]) -> list[AnyStep]:
+    """Margins in the last level before they are needed, so that they take no memory earlier."""
+    found = []
+    for step in steps:
+        if isinstance(step, Step) and step.spec.kind == "margins":
+            level = min((s.level for s in steps if s is not step and (
+                step.writes[0] in s.reads or step.writes[0] in s.writes)), default=step.level + 1)
+            step = replace(step, level=level - 1)
+        found.append(step)
+    return sorted(found, key=lambda s: s.level)
+
