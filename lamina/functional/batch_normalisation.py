@@ -55,8 +55,8 @@ def batch_norm(
     else:
         mean, var = running_mean, running_var
     shape = tuple(-1 if i == axis else 1 for i in range(input.ndim))
-    return _scaled(input, *(v if v is None else _across(v, shape)
-                            for v in (mean, var, weight, bias)), eps)
+    mean, var = _across(mean, shape), _across(var, shape)
+    return _scaled(input, mean, var, weight, bias, eps, shape)
 
 
 def instance_norm(
@@ -96,16 +96,15 @@ def instance_norm(
                             rule="without running statistics those of the input are used")
     else:
         mean, var = _across(running_mean, shape), _across(running_var, shape)
-    weight, bias = (v if v is None else _across(v, shape) for v in (weight, bias))
-    return _scaled(input, mean, var, weight, bias, eps)
+    return _scaled(input, mean, var, weight, bias, eps, shape)
 
 
 def _scaled(input: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None,
-            eps: float) -> Tensor:
-    """The normalised input: one factor for each channel is computed first."""
-    scale = (1.0 if weight is None else weight) / sqrt(var + eps)
+            eps: float, shape: tuple[int, ...]) -> Tensor:
+    """The normalised input: the factor of each channel is computed first."""
+    scale = (1.0 if weight is None else _across(weight, shape)) / sqrt(var + eps)
     result = (input - mean) * scale
-    return kept_narrow(result if bias is None else result + bias, input)
+    return kept_narrow(result if bias is None else result + _across(bias, shape), input)
 
 
 def _across(value: Tensor, shape: tuple[int, ...]) -> Tensor:

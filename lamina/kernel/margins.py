@@ -9,7 +9,6 @@ from __future__ import annotations
 from lamina import dtypes
 from lamina.kernel.loops import Value
 from lamina.kernel.writer import Writer
-from lamina.shapes import Dim
 
 
 class MarginsWriter(Writer):
@@ -33,7 +32,7 @@ class MarginsWriter(Writer):
             start = b.mul(b.sub(every, right), each)
             self.fill(b.add(first, start), b.mul(right, each))
 
-    def within(self, at: Value, low: Dim, end: Value) -> Value:
+    def within(self, at: Value, low: int, end: Value) -> Value:
         """Whether a place lies between the margins of its axis."""
         return self.b.and_(self.b.compare("ge", at, low), self.b.compare("lt", at, end))
 
