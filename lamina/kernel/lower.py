@@ -20,6 +20,7 @@ from lamina.kernel.ordering import SortWriter
 from lamina.kernel.pack import emit_pack
 from lamina.kernel.scatter import ScatterWriter
 from lamina.kernel.writer import Writer, whole
+from lamina.schedule.fuse import storage
 from lamina.schedule.iteration import SQUARE, SQUARE_COLUMNS
 from lamina.schedule.spec import BLOCK, COLUMNS, Spec, blocks, tiled_node
 from lamina.schedule.winograd import Winograd
@@ -310,7 +311,7 @@ class TiledWriter(Writer):
     def write(self) -> None:
         node = tiled_node(self.spec)
         c, tile = node.attrs["contraction"], node.attrs["tile"]
-        a, b_ = (self.inline.buffers[x] for x in node.inputs)
+        a, b_ = (self.inline.buffers[storage(x)] for x in node.inputs)
         loops = {name: variable(name, size) for name, size in c.out_vars}
         n_out = iter(name for name, _ in c.out_vars)
         index = tuple(0 if d == 1 else loops[next(n_out)] for d in node.shape)
@@ -352,7 +353,7 @@ class FiltersWriter(Writer):
         node = self.spec.nodes[0]
         winograd.emit_filters(
             self.b, node.attrs["contraction"], node.attrs["tile"],
-            self.inline.buffers[node.inputs[0]], self.outputs[node], self.fresh_size)
+            self.inline.buffers[storage(node.inputs[0])], self.outputs[node], self.fresh_size)
 
 
 _KINDS: dict[str, type[Writer]] = {

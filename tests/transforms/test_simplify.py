@@ -69,6 +69,8 @@ CASES = {
         op("abs")(x), axes=(1,)), shape=(3,))), 3.0), "abs sum sqrt multiply reshape"),
     "fold_constants": (lambda x: op("multiply")(x, op("add")(constant(1.0, F32), 2.0)),
                        "const multiply"),
+    "pad_of_narrow_rows": (lambda x: moves.pad(x, low=(1, 0), high=(2, 0), interior=(0, 0),
+                                               value=3.0), "reshape pad reshape"),
     "op_of_constant_views": (lambda x: op("add")(x, op("multiply")(
         moves.view(constant(2.0, F32), shape=x.shape, map=()), 3.0)),
         "const const multiply view add"),
@@ -102,6 +104,8 @@ def test_there_is_a_case_for_every_rule():
 
 # Graphs that look like those of a rule and must stay.
 DIFFERENT = {
+    "pad_of_narrow_rows": lambda x: moves.pad(x, low=(1, 1), high=(2, 0), interior=(0, 0),
+                                              value=3.0),
     "log_of_softmax": lambda x: op("log")(op("negative")(op("softmax")(x, axis=1))),
     "log_of_one_plus_exp": lambda x: op("log")(op("add")(2.0, op("exp")(x))),
     "log_of_sum_of_exp": lambda x: op("log")(op("sum")(op("exp2")(x), axes=(1,))),
