@@ -31,14 +31,17 @@ from dataclasses import dataclass
 from lamina.kernel.builder import Builder
 from lamina.kernel.loops import Buffer, Value
 from lamina.kernel.register_tile import RegisterTile
-from lamina.kernel.site import Epilogue, Part, Resolve, Site, Store
+from lamina.kernel.site import Ask, Epilogue, Part, Resolve, Site, Store
 from lamina.schedule.contraction import Contraction, Tile
 
 
 def emit(b: Builder, contraction: Contraction, tile: Tile, a: Buffer, b_: Buffer,
-         epilogue: Epilogue, resolve: Resolve | None = None) -> None:
-    """Write the kernel body. `resolve` turns symbolic sizes and strides into values."""
-    writer = _Writer(Site(b, contraction, tile, (a, b_), epilogue, resolve))
+         epilogue: Epilogue, resolve: Resolve | None = None, ask: Ask | None = None) -> None:
+    """Write the kernel body. `resolve` turns symbolic sizes and strides into values.
+
+    ask: (index) asks for the memory that the epilogue reads there, ahead of time.
+    """
+    writer = _Writer(Site(b, contraction, tile, (a, b_), epilogue, resolve, ask))
     with b.loop(b.lo, b.hi) as task:
         writer.task(task.var)
 

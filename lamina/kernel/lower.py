@@ -19,6 +19,7 @@ from lamina.kernel.margins import MarginsWriter
 from lamina.kernel.ordering import SortWriter
 from lamina.kernel.pack import emit_pack
 from lamina.kernel.scatter import ScatterWriter
+from lamina.kernel.site import Ask
 from lamina.kernel.writer import Writer, whole
 from lamina.schedule.fuse import storage
 from lamina.schedule.iteration import SQUARE, SQUARE_COLUMNS
@@ -333,7 +334,25 @@ class TiledWriter(Writer):
         if isinstance(tile, Winograd):
             winograd.emit_winograd(self.b, c, tile, a, b_, epilogue, self.fresh_size)
         else:
-            contraction.emit(self.b, c, tile, a, b_, epilogue, self.fresh_size)
+            contraction.emit(self.b, c, tile, a, b_, epilogue, self.fresh_size,
+                             self._ask(loops, index))
+
+
+    def _ask(self, loops: dict[str, Dim], index: tuple[Dim, ...]) -> Ask | None:
+        """What asks for the arrays of the result's shape that follow-up work reads."""
+        operands = {storage(x) for x in tiled_node(self.spec).inputs}
+        read = [x for x in self.spec.args if x.shape == self.spec.domain and x not in operands]
+
+        def ask(at: dict[str, Value]) -> None:
+            for name, first in at.items():
+                self.inline.indices.env[the_var(loops[name])] = Index(first, 0)
+            self.inline.forget()
+            self.inline.indices.forget()
+            for x in read:
+                self.b.prefetch(self.inline.buffers[x],
+                                self.inline.indices.eval(ravel(index, x.shape)).base)
+
+        return ask if read else None
 
 
 class PackWriter(Writer):

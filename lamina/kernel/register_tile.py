@@ -60,6 +60,7 @@ class RegisterTile:
 
     def write(self) -> None:
         """The sums, then the epilogue; or one part of that."""
+        self.ask_for_the_epilogue()
         zero = self.b.const(0, self.w.acc, self.tile.lanes)
         sums = [zero] * (len(self.rows) * self.columns)
         store = self.w.store
@@ -69,6 +70,15 @@ class RegisterTile:
             self.finish(self.stored(store))
         else:
             self.keep(store, self.total(self.stored(store)))
+
+    def ask_for_the_epilogue(self) -> None:
+        """Ask for each cache line that the epilogue reads in its rows."""
+        if self.w.ask is None or self.w.part is not None or self.tile.horizontal:
+            return
+        width = self.columns * self.w.lanes
+        each = max(1, LINE // self.w.acc.itemsize)
+        for row, column in product(self.rows, (*range(0, width, each), width - 1)):
+            self.w.ask(self.place(row, column))
 
     def total(self, sums: list[Value]) -> list[Value]:
         """`sums` and the products of all turns, or of one block."""

@@ -17,23 +17,26 @@ from lamina.shapes import Dim
 
 Epilogue = Callable[[dict[str, Value], str, Value, Value | None], None]
 Resolve = Callable[[Dim], Value]
+Ask = Callable[[dict[str, Value]], None]
 
 
 class Site:
     """What all tiles of a kernel share: the builder, the records, the operands, the epilogue.
 
+    ask: asks for what the epilogue reads at an index, while the sums are computed, if anything.
     store: the sums of the task, where they stay in memory between blocks; part: the block that is
     being summed, None in the last run over a task, which hands the sums to the epilogue.
     """
 
     def __init__(self, b: Builder, contraction: Contraction, tile: Tile,
-                 buffers: tuple[Buffer, Buffer], epilogue: Epilogue, resolve: Resolve | None
-                 ) -> None:
+                 buffers: tuple[Buffer, Buffer], epilogue: Epilogue, resolve: Resolve | None,
+                 ask: Ask | None = None) -> None:
         self.b = b
         self.c = contraction
         self.tile = tile
         self.buffers = buffers
         self.epilogue = epilogue
+        self.ask = ask
         self.resolve = resolve
         self.acc = contraction.acc
         self.lanes = 1 if tile.horizontal else tile.lanes  # of the column variable in a register
