@@ -313,7 +313,7 @@ class TiledWriter(Writer):
         node = tiled_node(self.spec)
         c, tile = node.attrs["contraction"], node.attrs["tile"]
         a, b_ = (self.inline.buffers[storage(x)] for x in node.inputs)
-        loops = {name: variable(name, size) for name, size in c.out_vars}
+        loops: dict[str, Dim] = {name: variable(name, size) for name, size in c.out_vars}
         n_out = iter(name for name, _ in c.out_vars)
         index = tuple(0 if d == 1 else loops[next(n_out)] for d in node.shape)
 

@@ -244,7 +244,8 @@ class _Fusion:
     def _host(self, node: Node, same: list[Node], other: list[Node]) -> Group | None:
         """The group that `node` can join: the youngest that fits."""
         owners = {self.group[id(x)] for x in same if id(x) in self.group}
-        barred = {self.group[id(x)] for x in other if id(x) in self.group}
+        moved = [x for x in same if x.op.kind.name == "update"]  # its values lie elsewhere
+        barred = {self.group[id(x)] for x in (*other, *moved) if id(x) in self.group}
         beside = self._neighbours(node, same + other)
         for group in sorted((owners | beside) - barred, key=lambda g: -g.number):
             if (self._fits(node, group, group in owners) and not _far(group, same + other)

@@ -18,7 +18,7 @@ from lamina.schedule.layout import FILTERS, PACK, lay_out, stays
 from lamina.schedule.summation import Rules
 from lamina.targets import Target
 
-MOVED = ("view", "reshape")
+MOVED = ("view", "reshape")  # from the outside to the inside
 
 
 def open_graphs(roots: Sequence[Node], opened: Callable[[Sequence[Node]], list[Node]]
@@ -77,11 +77,7 @@ class _Graphs:
     def take_in(self) -> None:
         """Views of what stays the same, where products alone read them."""
         for i in range(self.first, len(self.inputs)):
-            source = self.inputs[i]
-            moves: list[Node] = []
-            while not is_leaf(source) and source.op.name in MOVED:
-                moves.insert(0, source)
-                source = source.inputs[0]
+            source, moves = _moves(self.inputs[i])
             if moves and all(_products_alone(g, g.params[i]) for g in self.graphs):
                 self.inputs[i] = source
                 self.graphs = [_moved_inside(g, i, source, moves) for g in self.graphs]
@@ -112,6 +108,16 @@ class _Graphs:
             keep = used(self.graphs, self.first)
             self.inputs = [self.inputs[i] for i in keep]
             self.graphs = [Graph([g.params[i] for i in keep], g.roots) for g in self.graphs]
+
+
+def _moves(node: Node) -> tuple[Node, list[Node]]:
+    """What a node is a view of, and the views: a reshape of one may be no view any more."""
+    moves: list[Node] = []
+    for name in MOVED:
+        while not is_leaf(node) and node.op.name == name:
+            moves.insert(0, node)
+            node = node.inputs[0]
+    return node, moves
 
 
 def _products_alone(graph: Graph, param: Node) -> bool:

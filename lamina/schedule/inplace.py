@@ -53,6 +53,8 @@ def _fits(spec: Spec, arg: Node, root: Node, offsets: set[Dim | str]) -> bool:
     """
     if arg.dtype.storage != root.dtype.storage or product(arg.shape) != product(root.shape):
         return False
+    if root.op.kind.name == "update":  # it has a place already
+        return False
     if spec.kind == "row" and not _is_full(spec, root) and any(
             _is_full(spec, other) for other in spec.roots):
         return False

@@ -36,7 +36,7 @@ def _placed(node: Node) -> Node | None:
         return None
     x, low, high = node.inputs[0], node.attrs["low"], node.attrs["high"]
     if (any(node.attrs["interior"]) or not all(isinstance(m, int) for m in (*low, *high))
-            or low[-1] or high[-1] or not _is_result(x)):
+            or low[-1] or high[-1] or not any((*low, *high)) or not _is_result(x)):
         return None
     margins = Node(MARGINS, (), {"shape": node.shape, "low": low, "high": high,
                                  "value": node.attrs["value"]}, node.shape, node.dtype)
@@ -45,12 +45,10 @@ def _placed(node: Node) -> Node | None:
 
 def _is_result(node: Node) -> bool:
     """Whether a node is computed from a contraction's sums element by element."""
-    shape = node.shape
-    while not is_leaf(node) and node.op is not TILED:
-        if node.op.kind.name != "elementwise":
-            return False
-        node = next((x for x in node.inputs if x.shape == shape and not is_leaf(x)), node.inputs[0])
-    return node.op is TILED and node.shape == shape
+    if is_leaf(node) or node.op is TILED:
+        return node.op is TILED
+    return node.op.kind.name == "elementwise" and any(
+        x.shape == node.shape and _is_result(x) for x in node.inputs)
 
 
 def fill_late(steps: Sequence[AnyStep]) -> list[AnyStep]:

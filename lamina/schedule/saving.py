@@ -14,9 +14,11 @@ from lamina.graph.node import Node, is_leaf, topological
 from lamina.graph.rewrite import replace_inputs, substitute
 from lamina.graph.subgraph import Graph, parameter
 from lamina.ops.control import output
-from lamina.shapes import product
+from lamina.schedule.summation import GUESS
+from lamina.shapes import evaluate, product, variables
 
 TERMS = 16  # of a product's sums: fewer are computed in the time of a trip through memory
+MORE = 1  # elements of a product that is kept, to one that a turn reads or gives anyway, at most
 
 
 def save_products(roots: Sequence[Node]) -> list[Node]:
@@ -103,9 +105,20 @@ def _same_products(earlier: Node, later: Node) -> list[tuple[Node, Node]]:
             if isinstance(terms, int) and terms < TERMS:
                 continue
             last = _end_of_chain(node, readers, same)
-            if last not in body.roots:
+            if last not in body.roots and _is_small(last, body):
                 found[last] = same[last]
     return list(found.items())
+
+
+def _is_small(node: Node, body: Graph) -> bool:
+    """Whether its stack is no larger than those that there are: memory stays of the same order."""
+    return _elements([node]) <= MORE * _elements([*body.params, *body.roots])
+
+
+def _elements(nodes: Sequence[Node]) -> int:
+    """Elements of nodes, with a guess for sizes that only the run time knows."""
+    return sum(evaluate(size, {v: v.typical or GUESS for v in variables(size)})
+               for size in (product(node.shape) for node in nodes))
 
 
 def _end_of_chain(node: Node, readers: dict[Node, list[Node]], same: dict[Node, Node]) -> Node:
@@ -138,7 +151,9 @@ def _equal_nodes(earlier: Node, later: Node) -> dict[Node, Node]:
 
 
 def _key(node: Node, same: dict[Node, Node]) -> Any:
-    return (node.op.name, node.dtype.name, tuple(node.attrs.items()),
+    attrs = tuple((k, repr(v) if isinstance(v, (bool, int, float)) else v)
+                  for k, v in node.attrs.items())
+    return (node.op.name, node.dtype.name, attrs,
             tuple(id(same[x]) for x in node.inputs))
 
 

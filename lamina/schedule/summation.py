@@ -30,7 +30,7 @@ LONG_PRODUCT = 4096  # terms of a sum, at least
 FEW_SUMS = 40_000  # results that stay in cache while operands from beyond it pass
 MOST_SUMS = 1 << 17  # results whose parts are kept in memory
 BEYOND_L2, BEYOND_L3 = 4 << 20, 16 << 20  # bytes of operands that these caches do not hold
-LARGE_PRODUCT = 1 << 27  # multiply-adds for which a plan of their own pays
+LARGE_PRODUCT = 1 << 27  # multiply-adds, some milliseconds, for which a plan of their own pays
 
 COPY = 1.2  # cost of a copy into panels, in multiply-adds of vectors, for each element
 FAR_COPY = 5.0  # for each element from beyond the caches

@@ -111,3 +111,27 @@ def test_sequences():
         return F.conv1d(F.conv1d(a, b, padding=1).relu(), b, padding=(2,)).numpy()
 
     np.testing.assert_allclose(f(lm.float32), f(lm.float64), atol=1e-5)
+
+
+OUT = {
+    "all of it": lambda o, y: o.__setitem__(slice(None), y),
+    "backwards": lambda o, y: o.__setitem__(slice(None, None, -1), y),
+    "a part": lambda o, y: o.__setitem__(slice(2, None), y[2:]),
+}
+
+
+@pytest.mark.parametrize("name", OUT)
+def test_products_set_into_an_array_that_is_read_on(name):
+    """The values lie elsewhere than where they were computed, so readers wait for the whole."""
+    x, w = drawn(8, 24).astype("f"), drawn(24, 16).astype("f")
+    out = lm.zeros((8, 16))
+    OUT[name](out, (lm.tensor(x) @ lm.tensor(w)).relu())
+    expected = np.zeros((8, 16))
+    OUT[name](expected, np.maximum(x.astype(float) @ w, 0))
+    np.testing.assert_allclose((out * 2 + 1).numpy(), expected * 2 + 1, atol=1e-5)
+
+
+def test_a_pad_of_nothing():
+    x, w = drawn(8, 24).astype("f"), drawn(24, 16).astype("f")
+    found = lm.pad(lm.tensor(x) @ lm.tensor(w), [(0, 0), (0, 0)]) + 1
+    np.testing.assert_allclose(found.numpy(), x.astype(float) @ w + 1, atol=1e-5)

@@ -115,3 +115,17 @@ def test_a_product_of_two_constants_and_a_short_one_are_not_stacked():
     plan = plan_of(*lm.grad(loss, argnums=(0, 1))(floats(4, 3), floats(5, 4, 3), w))
     forward, _ = scans(plan)
     assert len(forward.outputs) <= 2
+
+
+def test_a_product_larger_than_all_that_a_turn_reads_is_computed_again():
+    """A scan saves memory: [64, 64] scores of [64, 8] rows stay out of it."""
+    def attended(c, xs):
+        def turn(c, x):
+            scores = (c @ lm.concat([c, c], axis=-1)[:, :8].T).softmax()
+            return lm.tanh(x + scores @ c), None
+
+        return (lm.scan(turn, c, xs)[0] ** 2).sum()
+
+    plan = plan_of(*lm.grad(attended, argnums=(0, 1))(floats(64, 16)[:, :8], floats(5, 64, 8)))
+    forward, _ = scans(plan)
+    assert all(n.shape[1:] != (64, 64) for _, n in forward.outputs)
