@@ -337,7 +337,6 @@ class TiledWriter(Writer):
             contraction.emit(self.b, c, tile, a, b_, epilogue, self.fresh_size,
                              self._ask(loops, index))
 
-
     def _ask(self, loops: dict[str, Dim], index: tuple[Dim, ...]) -> Ask | None:
         """What asks for the arrays of the result's shape that follow-up work reads."""
         operands = {storage(x) for x in tiled_node(self.spec).inputs}

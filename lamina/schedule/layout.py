@@ -46,6 +46,8 @@ PACK = Op("pack", Kind("pack", "made by the compiler", _given),
           "An operand copied into panels.", dtype=first)
 FILTERS = Op("filters", Kind("filters", "made by the compiler", _given),
              "The filters of a Winograd convolution, transformed.", dtype=first)
+MARGINS = Op("margins", Kind("margins", "made by the compiler", _given),
+             "Memory with a border of one value, and nothing yet inside it.")
 
 
 def lay_out(roots: Sequence[Node], target: Target, rules: Rules,

@@ -8,22 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-from lamina.graph.node import Kind, Node, Op, is_leaf
+from lamina.graph.node import Node, is_leaf, topological
 from lamina.graph.rewrite import Rule, rewrite
 from lamina.ops.indexing import slice_set
-from lamina.schedule.layout import TILED
+from lamina.schedule.layout import MARGINS, TILED
 from lamina.schedule.steps import AnyStep, Step
-from lamina.shapes import Shape
-
-
-def _given(op: Op, inputs: Sequence[Node], attrs: Any) -> Shape:
-    return tuple(attrs["shape"])
-
-
-MARGINS = Op("margins", Kind("margins", "made by the compiler", _given),
-             "Memory with a border of one value, and nothing yet inside it.")
 
 
 def place_results(roots: Sequence[Node]) -> list[Node]:
@@ -45,10 +35,8 @@ def _placed(node: Node) -> Node | None:
 
 def _is_result(node: Node) -> bool:
     """Whether a node is computed from a contraction's sums element by element."""
-    if is_leaf(node) or node.op is TILED:
-        return node.op is TILED
-    return node.op.kind.name == "elementwise" and any(
-        x.shape == node.shape and _is_result(x) for x in node.inputs)
+    below = topological([node], stop=lambda x: is_leaf(x) or x.op.kind.name != "elementwise")
+    return any(x.op is TILED and x.shape == node.shape for x in below)
 
 
 def fill_late(steps: Sequence[AnyStep]) -> list[AnyStep]:

@@ -18,7 +18,6 @@ from lamina.schedule.summation import GUESS
 from lamina.shapes import evaluate, product, variables
 
 TERMS = 16  # of a product's sums: fewer are computed in the time of a trip through memory
-MORE = 1  # elements of a product that is kept, to one that a turn reads or gives anyway, at most
 
 
 def save_products(roots: Sequence[Node]) -> list[Node]:
@@ -111,8 +110,8 @@ def _same_products(earlier: Node, later: Node) -> list[tuple[Node, Node]]:
 
 
 def _is_small(node: Node, body: Graph) -> bool:
-    """Whether its stack is no larger than those that there are: memory stays of the same order."""
-    return _elements([node]) <= MORE * _elements([*body.params, *body.roots])
+    """Whether it has no more elements than a turn reads and gives anyway."""
+    return _elements([node]) <= _elements([*body.params, *body.roots])
 
 
 def _elements(nodes: Sequence[Node]) -> int:

@@ -39,7 +39,7 @@ FILTERS_OF_CHUNK = 16  # channels whose filters a chunk transforms
 KERNEL = 3
 
 # What an element costs, in multiply-adds of vectors: fitted to the convolutions of ResNet-18 with
-# 1, 8 and 32 images on two cores with AVX2 (`python -m benchmarks convolution`).
+# 1, 8 and 32 images on two cores with AVX2 (`python -m benchmarks.winograd`).
 INPUT, RESULT, FILTER = 5.0, 7.0, 6.0
 READ, FAR_READ = 4.0, 20.0  # of a transformed filter, by each block of tiles
 DIRECT = 1.15  # a multiply-add of the direct way: of rows that lie apart, of smaller tiles
