@@ -28,7 +28,7 @@ from lamina.targets import Target
 Request = tuple[str, Callable[[], Kernel]]
 
 # The rooms whose sources decide what code a spec becomes.
-_ROOMS = ("graph", "ops", "schedule", "kernel", "codegen")
+_ROOMS = ("graph", "ops", "transforms", "schedule", "kernel", "codegen", "runtime")
 _STAGES = {"loops", "llvm", "asm"}
 
 MANY = 32  # kernels to be compiled that are worth the start of further processes
@@ -116,6 +116,19 @@ def get_module(text: str, names: Sequence[str], target: Target | None = None) ->
             if folder:
                 folder.put(key, content)
         return load_symbols(_unpack(content)[1], names)
+
+
+def get_entry(kind: str, text: str, target: Target) -> bytes | None:
+    """What `put_entry` stored, if the compiler is still the same."""
+    folder = _folder()
+    return folder.get(_digest(kind, text, target, sources_digest())) if folder else None
+
+
+def put_entry(kind: str, text: str, target: Target, content: bytes) -> None:
+    """Store what the compiler made of a text, beside the code of kernels."""
+    folder = _folder()
+    if folder:
+        folder.put(_digest(kind, text, target, sources_digest()), content)
 
 
 @dataclass(frozen=True)

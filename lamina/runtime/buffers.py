@@ -15,16 +15,18 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import CapacityError
-from lamina.runtime.capacity import LARGE, check_fits
+from lamina.runtime.capacity import LARGE, available_bytes, check_fits
 
 ALIGNMENT = 64
-KEPT_BYTES = 1 << 30  # memory that may wait on the free lists
+KEPT_BYTES = 1 << 30  # memory that may wait on the free lists, at least
+KEPT_SHARE = 4  # and where there is much, this part of what was free when a large block was asked for
 
 _NUMBERS: dict[str, Any] = {
     "?": ctypes.c_bool, "f": ctypes.c_float, "d": ctypes.c_double, "i": ctypes.c_int32,
     "l": ctypes.c_long, "b": ctypes.c_int8, "B": ctypes.c_uint8}
 _free: dict[int, list[tuple[np.ndarray, int]]] = {}
 _kept = 0
+_most = KEPT_BYTES  # that is kept
 _lock = threading.Lock()
 _serials = count()
 
@@ -54,7 +56,7 @@ class Buffer:
                 return
         if size >= LARGE:
             self._block = None  # should there be no memory
-            check_fits(size)
+            _make_room(size)
         raw = np.empty(size + ALIGNMENT, np.uint8)
         start = ctypes.addressof(ctypes.c_char.from_buffer(raw.data))
         self._block, self.address = raw, (start + ALIGNMENT - 1) & -ALIGNMENT
@@ -87,7 +89,7 @@ class Buffer:
     def __del__(self) -> None:
         global _kept
         block = self._block
-        if block is not None and _kept + self._size <= KEPT_BYTES:
+        if block is not None and _kept + self._size <= _most:
             try:
                 with _lock:
                     _free.setdefault(self._size, []).append((block, self.address))
@@ -128,6 +130,19 @@ def from_array(array: np.ndarray) -> Buffer:
     if array.nbytes:
         ctypes.memmove(buffer.address, array.ctypes.data, array.nbytes)
     return buffer
+
+
+def _make_room(size: int) -> None:
+    """See that a large block fits, if need be without what waits; raises CapacityError."""
+    global _most
+    free = available_bytes()
+    if free is None:
+        return
+    if size > free and _kept:
+        release_all()
+    else:
+        _most = max(KEPT_BYTES, (free + _kept) // KEPT_SHARE)
+    check_fits(size)
 
 
 def release_all() -> None:

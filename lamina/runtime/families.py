@@ -21,6 +21,7 @@ from lamina.errors import CompileError
 from lamina.graph.node import Node, is_leaf
 from lamina.runtime import instance
 from lamina.runtime.recompile import reasons
+from lamina.shapes import the_var
 
 if TYPE_CHECKING:
     from lamina.runtime.program import Bound, Program
@@ -132,7 +133,9 @@ def _compile(order: Sequence[Node], roots: Sequence[Node], template: instance.Te
     results = [copies[number[id(r)]] for r in roots]
     program: Program = _compiler().Program(results, leaves, literals,
                                            instance.size_variables(copies),
-                                           [n.where for n in order])
+                                           [n.where for n in order],
+                                           [the_var(v) for v in template.variables],
+                                           instance.text_of(order, roots, template))
     return program
 
 

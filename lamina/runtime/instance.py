@@ -50,6 +50,17 @@ def abstract(order: Sequence[Node], roots: Sequence[Node], ones: bool = False
     return _structure(order, roots, fills, ones), tuple(fills)
 
 
+ADDRESS = " at 0x"  # in the text of an object that has no other
+
+
+def text_of(order: Sequence[Node], roots: Sequence[Node], template: Template) -> str:
+    """Text that is equal for equal programs, in any process; empty where none says it all."""
+    number = {v: (i, the_var(v).typical) for i, v in enumerate(template.variables)}
+    fills = [number[f] if isinstance(f, Sym) else f for f in template.fills]
+    text = repr((abstract(order, roots)[0], fills))
+    return "" if ADDRESS in text else text
+
+
 def _structure(order: Sequence[Node], roots: Sequence[Node], fills: list[Any], ones: bool) -> Any:
     number: dict[int, int] = {}
     items: list[Any] = []

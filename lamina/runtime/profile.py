@@ -21,13 +21,11 @@ from lamina.errors import describe_line
 from lamina.graph.node import Node
 from lamina.runtime import threads
 from lamina.runtime.capacity import readable
-from lamina.schedule.steps import AnyStep, ControlStep
+from lamina.schedule.steps import AnyStep, ControlStep, Where
 from lamina.shapes import Var, evaluate, product
 
 if TYPE_CHECKING:
     from lamina.runtime.program import Bound
-
-Place = tuple[str, int] | None  # file and line
 
 FLAGS = 5  # the field of a CALL that ends a group
 
@@ -37,7 +35,7 @@ class Cost:
     """One kernel of one run."""
 
     name: str
-    where: Place
+    where: Where
     microseconds: float
     nbytes: int  # read and written, each argument once
     operations: int  # arithmetic instructions, roughly; exact for contractions
@@ -102,16 +100,8 @@ def cost_of(step: AnyStep, values: Mapping[Var, Any], microseconds: float) -> Co
         return Cost(step.name, step.node.where, microseconds, nbytes, 0)
     sizes = [evaluate(b, values) for b in step.bindings]
     known = dict(zip(step.spec.parameters, sizes, strict=True))
-    return Cost(step.name, _place_of(step.spec.nodes), microseconds, nbytes,
+    return Cost(step.name, step.where, microseconds, nbytes,
                 evaluate(step.spec.work, known))
-
-
-def _place_of(nodes: Sequence[Node]) -> Place:
-    """The place of the last node, or of a better one: a contraction, or one inside a module."""
-    known = [n for n in reversed(nodes) if n.where]
-    inside = [n for n in known if getattr(n.where, "module", "")]
-    best = [*(n for n in inside if n.op.name == "tiled"), *inside, *known]
-    return best[0].where if best else None
 
 
 def size_of(node: Node, values: Mapping[Var, Any]) -> int:
@@ -119,12 +109,12 @@ def size_of(node: Node, values: Mapping[Var, Any]) -> int:
     return evaluate(product(node.shape), values) * node.dtype.itemsize
 
 
-def lines_of(before: Sequence[Place], order: Sequence[Node]) -> dict[Place, Place]:
+def lines_of(before: Sequence[Where], order: Sequence[Node]) -> dict[Where, Where]:
     """The lines of a graph that runs, by those of the graph that its program was made from.
 
     None for a line whose nodes come from several lines now.
     """
-    found: dict[Place, Place] = {}
+    found: dict[Where, Where] = {}
     for old, node in zip(before, order, strict=False):
         if found.setdefault(old, node.where) != node.where:
             found[old] = None

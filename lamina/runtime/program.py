@@ -20,7 +20,7 @@ from lamina.config import settings
 from lamina.errors import IndexingError
 from lamina.graph.node import Node
 from lamina.kernel.lower import lower
-from lamina.runtime import threads
+from lamina.runtime import stored, threads
 from lamina.runtime.buffers import Buffer
 from lamina.runtime.host_call import raise_pending
 from lamina.runtime.profile import cost_of, report, watching
@@ -41,6 +41,7 @@ KERNEL_WORK = 5_000_000_000  # operations that take as long as a kernel's compil
 SMALL = 16  # bytes of a result: new memory costs less than to ask who reads the old
 KEPT = 1024  # lists of sizes whose runs are counted
 MOST_VARIANTS = 16  # plans of one program: what makes more is planned again, with the same outcome
+SHOWS_PASSES = 3  # the level of LAMINA_DEBUG from which each pass is printed
 MOST_LAUNCHES = 8  # tables of one bound program: what takes memory over is mostly the same
 
 
@@ -57,17 +58,21 @@ class Program:
     """Kernels for one graph structure. `leaves` are read in the order given to `run`.
 
     sizes: the variables in the shapes of the graph. lines: of the user, for each node of the graph
-    that it was made from.
+    that it was made from. variables: of its template. name: text that is the same for such a
+    program in any process; empty where there is none.
     """
 
     def __init__(self, roots: Sequence[Node], leaves: Sequence[Node],
                  literals: Mapping[Node, Var], sizes: Set[Var] = frozenset(),
-                 lines: Sequence[tuple[str, int] | None] = ()) -> None:
+                 lines: Sequence[tuple[str, int] | None] = (), variables: Sequence[Var] = (),
+                 name: str = "") -> None:
         self.target = host_target()
         self.roots, self.leaves = list(roots), list(leaves)
         self.literals = dict(literals)
         self.sizes = sizes
         self.lines = list(lines)
+        self.variables = list(variables)
+        self.name = name
         self.variants: list[Variant] = []
         self.runs = 0
         self.uses: dict[tuple[int, ...], Uses] = {}
@@ -83,8 +88,7 @@ class Program:
 
     def _compiled(self, values: Mapping[Var, Any]) -> Variant:
         started, before = time.perf_counter(), counts.compiled
-        rules = Rules(values)
-        plan = make_plan(self.roots, self.target, rules)
+        plan, rules = self._planned(values)
         steps = list(plan.kernels())
         addresses = dict(zip(steps, get_by_keys(
             [(s.spec.key, partial(lower, s.spec, self.target)) for s in steps], self.target,
@@ -94,6 +98,23 @@ class Program:
             print(f"[lamina] program of {len(steps)} kernels{order}, {counts.compiled - before}"
                   f" compiled, {time.perf_counter() - started:.3f} s", file=sys.stderr)
         return Variant(plan, addresses, rules)
+
+
+    def _planned(self, values: Mapping[Var, Any]) -> tuple[Plan, Rules]:
+        """The plan for these sizes, from disk if it was made before."""
+        name, known = "", [*self.leaves, *self.variables, *self.lines]
+        if self.name and not (settings.show or settings.check or settings.debug >= SHOWS_PASSES):
+            written = "".join("1" if line else "0" for line in self.lines)
+            name = repr((self.name, [values[v] for v in self.variables], written,
+                         settings.winograd))
+            found = stored.load(name, self.target, known)
+            if found is not None:
+                return found
+        rules = Rules(values)
+        plan = make_plan(self.roots, self.target, rules)
+        if name:
+            stored.save(name, self.target, known, plan, rules)
+        return plan, rules
 
 
 class Uses:

@@ -103,20 +103,18 @@ class Tables:
         """(level, records); kernels of a level are one group, control operations come after."""
         places = {**where, **{n: (ARENA, base + o) for n, o in layout.offsets.items()
                               if n not in self.kept}}
-        steps = list(enumerate(layout.plan.steps))
-        result = []
-        for level in sorted({step.level for _, step in steps}):
-            kernels, rest = [], []
-            for i, step in steps:
-                own = i if slot is None else slot
-                if step in self.without:
-                    continue
-                if step.level == level and isinstance(step, Step):
-                    kernels.append(self.kernel(step, places, own))
-                elif step.level == level and isinstance(step, ControlStep):
-                    rest += self.control(step, layout, places, own)
-            result.append((level, [*_group(kernels), *rest]))
-        return result
+        kernels: dict[int, list[Record]] = {}
+        rest: dict[int, list[Record]] = {}
+        for i, step in enumerate(layout.plan.steps):
+            own = i if slot is None else slot
+            if step in self.without:
+                continue
+            if isinstance(step, Step):
+                kernels.setdefault(step.level, []).append(self.kernel(step, places, own))
+            else:
+                rest.setdefault(step.level, []).extend(self.control(step, layout, places, own))
+        return [(level, [*_group(kernels.get(level, [])), *rest.get(level, [])])
+                for level in sorted({*kernels, *rest})]
 
     def kernel(self, step: Step, where: Mapping[Node, Place], slot: int) -> Record:
         """The record of one kernel."""

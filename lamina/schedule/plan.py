@@ -24,7 +24,7 @@ from lamina.schedule.saving import save_products
 from lamina.schedule.scatter import is_update
 from lamina.schedule.spec import Spec, make_spec, rename
 from lamina.schedule.split import split_sums
-from lamina.schedule.steps import AnyStep, ControlStep, Plan, Step
+from lamina.schedule.steps import AnyStep, ControlStep, Plan, Step, Where
 from lamina.schedule.summation import Rules
 from lamina.schedule.transpose import transpose_contractions
 from lamina.schedule.updates import in_place, with_targets
@@ -99,6 +99,7 @@ def _with_storage(root: Node) -> Node:
 def _steps(groups: Sequence[Group], target: Target, rules: Rules) -> list[AnyStep]:
     levels: dict[int, int] = {}
     steps: list[AnyStep] = []
+    specs: dict[str, Spec] = {}
     for group in groups:
         levels[id(group)] = level = 1 + max((levels[id(g)] for g in group.before), default=-1)
         if not group.roots:
@@ -109,13 +110,22 @@ def _steps(groups: Sequence[Group], target: Target, rules: Rules) -> list[AnySte
                 group, level, lambda roots: make_plan(roots, target, rules, apart=True)))
             continue
         spec, bindings = make_spec(group)
+        spec = specs.setdefault(spec.key, spec)
         writes = (*group.roots, *_workspaces(spec, bindings))
         node = group.nodes[0]
         copies = group.kind == "stored" and group.reads == [storage(node.inputs[0])]
         steps.append(Step(spec, bindings, tuple(group.reads), writes, level, reusable(spec),
-                          _checks(group), copies, tuple(
+                          _checks(group), _line_of(group.nodes), copies, tuple(
                               (n.inputs[0], i) for i, n in enumerate(group.roots) if is_update(n))))
     return sorted(steps, key=lambda s: (s.level, isinstance(s, ControlStep)))
+
+
+def _line_of(nodes: Sequence[Node]) -> Where:
+    """The line of the last node, or of a better one: a contraction, or one inside a module."""
+    known = [n for n in reversed(nodes) if n.where]
+    inside = [n for n in known if getattr(n.where, "module", "")]
+    best = [*(n for n in inside if n.op.name == "tiled"), *inside, *known]
+    return best[0].where if best else None
 
 
 def _checks(group: Group) -> frozenset[tuple[Node, Dim]]:

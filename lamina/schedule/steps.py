@@ -9,6 +9,8 @@ from lamina.graph.node import Node
 from lamina.schedule.spec import Spec
 from lamina.shapes import Dim
 
+Where = tuple[str, int] | None  # file and line
+
 
 @dataclass(frozen=True, eq=False)
 class Step:
@@ -24,6 +26,7 @@ class Step:
     level: int
     reusable: tuple[tuple[int, int], ...]  # (position in reads, position in writes): in place
     checks: frozenset[tuple[Node, Dim]]  # indices that it compares with the size of their axis
+    where: Where = None  # the user's line, of its most telling operation
     copies: bool = False  # its only read to its only write, which is there to be updated
     targets: tuple[tuple[Node, int], ...] = ()  # what it updates: in that memory lies that result
 
