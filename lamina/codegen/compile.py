@@ -18,7 +18,7 @@ from lamina.codegen.library import lock, opened, opened_for_all
 from lamina.errors import CompileError
 from lamina.targets import Target
 
-PASSES = ("always_inliner", "instruction_combine", "simplify_cfg")
+PASSES = ("always_inliner", "simplify_cfg")
 CODE_LEVEL = 2
 
 

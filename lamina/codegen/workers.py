@@ -2,7 +2,8 @@
 
 In: texts, one after the other. Out: a function for each that waits for its object code. LLVM
 compiles one module at a time in a process (`codegen.library`), so others are started for many
-kernels; this process prints the texts of the next ones meanwhile, and takes a share if they wait.
+kernels; this process prints the texts of the next ones meanwhile. Once results are asked for, it
+takes a share of what still waits, from the end.
 
 A process that cannot be started, or does not answer, costs time and nothing else: its text is
 compiled here. One that LLVM ends while it compiles is an error here, and not the end of Python.
@@ -19,6 +20,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Self
 
@@ -27,11 +29,21 @@ from lamina.errors import CompileError
 from lamina.targets import Target
 
 MOST = 8  # processes; beyond that this one cannot print fast enough
-WAITING = 2  # texts for each process that may wait before this one takes a share
+WAITING = 64  # texts for each process that may wait before this one takes a share while it prints
 
 _COMMAND = "import sys; sys.path[:] = {path!r}; from lamina.codegen.workers import serve; serve()"
 _CRASHES = tuple(-getattr(signal, name) for name in ("SIGABRT", "SIGSEGV", "SIGILL", "SIGBUS")
                  if hasattr(signal, name))
+
+
+@dataclass
+class _Waiting:
+    """A text that another process compiles, or this one after all."""
+
+    future: Future[bytes | None]
+    text: str
+    target: Target
+    code: bytes | None = None
 
 
 class Workers:
@@ -42,7 +54,7 @@ class Workers:
         self._threads = ThreadPoolExecutor(max(1, self._count), "lamina-compile")
         self._mine = threading.local()  # each thread has a process of its own
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._open: set[Future[bytes | None]] = set()
+        self._open: list[_Waiting] = []
         self._known: dict[str, Callable[[], bytes]] = {}
 
     def __enter__(self) -> Self:
@@ -67,13 +79,23 @@ class Workers:
         return self._known[text]
 
     def _begun(self, text: str, target: Target) -> Callable[[], bytes]:
-        self._open = {future for future in self._open if not future.done()}
+        self._open = [waiting for waiting in self._open if not waiting.future.done()]
         if len(self._open) >= self._count * WAITING:
             code = compile_object(text, target)
             return lambda: code
-        future = self._threads.submit(self._apart, text, target)
-        self._open.add(future)
-        return lambda: future.result() or compile_object(text, target)
+        waiting = _Waiting(self._threads.submit(self._apart, text, target), text, target)
+        self._open.append(waiting)
+        return lambda: self._result(waiting)
+
+    def _result(self, wanted: _Waiting) -> bytes:
+        """The code of a text, after this process has done what no other has begun."""
+        while self._open:
+            last = self._open.pop()
+            if last.future.cancel():
+                last.code = compile_object(last.text, last.target)
+        if wanted.code is None:
+            wanted.code = wanted.future.result() or compile_object(wanted.text, wanted.target)
+        return wanted.code
 
     def _apart(self, text: str, target: Target) -> bytes | None:
         """Object code from this thread's process; None where it has none to give."""
