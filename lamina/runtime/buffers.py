@@ -19,7 +19,7 @@ from lamina.runtime.capacity import LARGE, available_bytes, check_fits
 
 ALIGNMENT = 64
 KEPT_BYTES = 1 << 30  # memory that may wait on the free lists, at least
-KEPT_SHARE = 4  # and where there is much, this part of what was free when a large block was asked for
+KEPT_SHARE = 4  # and where there is much, a fourth of what is free
 
 _NUMBERS: dict[str, Any] = {
     "?": ctypes.c_bool, "f": ctypes.c_float, "d": ctypes.c_double, "i": ctypes.c_int32,

@@ -7,9 +7,11 @@ launch table, one arena with an offset for each intermediate value, and the shap
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 import time
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -88,11 +90,12 @@ class Program:
 
     def _compiled(self, values: Mapping[Var, Any]) -> Variant:
         started, before = time.perf_counter(), counts.compiled
-        plan, rules = self._planned(values)
-        steps = list(plan.kernels())
-        addresses = dict(zip(steps, get_by_keys(
-            [(s.spec.key, partial(lower, s.spec, self.target)) for s in steps], self.target,
-            threads.thread_count()), strict=True))
+        with _uncollected():
+            plan, rules = self._planned(values)
+            steps = list(plan.kernels())
+            addresses = dict(zip(steps, get_by_keys(
+                [(s.spec.key, partial(lower, s.spec, self.target)) for s in steps], self.target,
+                threads.thread_count()), strict=True))
         if settings.debug >= 1:
             order = ", whose sums are added up in another order" if self.variants else ""
             print(f"[lamina] program of {len(steps)} kernels{order}, {counts.compiled - before}"
@@ -115,6 +118,18 @@ class Program:
         if name:
             stored.save(name, self.target, known, plan, rules)
         return plan, rules
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No search for cycles meanwhile: a compiler makes many objects, and most of them stay."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class Uses:

@@ -1,6 +1,6 @@
 """Plans on disk: what was planned once is not planned again in the next process.
 
-In: a plan, beside the leaves, variables and lines that it speaks of. Out: bytes for the folder where
+In: a plan, and the leaves, variables and lines that it speaks of. Out: bytes for the folder where
 the kernels' code lies, and the plan again. What a plan reads and writes is stored hollow, without
 the graph that it came from; operations and dtypes by name. Nothing but Lamina's own records is
 ever made from such an entry.
@@ -18,14 +18,16 @@ from lamina.dtypes import DType, as_dtype
 from lamina.errors import Place
 from lamina.graph.node import BUFFER, CONST, Node, Op, leaf
 from lamina.graph.subgraph import Graph
-from lamina.ops.table import TABLE
+from lamina.ops.control.results import barrier, bundle, copy, stored
+from lamina.ops.table import TABLE, collected
 from lamina.schedule.layout import FILTERS, MARGINS, PACK, TILED
-from lamina.schedule.steps import AnyStep, ControlStep, Plan, Step
+from lamina.schedule.steps import AnyStep, Plan, Step
 from lamina.schedule.summation import Rules
 from lamina.shapes import Quotient, Sym, Var
 from lamina.targets import Target
 
-OPS = TABLE | {op.name: op for op in (BUFFER, CONST, TILED, PACK, FILTERS, MARGINS)}
+OPS = TABLE | collected((BUFFER, CONST, TILED, PACK, FILTERS, MARGINS,
+                         copy, stored, barrier, bundle))
 
 
 def load(name: str, target: Target, known: Sequence[Any]) -> tuple[Plan, Rules] | None:

@@ -16,7 +16,7 @@ from lamina.graph.subgraph import Graph
 from lamina.ops.control import SEVERAL, copy
 from lamina.ops.movement import view
 from lamina.schedule.fuse import Group, storage
-from lamina.schedule.spec import make_spec
+from lamina.schedule.spec import Specs
 from lamina.schedule.steps import ControlStep, Plan, Step
 from lamina.schedule.updates import carried_in_place
 from lamina.shapes import Shape
@@ -115,5 +115,5 @@ def copying(shape: Shape, dtype: DType) -> Step:
     source = leaf(None, shape, dtype)
     target = copy(source)
     group = Group("map", shape, nodes=[target], roots=[target], reads=[source])
-    spec, bindings = make_spec(group)
+    spec, bindings = Specs().of(group)
     return Step(spec, bindings, (source,), (target,), 0, (), frozenset())

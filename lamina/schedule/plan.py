@@ -22,7 +22,7 @@ from lamina.schedule.layout import lay_out
 from lamina.schedule.placement import fill_late, place_results
 from lamina.schedule.saving import save_products
 from lamina.schedule.scatter import is_update
-from lamina.schedule.spec import Spec, make_spec, rename
+from lamina.schedule.spec import Spec, Specs, rename
 from lamina.schedule.split import split_sums
 from lamina.schedule.steps import AnyStep, ControlStep, Plan, Step, Where
 from lamina.schedule.summation import Rules
@@ -99,7 +99,7 @@ def _with_storage(root: Node) -> Node:
 def _steps(groups: Sequence[Group], target: Target, rules: Rules) -> list[AnyStep]:
     levels: dict[int, int] = {}
     steps: list[AnyStep] = []
-    specs: dict[str, Spec] = {}
+    specs = Specs()
     for group in groups:
         levels[id(group)] = level = 1 + max((levels[id(g)] for g in group.before), default=-1)
         if not group.roots:
@@ -109,8 +109,7 @@ def _steps(groups: Sequence[Group], target: Target, rules: Rules) -> list[AnySte
             steps.append(control_step(
                 group, level, lambda roots: make_plan(roots, target, rules, apart=True)))
             continue
-        spec, bindings = make_spec(group)
-        spec = specs.setdefault(spec.key, spec)
+        spec, bindings = specs.of(group)
         writes = (*group.roots, *_workspaces(spec, bindings))
         node = group.nodes[0]
         copies = group.kind == "stored" and group.reads == [storage(node.inputs[0])]

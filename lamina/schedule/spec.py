@@ -8,7 +8,7 @@ sizes of the plan the numbered ones stand for.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,12 +140,50 @@ def blocks(n: Dim) -> Dim:
     return 1 if isinstance(n, int) and n <= WHOLE_ROW else ceil_div(n, BLOCK)
 
 
-def make_spec(group: Group) -> tuple[Spec, tuple[Dim, ...]]:
-    """The spec of a group, and the plan's sizes that its parameters stand for."""
-    reads = list(dict.fromkeys(group.reads))
+Specced = tuple[Spec, tuple[Dim, ...]]  # with the plan's sizes that its parameters stand for
+
+
+class Specs:
+    """The specs of one plan: groups of the same nodes share one, and it is made once."""
+
+    def __init__(self) -> None:
+        self._made: dict[Any, Specced] = {}
+        self._by_key: dict[str, Spec] = {}
+
+    def of(self, group: Group) -> Specced:
+        """The spec of a group."""
+        reads = list(dict.fromkeys(group.reads))
+        read_set = set(reads)
+        inner = topological(group.nodes, stop=lambda n: is_leaf(n) or n in read_set)
+        shape = _shape_of(group, reads, read_set, inner)
+        if shape not in self._made:
+            spec, bindings = make_spec(group, reads, inner)
+            self._made[shape] = self._by_key.setdefault(spec.key, spec), bindings
+        return self._made[shape]
+
+
+def _shape_of(group: Group, reads: Sequence[Node], read_set: Set[Node], inner: Sequence[Node]
+              ) -> Any:
+    """Equal for groups with one spec: all but which nodes they are."""
+    number: dict[Node, int] = {}
+    items: list[Any] = []
+    for i, node in enumerate(inner):
+        number[node] = i
+        if node in read_set or (is_leaf(node) and node.op is not CONST):
+            items.append((node.shape, node.dtype.name))
+        else:
+            values = tuple(node.attrs.values())
+            items.append((node.op.name, node.shape, node.dtype.name,
+                          tuple([number[x] for x in node.inputs]),
+                          repr(values) if node.op is CONST else values))  # 0.0 is not -0.0
+    return (group.kind, group.domain, group.axes, tuple(items), *(
+        tuple([number[n] for n in nodes]) for nodes in (group.roots, group.nodes, reads)))
+
+
+def make_spec(group: Group, reads: Sequence[Node], inner: Sequence[Node]) -> Specced:
+    """The spec of a group. reads: what it reads; inner: these and all its nodes, inputs first."""
     read_set = set(reads)
-    flat = _flat(group, reads)
-    inner = topological(group.nodes, stop=lambda n: is_leaf(n) or n in read_set)
+    flat = _flat(group, inner, read_set)
     bindings: list[Dim] = []
     replaced: dict[Node, Node] = {}
     if flat:
@@ -205,16 +243,15 @@ def _copy(node: Node, shape: Shape, attrs: dict[str, Any], new: dict[Node, Node]
     return copy
 
 
-def _flat(group: Group, reads: Sequence[Node]) -> bool:
+def _flat(group: Group, inner: Sequence[Node], reads: set[Node]) -> bool:
     """Whether one loop over all elements serves: nothing but elementwise work on whole arrays."""
     if group.kind not in ("map", "stored") or len(group.domain) == 0:
         return False
     size = product(group.domain)
-    read_set = set(reads)
-    for node in topological(group.nodes, stop=lambda n: is_leaf(n) or n in read_set):
+    for node in inner:
         if node.shape != group.domain and product(node.shape) != 1:
             return False
-        own = node not in read_set and not is_leaf(node)
+        own = node not in reads and not is_leaf(node)
         if own and node.op.kind.name != "elementwise" and node.op is not CONST:
             return False
         if own and _variables(tuple(node.attrs.values())):  # the length alone does not tell it
