@@ -46,10 +46,11 @@ def _stages(text: str) -> frozenset[str]:
     return words
 
 
-def _size(text: str) -> int:
+def as_bytes(text: str) -> int:
+    """The number of bytes that "4 GiB", "512m" or "1000" means."""
     units = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
     text = text.strip().lower().removesuffix("b").removesuffix("i")
-    return int(text[:-1]) * units[text[-1]] if text[-1:] in units else int(text)
+    return int(float(text[:-1]) * units[text[-1]]) if text[-1:] in units else int(text)
 
 
 SETTINGS = (
@@ -66,9 +67,12 @@ SETTINGS = (
             "verify after every pass, compare every kernel with NumPy, find the first NaN"),
     Setting("cache", "LAMINA_CACHE", "", str,
             "folder of compiled code; empty: the user's cache folder; 'off': none"),
-    Setting("cache_bytes", "LAMINA_CACHE_BYTES", 1 << 30, _size, "size bound of that folder"),
+    Setting("cache_bytes", "LAMINA_CACHE_BYTES", 1 << 30, as_bytes, "size bound of that folder"),
     Setting("data", "LAMINA_DATA", "", str, "folder that is searched first for data sets"),
     Setting("target", "LAMINA_TARGET", "native", str, "CPU target record; native: this machine"),
+    Setting("memory_limit", "LAMINA_MEMORY_LIMIT", 0, as_bytes,
+            "bytes of a program's inputs, results and values between; what there is no room to "
+            "keep is computed again; 0: no limit", range(1 << 62)),
     Setting("winograd", "LAMINA_WINOGRAD", True, _flag,
             "convolutions of 3 x 3 with fewer multiplications, where that is faster; 0: never"),
 )
@@ -88,6 +92,7 @@ class Settings:
     cache_bytes: int
     data: str
     target: str
+    memory_limit: int
     winograd: bool
 
     def __init__(self) -> None:

@@ -161,6 +161,8 @@ def _further(config: Configuration, opened: Opened) -> dict[str, Any]:
         found["precision"] = config.precision
     if config.recompute:
         found["recompute"] = True
+    if config.memory_limit is not None:
+        found["memory_limit"] = config.memory_limit
     if config.class_weights:
         found["class_weight"] = _weights(opened)
     return found

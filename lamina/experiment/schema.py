@@ -296,6 +296,9 @@ class Configuration(Section):
     recompute: bool = Field(
         False, description="Compute activations again in the backward pass: less memory, more "
                            "time.")
+    memory_limit: str | None = Field(
+        None, description='The most memory that a step may hold, such as "4 GiB": what there is no '
+                          "room to keep is computed again.")
     on_nan: Literal["raise", "skip", "rewind"] = Field(
         "raise", description="What a loss that is no number does: end the training with the name "
                              "of the operation, leave the batch out, or also go back a little.")

@@ -50,7 +50,7 @@ _lock = threading.RLock()
 
 def prepare(order: Sequence[Node], roots: Sequence[Node]) -> Bound:
     """The bound program of a graph: remembered, bound anew, or compiled."""
-    key = instance.exact_key(order, roots)
+    key = settings.memory_limit, instance.exact_key(order, roots)
     bound = _bound.get(key)
     if bound is None or bound.hot():
         with _lock:
@@ -68,6 +68,7 @@ def _make_room(known: dict[Any, Any], kept: int) -> None:
 
 def _bind(order: Sequence[Node], roots: Sequence[Node]) -> Bound:
     structure, fills = instance.abstract(order, roots)
+    structure = settings.memory_limit, structure
     if structure not in _families:
         _make_room(_families, KEPT)
     family = _families.setdefault(structure, _Family())
@@ -76,6 +77,7 @@ def _bind(order: Sequence[Node], roots: Sequence[Node]) -> Bound:
         if values is not None:
             return _specialised(program.bind(values), family, template, order, roots)
     wide_structure, wide = instance.abstract(order, roots, ones=True)
+    wide_structure = settings.memory_limit, wide_structure
     for template, program in _general.get(wide_structure, ()):  # made for any size, so for 1
         values = template.match(instance.without_ones(wide))
         if values is not None:
@@ -135,7 +137,8 @@ def _compile(order: Sequence[Node], roots: Sequence[Node], template: instance.Te
                                            instance.size_variables(copies),
                                            [n.where for n in order],
                                            [the_var(v) for v in template.variables],
-                                           instance.text_of(order, roots, template))
+                                           instance.text_of(order, roots, template),
+                                           settings.memory_limit)
     return program
 
 

@@ -10,7 +10,7 @@ import ctypes
 import gc
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,20 +19,23 @@ from typing import Any
 from lamina.codegen.cache import counts, get_by_keys
 from lamina.codegen.host import host_target
 from lamina.config import settings
-from lamina.errors import IndexingError
+from lamina.errors import CapacityError, IndexingError
 from lamina.graph.node import Node
 from lamina.kernel.lower import lower
 from lamina.runtime import stored, threads
 from lamina.runtime.buffers import Buffer
+from lamina.runtime.capacity import readable
 from lamina.runtime.host_call import raise_pending
-from lamina.runtime.profile import cost_of, report, watching
-from lamina.runtime.table import FIRST, Layout, Place, Tables
+from lamina.runtime.profile import cost_of, report, size_of, watching
+from lamina.runtime.table import FIRST, Place, Tables
 from lamina.runtime.takeover import Takeover
+from lamina.schedule.arena import Layout
 from lamina.schedule.plan import checked_after, make_plan
+from lamina.schedule.recompute import within
 from lamina.schedule.steps import Plan, Step
-from lamina.schedule.summation import Rules
+from lamina.schedule.summation import Rules, exactly
 from lamina.schedule.updates import first_change, read_before
-from lamina.shapes import Var
+from lamina.shapes import Sym, Var
 
 # What pays for a compilation: runs with the same sizes, fewer where they are much work, and that
 # they are a share of all runs of a program, or alone as much work as the compilation.
@@ -61,13 +64,14 @@ class Program:
 
     sizes: the variables in the shapes of the graph. lines: of the user, for each node of the graph
     that it was made from. variables: of its template. name: text that is the same for such a
-    program in any process; empty where there is none.
+    program in any process; empty where there is none. limit: bytes of its leaves, results and what
+    lies between; 0: as many as there are.
     """
 
     def __init__(self, roots: Sequence[Node], leaves: Sequence[Node],
                  literals: Mapping[Node, Var], sizes: Set[Var] = frozenset(),
                  lines: Sequence[tuple[str, int] | None] = (), variables: Sequence[Var] = (),
-                 name: str = "") -> None:
+                 name: str = "", limit: int = 0) -> None:
         self.target = host_target()
         self.roots, self.leaves = list(roots), list(leaves)
         self.literals = dict(literals)
@@ -75,6 +79,7 @@ class Program:
         self.lines = list(lines)
         self.variables = list(variables)
         self.name = name
+        self.limit = limit
         self.variants: list[Variant] = []
         self.runs = 0
         self.uses: dict[tuple[int, ...], Uses] = {}
@@ -109,15 +114,36 @@ class Program:
         if self.name and not (settings.show or settings.check or settings.debug >= SHOWS_PASSES):
             written = "".join("1" if line else "0" for line in self.lines)
             name = repr((self.name, [values[v] for v in self.variables], written,
-                         settings.winograd))
+                         settings.winograd, self.limit))
             found = stored.load(name, self.target, known)
             if found is not None:
                 return found
         rules = Rules(values)
         plan = make_plan(self.roots, self.target, rules)
+        if self.limit:
+            plan = self._within_limit(plan, rules, values)
         if name:
             stored.save(name, self.target, known, plan, rules)
         return plan, rules
+
+
+    def _within_limit(self, plan: Plan, rules: Rules, values: Mapping[Var, Any]) -> Plan:
+        """A plan that computes again what it has no room to keep; for these sizes alone."""
+        rules.apply(exactly, *(Sym({(v,): 1}) for v in self.sizes))
+        outputs = _outputs(plan, self.leaves)
+        number = {n: i for i, n in enumerate(outputs)}
+        slots = {leaf: FIRST + i for i, leaf in enumerate(self.leaves)}
+        over = {*_copies(plan, slots, number), *_donations(plan, slots, number)}
+        inputs = sum(size_of(leaf, values) for leaf in self.leaves)
+        fixed = inputs + sum(size_of(n, values) for i, n in enumerate(outputs) if i not in over)
+        found, least = within(plan, self.limit - fixed, values, outputs)
+        if fixed + least > self.limit:
+            raise CapacityError(
+                "memory", operands=[("inputs", readable(inputs)), ("results", readable(
+                    fixed - inputs)), ("between, at least", readable(least))],
+                rule="a program fits into its memory limit", expected=readable(self.limit),
+                got=readable(fixed + least), hint="a smaller batch, or a higher limit")
+        return found
 
 
 @contextmanager
@@ -169,8 +195,7 @@ class Bound:
         self.values = dict(values)
         self.plan = plan = variant.plan
         leaf_slot = {leaf: FIRST + i for i, leaf in enumerate(program.leaves)}
-        self.outputs = outputs = list(
-            dict.fromkeys(r for r in plan.results if r not in leaf_slot))
+        self.outputs = outputs = _outputs(plan, leaf_slot)
         first = FIRST + len(program.leaves)
         out_slot = {node: first + i for i, node in enumerate(outputs)}
         layout = Layout(plan, values, outputs)
@@ -274,6 +299,11 @@ class Bound:
                 self._launches.clear()
             found = self._launches[spared] = self.launch_with((), spared)
         return found
+
+
+def _outputs(plan: Plan, leaves: Collection[Node]) -> list[Node]:
+    """The results that have memory of their own."""
+    return list(dict.fromkeys(r for r in plan.results if r not in leaves))
 
 
 def _donations(plan: Plan, leaves: Mapping[Node, int], outputs: Mapping[Node, int]

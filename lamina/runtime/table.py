@@ -1,7 +1,6 @@
 """Launch tables: a plan for given sizes as records for `codegen.driver`, tables within tables.
 
-In: a plan, its kernels' addresses, the sizes. Out: a table, and one arena with an offset for each
-intermediate value, those of the plans inside control operations among them.
+In: a plan, its kernels' addresses, the sizes, where its values lie. Out: a table.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ import numpy as np
 from lamina.codegen.driver import ADVANCE, CALL, COND, LAST, LOOP, SERIAL, SWAP, WHILE
 from lamina.graph.node import Node
 from lamina.runtime.host_call import host_function
-from lamina.schedule.memory import Lifetime, place
+from lamina.schedule.arena import Layout
 from lamina.schedule.plan import checked_after
-from lamina.schedule.steps import ControlStep, Plan, Step
+from lamina.schedule.steps import ControlStep, Step
 from lamina.shapes import Var, evaluate, product
 
 SMALL = 40_000  # instructions below which a group of kernels is not worth waking the threads
@@ -24,39 +23,6 @@ ARENA, STATUS, FIRST = 0, 1, 2  # slots of pointers: arena, status word, then le
 
 Place = tuple[int, int]  # a slot of the pointer table, and bytes from there
 Record = list[int]  # the eight fields of the driver; that of CALL has its work in the last one
-
-
-class Layout:
-    """Where a plan's values lie in its arena: all but those that lie elsewhere."""
-
-    offsets: dict[Node, int]
-    arena_bytes: int
-
-    def __init__(self, plan: Plan, values: Mapping[Var, Any], elsewhere: Collection[Node]) -> None:
-        self.plan = plan
-        self.children: dict[ControlStep, list[Layout]] = {}
-        self.nbytes: dict[Node, int] = {}
-        for step in plan.steps:
-            for node in step.writes:
-                self.nbytes[node] = _nbytes(node, values)
-            if isinstance(step, ControlStep):
-                children = [Layout(p, values, p.results) for p in step.plans]
-                self.children[step] = children
-                for arena, child in zip(step.arenas, children, strict=True):
-                    self.nbytes[arena] = child.arena_bytes
-        self.offsets, self.arena_bytes = self._place(set(elsewhere))
-
-    def _place(self, elsewhere: set[Node]) -> tuple[dict[Node, int], int]:
-        lifetimes: dict[Node, Lifetime] = {}
-        for step in self.plan.steps:
-            for node in step.writes:
-                if node not in elsewhere:
-                    first = lifetimes[node].first if node in lifetimes else step.level
-                    lifetimes[node] = Lifetime(self.nbytes[node], first, step.level)
-            for node in step.reads:
-                if node in lifetimes:
-                    lifetimes[node] = Lifetime(self.nbytes[node], lifetimes[node].first, step.level)
-        return place(lifetimes)
 
 
 class Tables:
@@ -296,10 +262,6 @@ class _Scan:
 
 def _point(target: int, place: Place) -> Record:
     return [ADVANCE, target, place[0], place[1], 0, 0, 0, 0]
-
-
-def _nbytes(node: Node, values: Mapping[Var, Any]) -> int:
-    return evaluate(product(node.shape), values) * node.dtype.itemsize
 
 
 def _group(records: list[Record]) -> list[Record]:

@@ -7,13 +7,11 @@ them into memory of which another, small kernel writes the margins alone. No cop
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from lamina.graph.node import Node, is_leaf, topological
 from lamina.graph.rewrite import Rule, rewrite
 from lamina.ops.indexing import slice_set
 from lamina.schedule.layout import MARGINS, TILED
-from lamina.schedule.steps import AnyStep, Step
 
 
 def place_results(roots: Sequence[Node]) -> list[Node]:
@@ -37,16 +35,3 @@ def _is_result(node: Node) -> bool:
     """Whether a node is computed from a contraction's sums element by element."""
     below = topological([node], stop=lambda x: is_leaf(x) or x.op.kind.name != "elementwise")
     return any(x.op is TILED and x.shape == node.shape for x in below)
-
-
-def fill_late(steps: Sequence[AnyStep]) -> list[AnyStep]:
-    """Margins in the last level before they are needed, so that they take no memory earlier."""
-    found = []
-    for step in steps:
-        if isinstance(step, Step) and step.spec.kind == "margins":
-            level = min((s.level for s in steps if s is not step and (
-                step.writes[0] in s.reads or step.writes[0] in s.writes)), default=step.level + 1)
-            step = replace(step, level=level - 1)
-        found.append(step)
-    return sorted(found, key=lambda s: s.level)
-

@@ -15,11 +15,12 @@ from lamina.graph.printer import graph_text
 from lamina.graph.verify import verify
 from lamina.ops.movement import view
 from lamina.schedule.control import control_step, results_apart, store_operands
+from lamina.schedule.delay import delay
 from lamina.schedule.fuse import Group, fuse, storage
 from lamina.schedule.hoist import hoist, open_graphs
 from lamina.schedule.inplace import reusable
 from lamina.schedule.layout import lay_out
-from lamina.schedule.placement import fill_late, place_results
+from lamina.schedule.placement import place_results
 from lamina.schedule.saving import save_products
 from lamina.schedule.scatter import is_update
 from lamina.schedule.spec import Spec, Specs, rename
@@ -71,7 +72,7 @@ def make_plan(roots: Sequence[Node], target: Target, rules: Rules | None = None,
     if "graph" in settings.show:
         print(graph_text(roots), file=sys.stderr)
     steps, results = in_place(_steps(fuse(roots), target, rules), [storage(r) for r in roots])
-    steps = fill_late(steps)
+    steps = delay(steps)
     if "plan" in settings.show:
         print("\n".join(plan_lines(steps)), file=sys.stderr)
     return Plan(tuple(steps), tuple(results))

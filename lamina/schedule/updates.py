@@ -91,11 +91,11 @@ def in_place(steps: Sequence[AnyStep], results: Sequence[Node]
                 continue
         for target, place in step.targets if isinstance(step, Step) else ():
             home[step.writes[place]] = home.get(target, target)
-        kept.append(_moved(step, home))
+        kept.append(moved(step, home))
     return kept, [home.get(r, r) for r in results]
 
 
-def _moved(step: AnyStep, home: Mapping[Node, Node]) -> AnyStep:
+def moved(step: AnyStep, home: Mapping[Node, Node]) -> AnyStep:
     """A step that finds values where they are."""
     if not any(n in home for n in (*step.reads, *step.writes)):
         return step

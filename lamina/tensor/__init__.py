@@ -191,6 +191,7 @@ from lamina.tensor.functions.spellings import (
     randperm,
     unsqueeze,
 )
+from lamina.tensor.memory import memory_limit
 from lamina.tensor.methods import attach
 from lamina.tensor.precision import autocast
 from lamina.tensor.transforms import (
@@ -221,7 +222,8 @@ __all__ = [
     "isfinite", "isinf", "isnan", "jvp", "layer_norm", "leaky_relu", "less", "less_equal", "linear",
     "linspace", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp", "logical_and",
     "logical_not", "logical_or", "logical_xor", "logsumexp", "masked_fill", "matmul",
-    "matrix_transpose", "max", "max_pool", "maximum", "mean", "min", "minimum", "moveaxis",
+    "matrix_transpose", "max", "max_pool", "maximum", "mean", "memory_limit",
+    "min", "minimum", "moveaxis",
     "multiply", "negative", "nextafter", "no_grad", "nonzero", "normal", "not_equal", "one_hot",
     "ones", "ones_like", "outer", "pad", "permutation", "permute", "permute_dims", "positive",
     "pow", "prod", "rand", "rand_like", "randint", "randn", "randn_like", "randperm", "reciprocal",

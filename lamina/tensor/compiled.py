@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lamina import tree
-from lamina.config import settings
+from lamina.config import override, settings
 from lamina.errors import ArgumentError, IndexingError
 from lamina.graph.node import Node, is_leaf, leaf, mode
 from lamina.graph.subgraph import Graph
@@ -26,6 +26,7 @@ from lamina.runtime.culprit import hollow, outside
 from lamina.runtime.takeover import ALONE, references
 from lamina.runtime.undisturbed import Undisturbed, exclusive
 from lamina.tensor.array import Tensor
+from lamina.tensor.memory import as_limit
 from lamina.tensor.recording import MISSED, GradOf, Recording, found, record
 from lamina.tensor.trace import traces
 
@@ -39,9 +40,10 @@ KEPT = 1024  # signatures of one function whose recordings are remembered
 class Compiled:
     """A compiled function. `recordings` counts how often it was traced."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], memory_limit: int = 0) -> None:
         functools.update_wrapper(self, function)
         self._function = function
+        self._memory_limit = memory_limit  # 0: that of the block around the call
         self._known: dict[Any, list[Recording]] = {}
         self._quick: Quick | None = None  # of the latest call, if that only computed
         self._quicks: dict[int, Quick | None] = {}  # by recording
@@ -95,6 +97,7 @@ class Compiled:
         known[:] = [r for r in known if not r.outdated]
         self._quicks.clear()
         known.append(record(self._function, leaves, structure))
+        known[-1].memory_limit = self._memory_limit
         return _replay(known[-1], tensors)
 
 
@@ -110,10 +113,10 @@ class Compiled:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
         """One that records anew."""
-        return Compiled(copy.deepcopy(self._function, memo))
+        return Compiled(copy.deepcopy(self._function, memo), self._memory_limit)
 
 
-def compile(function: Callable[..., Any]) -> Compiled:
+def compile(function: Callable[..., Any], memory_limit: int | str | None = None) -> Compiled:
     """Record `function` at its first call with given shapes and run the recording from then on.
 
     Python control flow is fixed by the first call; `cond`, `while_loop` and `scan` are not. Python
@@ -125,6 +128,8 @@ def compile(function: Callable[..., Any]) -> Compiled:
     arguments that have no hash, such as NumPy arrays, it runs as it is written. Gradients flow
     through a call; what `backward` adds up inside is in `grad` after it.
 
+    memory_limit: bytes, or text such as "4 GiB", that its program may hold (`lm.memory_limit`).
+
     >>> import lamina as lm
     >>> square = lm.compile(lambda x: x * x)
     >>> square(lm.tensor(3.0)).item()
@@ -133,7 +138,7 @@ def compile(function: Callable[..., Any]) -> Compiled:
     if not callable(function):
         raise ArgumentError("compile", operands=[("function", f"{function!r:.60}")],
                             rule="what is compiled can be called", got=function)
-    return Compiled(function)
+    return Compiled(function, as_limit("compile", memory_limit))
 
 
 _TENSORS = tuple(tree.flatten((tuple(range(count)), {}))[1] for count in range(16))
@@ -160,7 +165,8 @@ def _hashable(x: Any) -> bool:
 
 def _replay(recording: Recording, tensors: Sequence[Tensor]) -> Any:
     if recording.bound is None or recording.bound.hot():
-        recording.bound = families.prepare(recording.order, recording.roots)
+        with override(memory_limit=recording.memory_limit or settings.memory_limit):
+            recording.bound = families.prepare(recording.order, recording.roots)
         recording.takers = _takers(recording)
         recording.kept = _kept(recording)
         recording.order, recording.roots = hollow(recording.order, recording.roots)

@@ -58,6 +58,7 @@ class Recording:
     modes: list[tuple[Any, bool, int]]  # modules, whether they were training, their versions
     trained: list[tuple[Tensor, bool, int]]  # tensors, whether they have gradients, their versions
     differentiable: bool  # whether a gradient may flow through what is returned
+    memory_limit: int = 0  # bytes of its program; 0: that of the block around the call
     graph: Any = None  # of what is returned, for gradients
     bound: Any = None
     takers: Sequence[Any] = ()  # outputs that may be computed in place

@@ -52,7 +52,7 @@ class Steps:
             tuple(module.training for module in model.modules()),
         )
         if name not in self._programs or self._programs[name][0] != key:
-            self._programs[name] = key, compiled(getattr(self, name))
+            self._programs[name] = key, compiled(getattr(self, name), self.trainer.memory_limit)
         return self._programs[name][1]
 
     def train(self, weight: Tensor, *batch: Tensor) -> Result:

@@ -60,6 +60,8 @@ class Trainer:
     `(input, ..., target, weight)`; losses and metrics `[batch]` are then weighted means.
     recompute: compute values again in the backward pass instead of keeping them all
     (`nn.recompute`): True for segments of the square root of the depth, or their number.
+    memory_limit: bytes, or text such as "4 GiB", that a step may hold (`lm.memory_limit`); what
+    there is no room to keep is computed again, as little as that takes.
     on_nan: what is done when loss or gradients are no finite numbers; the step has then changed
     nothing. "raise": NumericError that names module and operation. "skip": the batch is left out.
     "rewind": so it is, and everything goes back to the latest read of the means. nan_limit: so many
@@ -97,6 +99,7 @@ class Trainer:
         class_weight: Any = None,
         sample_weight: bool = False,
         recompute: bool | str | int = False,
+        memory_limit: int | str | None = None,
     ) -> None:
         check_model(model)
         check_counts("Trainer", 1, log_every=log_every, accumulate=accumulate)
@@ -109,6 +112,7 @@ class Trainer:
                                    class_weight=class_weight, sample_weight=sample_weight)
         if recompute:
             recomputed(model, segments="sqrt" if recompute is True else recompute)
+        self.memory_limit = memory_limit
         self.optimizer = optimizer
         self.metrics, self.accumulated = named_metrics(metrics)
         self.callbacks = checked_callbacks(callbacks)

@@ -154,7 +154,7 @@ def test_a_compiled_function_is_recorded_anew_in_the_block():
 
 @pytest.mark.parametrize("layer, share", [
     (lambda: (nn.Linear(64, 64, bias=False), nn.Tanh()), 0.65),
-    (lambda: (nn.Linear(64, 64), nn.BatchNorm1d(64), nn.ReLU()), 0.75),
+    (lambda: (nn.Linear(64, 64), nn.BatchNorm1d(64), nn.ReLU()), 0.85),
 ])
 def test_what_the_backward_pass_keeps_has_16_bits(layer, share):
     peak = {}
@@ -167,9 +167,7 @@ def test_what_the_backward_pass_keeps_has_16_bits(layer, share):
                 y = model(x)
             loss = lm.functional.mse_loss(y.astype("float32"), x)
             loss.backward()
-            for p in model.parameters():
-                p.grad = None
-            return loss.detach()
+            return loss.detach(), [p.grad for p in model.parameters()]
 
         compiled = lm.compile(step)
         compiled(lm.tensor(RNG.normal(size=(512, 64)).astype(np.float32)))
