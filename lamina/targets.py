@@ -27,6 +27,7 @@ class Target:
     threads: int = 4  # that share the work of a kernel
     kernel_convention: str = ""  # LLVM calling convention of a kernel
     has_bytes: bool = False  # an instruction that adds up products of four bytes
+    has_halves: bool = False  # and one that adds up products of two bfloat16
     has_stack: bool = True  # room for some hundred kilobytes in a kernel's stack frame
 
     def lanes(self, itemsize: int) -> int:

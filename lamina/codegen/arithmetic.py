@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from lamina import dtypes
 from lamina.codegen.block import Text, has_rounding, loses_masks, operand, typed
 from lamina.codegen.expand import (
     high_product,
@@ -17,7 +18,7 @@ from lamina.codegen.expand import (
     widen_bfloat16,
     widen_half,
 )
-from lamina.codegen.intrinsics import ADD_BYTES
+from lamina.codegen.intrinsics import ADD_BYTES, ADD_HALVES
 from lamina.codegen.types import REGISTER, constant, register_type, vector
 from lamina.dtypes import DType
 from lamina.kernel.loops import INDEX, Instr, Value
@@ -167,6 +168,40 @@ def _add_bytes(t: Text, instr: Instr, result: Value, out: str) -> None:
         total = t.set(f"add {kind} {total}, {product}", out if byte == 3 else "")
 
 
+def _add_halves(t: Text, instr: Instr, result: Value, out: str) -> None:
+    x, y, z = instr.args
+    lanes = result.lanes
+    if t.target.has_halves and lanes in ADD_HALVES:
+        halves = vector("bfloat", 2 * lanes)
+        left, right = (t.set(f"bitcast {typed(v)} to {halves}") for v in (x, y))
+        t.set(t.plain(ADD_HALVES[lanes], f"{typed(z)}, {halves} {left}, {halves} {right}"), out)
+        return
+    total = operand(z)
+    for half in range(2):
+        left, right = _half(t, x, half), _half(t, y, half)
+        total = _multiplied(t, left, right, total, lanes, out if half else "")
+
+
+def _half(t: Text, word: Value, half: int) -> str:
+    """The lower or the higher bfloat16 of int32, as float32."""
+    if half:
+        bits = t.set(f"and {typed(word)}, {constant(-1 << 16, word.dtype, word.lanes)}")
+    else:
+        bits = t.set(f"shl {typed(word)}, {constant(16, word.dtype, word.lanes)}")
+    kinds = register_type(word.dtype, word.lanes), register_type(dtypes.float32, word.lanes)
+    return t.set(f"bitcast {kinds[0]} {bits} to {kinds[1]}")
+
+
+def _multiplied(t: Text, x: str, y: str, z: str, lanes: int, out: str) -> str:
+    """x * y + z of float32."""
+    kind = register_type(dtypes.float32, lanes)
+    if t.target.has_fma:
+        element = REGISTER[dtypes.float32.name]
+        arguments = ", ".join(f"{kind} {v}" for v in (x, y, z))
+        return t.set(t.call("llvm.fma", element, lanes, arguments), out)
+    return t.set(f"fadd {kind} {t.set(f'fmul {kind} {x}, {y}')}, {z}", out)
+
+
 def _mulhi(t: Text, instr: Instr, result: Value, out: str) -> None:
     x, y = instr.args
     high_product(t, operand(x), operand(y), x.dtype.bits, x.lanes, out)
@@ -310,6 +345,7 @@ EMITTERS: dict[str, Emitter] = {
     "abs": _absolute,
     "fma": _fma,
     "add_bytes": _add_bytes,
+    "add_halves": _add_halves,
     "mulhi": _mulhi,
     "select": _select,
     "cast": _cast,

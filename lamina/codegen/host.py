@@ -30,6 +30,7 @@ _RECORDS = {
     "aarch64": (("neon", ()),),
 }
 _BYTES = {"avx512": "avx512vnni", "avx2": "avxvnni"}  # the feature that multiplies bytes
+_HALVES = {"avx512": "avx512bf16"}  # and the one that multiplies bfloat16
 _MACHINES = {"AMD64": "x86_64", "arm64": "aarch64"}
 
 
@@ -57,7 +58,8 @@ def native_target() -> Target:
             if name == "avx512":
                 text += ",-prefer-256-bit"
             record = replace(TARGETS[name], triple=triple, cpu=cpu, features=text,
-                             threads=_threads(), has_bytes=bool(features.get(_BYTES.get(name))))
+                             threads=_threads(), has_bytes=bool(features.get(_BYTES.get(name))),
+                             has_halves=bool(features.get(_HALVES.get(name))))
             return with_caches(record)
     raise ConfigError("codegen", operands=[("machine", machine)],
                       rule="the CPU device runs on x86-64 and aarch64",

@@ -34,6 +34,9 @@ INTRINSICS = {
 # By lanes of int32: adds the products of four unsigned bytes and of four signed ones.
 ADD_BYTES = {n: f"llvm.x86.avx512.vpdpbusd.{32 * n}" for n in (4, 8, 16)}
 
+# By lanes of float32: adds the products of two bfloat16.
+ADD_HALVES = {n: f"llvm.x86.avx512bf16.dpbf16ps.{32 * n}" for n in (4, 8, 16)}
+
 # Intrinsics that are spelled out where they are used: by hints, the GPU entry, the thread pool.
 PLAIN = {
     "llvm.prefetch.p0": "void(ptr,i32,i32,i32)",
@@ -45,6 +48,8 @@ PLAIN = {
     "llvm.aarch64.hint": "void(i32)",
     **{name: f"<{n} x i32>(<{n} x i32>,<{4 * n} x i8>,<{4 * n} x i8>)"
        for n, name in ADD_BYTES.items()},
+    **{name: f"<{n} x float>(<{n} x float>,<{2 * n} x bfloat>,<{2 * n} x bfloat>)"
+       for n, name in ADD_HALVES.items()},
 }
 
 # Functions of the process that generated code may call (the pool sleeps and wakes through them).

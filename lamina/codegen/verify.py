@@ -154,6 +154,13 @@ class _Verifier:
         self.match(x, x.dtype, result.lanes)
         self.match(y, x.dtype, result.lanes)
 
+    def add_halves(self, instr: Instr, x: Value, y: Value, z: Value) -> None:
+        result = _result(instr)
+        self.need(result.dtype is dtypes.float32, "products of bfloat16 are float32")
+        self.match(x, dtypes.int32, result.lanes)
+        self.match(y, dtypes.int32, result.lanes)
+        self.match(z, dtypes.float32, result.lanes)
+
     def mulhi(self, instr: Instr, x: Value, y: Value) -> None:
         self.need(_result(instr).dtype.kind == "u", "mulhi takes unsigned integers")
         self.alike(instr, x, y)
@@ -205,7 +212,7 @@ class _Verifier:
             self.need(buffer.stack > 0, "stack memory has a size")
             return
         known = self.kernel.buffers
-        self.need(buffer.index < len(known) and known[buffer.index] is buffer,
+        self.need(buffer.index < len(known) and known[buffer.index].name == buffer.name,
                   "a buffer is a parameter of the kernel")
         self.need(buffer.written or not write, "a buffer that is stored to is declared written")
 
@@ -257,6 +264,7 @@ CHECKS: dict[str, Callable[..., None]] = (
     dict.fromkeys(BINARY | UNARY | {"fma", "add_bytes"}, _Verifier.alike)
     | dict.fromkeys(COMPARE, _Verifier.compare)
     | {
+        "add_halves": _Verifier.add_halves,
         "mulhi": _Verifier.mulhi,
         "select": _Verifier.select,
         "cast": _Verifier.cast,
@@ -277,6 +285,7 @@ CHECKS: dict[str, Callable[..., None]] = (
 ARITY = (
     dict.fromkeys(BINARY | COMPARE | {"mulhi", "shuffle", "prefetch"}, 2)
     | dict.fromkeys(UNARY | {"cast", "bitcast", "splat", "extract", "narrow"}, 1)
-    | dict.fromkeys(("fma", "add_bytes", "select", "load", "gather"), 3)
+    | dict.fromkeys(("fma", "add_bytes", "add_halves", "select", "load", "gather"),
+                    3)
     | {"iota": 0, "store": 4, "scatter": 4}
 )

@@ -209,6 +209,12 @@ class Builder:
         args = tuple(self.splat(v, lanes) for v in (x, y, z))
         return self._emit("add_bytes", args, dtypes.int32, lanes)
 
+    def add_halves(self, x: Value, y: Value, z: Value) -> Value:
+        """z, float32, and the products of the two bfloat16 in each int32 of x and y."""
+        lanes = max(x.lanes, y.lanes, z.lanes)
+        args = tuple(self.splat(v, lanes) for v in (x, y, z))
+        return self._emit("add_halves", args, dtypes.float32, lanes)
+
     def compare(self, op: str, x: Operand, y: Operand) -> Value:
         """eq ne lt le gt ge, as bool. With a NaN all are false but ne."""
         a, b = self._pair(x, y)

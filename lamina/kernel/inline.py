@@ -6,6 +6,7 @@ kind of operation, none for an operation: scalar bodies and index maps come from
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from lamina import dtypes
@@ -15,7 +16,7 @@ from lamina.kernel.builder import Builder
 from lamina.kernel.index import Index, Indices
 from lamina.kernel.loops import Buffer, Value
 from lamina.schedule.contraction import PART
-from lamina.schedule.fuse import storage
+from lamina.schedule.fuse import memory
 from lamina.schedule.iteration import broadcast_index, view_index
 from lamina.shapes import (
     Dim,
@@ -158,29 +159,18 @@ class Inliner:
         return self.value(x, reshape_index(index, node.shape, x.shape))
 
     def _words(self, node: Node, index: Position) -> Value:
-        """Four bytes of memory as a word."""
-        b, buffer = self.b, self.buffers[storage(node.inputs[0])]
-        at, mask = self.indices.eval(ravel(index, node.shape)), self.mask()
-        if at.uniform:
-            scalar = None if mask is None else self._any(self._masks)
-            four = None if scalar is None else b.splat(scalar, 4)
-            word = b.as_words(b.load(buffer, at.base * 4, 4, four))
-        elif at.vector is None and at.step == 1:
-            lanes = self.lanes
-            each = [i // 4 for i in range(4 * lanes)]
-            wide = None if mask is None else b.shuffle(mask, mask, each)
-            word = b.as_words(b.load(buffer, at.base * 4, 4 * lanes, wide))
-        else:
-            word = self._word_of_bytes(buffer, self.indices.vector(at) * 4, mask)
-        flip = b.const(0x80808080 - (1 << 32), dtypes.int32)
-        return b.xor(word, b.splat(flip, word.lanes)) if node.attrs["flipped"] else word
+        """What lies in memory as a narrower dtype, as words."""
+        b = self.b
+        word = self._load_at(self.buffer_of(node), ravel(index, node.shape))
+        if not node.attrs["flipped"]:
+            return word
+        return b.xor(word, b.splat(b.const(0x80808080 - (1 << 32), dtypes.int32), word.lanes))
 
-    def _word_of_bytes(self, buffer: Buffer, first: Value, mask: Value | None) -> Value:
-        b, word = self.b, self.b.const(0, dtypes.int32, first.lanes)
-        for i in range(4):
-            byte = b.cast(b.gather(buffer, first + i, mask), dtypes.int32) & 255
-            word = b.or_(word, byte << (8 * i))
-        return word
+    def buffer_of(self, node: Node) -> Buffer:
+        """The memory of a node that lies there, or of one that reads it as another dtype."""
+        source = node.inputs[0] if node.op.kind.name == "words" else node
+        buffer = self.buffers[memory(source)]
+        return buffer if buffer.dtype is node.dtype else replace(buffer, dtype=node.dtype)
 
     def _iota(self, node: Node, index: Position) -> Value:
         at = self.indices.eval(index[node.attrs["axis"]])

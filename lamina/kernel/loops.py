@@ -38,7 +38,7 @@ COMPARE = frozenset("eq ne lt le gt ge".split())
 CONVERT = frozenset("cast bitcast".split())
 VECTOR = frozenset("splat extract iota shuffle".split())
 MEMORY = frozenset("load store gather scatter prefetch".split())
-OTHER = frozenset("fma add_bytes select mulhi narrow".split())
+OTHER = frozenset("fma add_bytes add_halves select mulhi narrow".split())
 OPS = BINARY | UNARY | COMPARE | CONVERT | VECTOR | MEMORY | OTHER
 
 

@@ -312,7 +312,7 @@ class TiledWriter(Writer):
     def write(self) -> None:
         node = tiled_node(self.spec)
         c, tile = node.attrs["contraction"], node.attrs["tile"]
-        a, b_ = (self.inline.buffers[storage(x)] for x in node.inputs)
+        a, b_ = (self.inline.buffer_of(storage(x)) for x in node.inputs)
         loops: dict[str, Dim] = {name: variable(name, size) for name, size in c.out_vars}
         n_out = iter(name for name, _ in c.out_vars)
         index = tuple(0 if d == 1 else loops[next(n_out)] for d in node.shape)
@@ -361,7 +361,7 @@ class PackWriter(Writer):
         record, source = self.spec.pack
         out = self.outputs[self.spec.roots[0]]
         lanes = self.target.lanes(source.dtype.compute.itemsize)
-        emit_pack(self.b, record, self.inline.buffers[source], out, lanes, self.fresh_size)
+        emit_pack(self.b, record, self.inline.buffer_of(source), out, lanes, self.fresh_size)
 
 
 class FiltersWriter(Writer):

@@ -196,9 +196,9 @@ class RegisterTile:
                 for i in range(len(self.rows)) for j in range(self.columns)]
 
     def multiply_add(self, x: Value, y: Value, z: Value) -> Value:
-        """x * y + z, of words the products of their bytes."""
+        """x * y + z, of words the products of their parts."""
         if self.w.c.words:
-            return self.b.add_bytes(x, y, z)
+            return (self.b.add_halves if self.w.acc.is_float else self.b.add_bytes)(x, y, z)
         if self.w.acc.is_float:
             return self.b.fma(x, y, z)
         return self.b.add(self.b.mul(x, y), z)
@@ -334,4 +334,4 @@ class _Operand:
         else:
             offsets = b.add(at, b.mul(b.iota(lanes), b.splat(self.along, lanes)))
             value = b.gather(self.buffer, offsets, mask_of(j))
-        return b.splat(b.cast(value, t.w.acc), lanes)
+        return b.splat(value if t.w.c.words else b.cast(value, t.w.acc), lanes)

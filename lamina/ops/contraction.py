@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 
 from lamina import dtypes
+from lamina.dtypes import DType
 from lamina.graph.node import Attrs, Kind, Node, Op, Sample
 from lamina.ops.elementwise import add
 from lamina.ops.kinds import COMPOSITE
 from lamina.ops.movement import flip, fold, pad, reshape
-from lamina.ops.rules import first, shape_error
+from lamina.ops.rules import first, named, shape_error
 from lamina.shapes import Dim, Shape
 
 Terms = tuple[tuple[int, int], ...]  # (variable, coefficient): the index along one axis
@@ -31,7 +32,8 @@ NUMBERS = (*dtypes.INTEGERS, *dtypes.FLOATS)
 
 # ---- the primitive -------------------------------------------------------------------------------
 def _contracted(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
-    fault = _fault(tuple(x.shape for x in inputs), **attrs)
+    known = {name: attrs[name] for name in ("sizes", "n_out", "maps")}
+    fault = _fault(tuple(x.shape for x in inputs), **known)
     if fault:
         raise shape_error(op, inputs, fault[0], rule=fault[1])
     return tuple(attrs["sizes"][:attrs["n_out"]])
@@ -251,6 +253,23 @@ contract_words = Op(
 )
 
 
+def _pairs_numpy(a: np.ndarray, b: np.ndarray, sizes: Any, n_out: int, maps: Any, dtype: DType
+                 ) -> np.ndarray:
+    halves = [[(x << 16).view(np.float32), (x & np.int32(-1 << 16)).view(np.float32)]
+              for x in (a, b)]
+    return np.asarray(sum(_contract_numpy(x, y, sizes, n_out, maps)
+                          for x, y in zip(*halves, strict=True)))
+
+
+contract_pairs = Op(
+    "contract_pairs",
+    Kind("contraction", "both operands hold all that the variables address", _contracted,
+         _batch_contract),
+    "As contract, where a product is that of two bfloat16: each word of an operand holds two, and "
+    "their products are added up as float32.",
+    numpy=_pairs_numpy, dtype=named, sizes=("sizes",), takes=())
+
+
 # ---- matrix products -----------------------------------------------------------------------------
 def _turned(x: Node, y: Node, inner: Dim) -> str:
     """The operand whose transpose makes the inner sizes equal."""
@@ -340,4 +359,4 @@ linear = Op(
              Sample((((2, 3, 5), -2, 2), ((4, 5), -2, 2)))),
 )
 
-OPS = (contract, contract_words, matmul, linear)
+OPS = (contract, contract_words, contract_pairs, matmul, linear)

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from lamina.graph.node import Op
 from lamina.ops import (
     activation,
-    bytes,
     composite,
     contraction,
     control,
@@ -20,6 +19,7 @@ from lamina.ops import (
     pooling,
     random,
     reduction,
+    words,
 )
 
 SECTIONS: tuple[tuple[str, tuple[Op, ...]], ...] = (
@@ -29,7 +29,7 @@ SECTIONS: tuple[tuple[str, tuple[Op, ...]], ...] = (
     ("ordering", ordering.OPS),
     ("indexing", indexing.OPS),
     ("contraction", contraction.OPS),
-    ("bytes", bytes.OPS),
+    ("words", words.OPS),
     ("convolution", convolution.OPS),
     ("pooling", pooling.OPS),
     ("composite", composite.OPS),

@@ -67,7 +67,8 @@ class Contraction:
     dtype: of the operands in memory; acc: of the products and their sum (float32 for the halves).
     cut: a reduce variable that is summed in parts, and how long it is in all, where these do not
         come out even: the last parts are shorter, or empty. The output variable `PART` counts them.
-    words: a product is that of four bytes (`contract_words`).
+    words: a product is that of four bytes, or of two bfloat16 where sums are float32
+        (`contract_words`, `contract_pairs`).
     """
 
     out_vars: tuple[Var, ...]

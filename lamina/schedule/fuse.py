@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from lamina.graph.node import CONST, Node, is_leaf, topological
 from lamina.ops.control import stored
+from lamina.ops.words import as_words
 from lamina.shapes import Shape, product
 
 DEAR = 6  # instructions that are worth a trip through memory when a value is used twice
@@ -80,6 +81,17 @@ def storage(node: Node) -> Node:
     return node
 
 
+def memory(node: Node) -> Node:
+    """The node whose buffer holds `node`'s elements, perhaps as those of a narrower dtype."""
+    node = storage(node)
+    return storage(node.inputs[0]) if not is_leaf(node) and _is_free(node) else node
+
+
+def _is_free(node: Node) -> bool:
+    """Whether a node is memory that is read as words."""
+    return node.op is as_words and not node.attrs["flipped"]
+
+
 def is_anchor(node: Node) -> bool:
     """Whether a node starts a kernel of its own."""
     return not is_leaf(node) and (node.op.kind.name in ANCHORS or node.op is stored)
@@ -126,7 +138,7 @@ class _Fusion:
             deep = 1 + max((depth[id(x)] for x in node.inputs), default=0)
             keep = is_anchor(node) or id(node) in self.outputs or id(node) in stored
             keep |= deep >= DEEP and node.op.kind.name not in FREE
-            keep |= node.op.kind.name in ("output", "words")
+            keep |= node.op.kind.name == "output" or (node.op is as_words and not _is_free(node))
             if node.op.kind.name not in FREE:
                 keep |= uses.get(id(node), 0) > 1 and total > DEAR
                 keep |= id(node) in widened and total > WIDE
@@ -134,9 +146,7 @@ class _Fusion:
                 stored.add(id(node))
             cost[id(node)], depth[id(node)] = (0, 0) if keep else (total, deep)
             if node.op.kind.name in ("tiled", "filters", "control", "host", "words"):
-                for x in node.inputs:
-                    if not is_leaf(storage(x)):
-                        stored.add(id(storage(x)))
+                stored.update(id(x) for x in map(memory, node.inputs) if not is_leaf(x))
         return stored
 
     def _epilogues(self, uses: dict[int, int]) -> set[int]:

@@ -16,7 +16,7 @@ from lamina.graph.node import CONST, Kind, Node, Op, is_leaf, topological
 from lamina.graph.rewrite import Rule, rewrite
 from lamina.ops.elementwise import multiply
 from lamina.ops.movement import reshape, view
-from lamina.ops.rules import first
+from lamina.ops.rules import first, named
 from lamina.ops.table import TABLE
 from lamina.schedule import tiling
 from lamina.schedule.contraction import PART, Access, Contraction, Pack, Tile
@@ -41,7 +41,7 @@ def _given(op: Op, inputs: Sequence[Node], attrs: Any) -> Shape:
 
 
 TILED = Op("tiled", Kind("tiled", "made by the compiler", _given),
-           "A contraction with its tile.", dtype=first)
+           "A contraction with its tile.", dtype=named)
 PACK = Op("pack", Kind("pack", "made by the compiler", _given),
           "An operand copied into panels.", dtype=first)
 FILTERS = Op("filters", Kind("filters", "made by the compiler", _given),
@@ -105,8 +105,9 @@ def _contraction(node: Node, rules: Rules) -> tuple[Contraction, list[Node]]:
         sources.append(source)
         accesses.append(_with_units(access, summed, rules))
     a, b = accesses
-    words = node.op.name == "contract_words"
-    return Contraction(out, summed, a, b, node.dtype, accumulator(node.dtype), words=words), sources
+    words = node.op.name in ("contract_words", "contract_pairs")
+    return Contraction(out, summed, a, b, node.inputs[0].dtype, accumulator(node.dtype),
+                       words=words), sources
 
 
 def _variables(node: Node) -> list[Dim]:
@@ -163,14 +164,14 @@ def _with_packs(node: Node, shape: Shape, c: Contraction, tile: Tile, sources: l
         sources[i] = _pack(node, i, pack, c)
         accesses[i] = pack.access
     packed = replace(c, a=accesses[0], b=accesses[1])
-    return TILED(*sources, shape=shape, contraction=packed, tile=tile)
+    return TILED(*sources, shape=shape, dtype=node.dtype, contraction=packed, tile=tile)
 
 
 def _with_filters(node: Node, c: Contraction, plan: Winograd, sources: Sequence[Node]) -> Node:
     image, w = sources
     own = replace(c, out_vars=((plan.vector, c.size(plan.vector)),), a=Access(()))
     filters = FILTERS(w, shape=plan.filters(c), contraction=own, tile=plan)
-    return TILED(image, filters, shape=node.shape, contraction=c, tile=plan)
+    return TILED(image, filters, shape=node.shape, dtype=node.dtype, contraction=c, tile=plan)
 
 
 def _pack(node: Node, operand: int, pack: Pack, c: Contraction) -> Node:

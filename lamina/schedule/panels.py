@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from lamina.graph.node import Node, is_leaf
 from lamina.schedule.contraction import Pack
+from lamina.schedule.fuse import memory
 from lamina.schedule.layout import find_access
 from lamina.shapes import Dim, ceil_div, product, variable
 
@@ -18,7 +19,7 @@ MOST_LANES = 16  # of a square that is turned in registers: beyond, the code gro
 
 
 def pack_record(node: Node) -> tuple[Pack, Node] | None:
-    """The record of a `pack` node and the leaf that it copies; None if the source is computed."""
+    """The record of a `pack` node and what it copies; None if that is not in memory."""
     a = node.attrs
     if a["cut"] is not None:  # its last parts are not all there to copy
         return None
@@ -34,7 +35,7 @@ def pack_record(node: Node) -> tuple[Pack, Node] | None:
             total = total + variables.get(name, 0) * factor
         index.append(total)
     source, access = find_access(node.inputs[0], tuple(index), list(variables.values()))
-    if not is_leaf(source):
+    if not is_leaf(memory(source)):
         return None
     layout = tuple(zip(a["names"], node.shape, strict=True))
     return Pack("a", a["var"], a["size"], a["width"], access, layout), source

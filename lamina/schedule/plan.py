@@ -20,6 +20,7 @@ from lamina.schedule.fuse import Group, fuse, storage
 from lamina.schedule.hoist import hoist, open_graphs
 from lamina.schedule.inplace import reusable
 from lamina.schedule.layout import lay_out
+from lamina.schedule.pairing import pair_terms
 from lamina.schedule.placement import place_results
 from lamina.schedule.saving import save_products
 from lamina.schedule.scatter import is_update
@@ -49,6 +50,7 @@ OPENING: tuple[Pass, ...] = (  # of graphs inside graphs as well
 
 PASSES: tuple[Pass, ...] = (
     *OPENING,
+    ("pair", pair_terms),
     ("layout", lambda roots, target, rules: lay_out(roots, target, rules)),
     ("share", lambda roots, target, rules: share(roots)),
     ("place", lambda roots, target, rules: place_results(roots)),

@@ -101,6 +101,9 @@ def everything(target, d: DType, lanes: int) -> tuple[Kernel, list[tuple[str, ob
             add("fma", b.fma(p, q, r), fused if target.has_fma else lambda x, y, z: x * y + z)
         if d is dtypes.int32:
             add("add_bytes", b.add_bytes(p, q, r), four_bytes)
+            tame = [b.or_(b.and_(v, FRACTIONS), NEAR_ONE) for v in (p, q, r)]
+            total = b.add_halves(*tame[:2], b.bitcast(tame[2], dtypes.float32))
+            add("add_halves", b.mul(b.cast(b.mul(total, 64.0), dtypes.int32), 1), two_halves)
         if d.is_integer:
             by = d.storage.type(7)
             add("by7", b.div(p, 7), lambda x, y, z: divide(x, np.full_like(x, by)))
@@ -114,6 +117,18 @@ def four_bytes(x, y, z):
     """z and the products of the unsigned bytes of x with the signed bytes of y."""
     left, right = x.view(np.uint8).reshape(-1, 4), y.view(np.int8).reshape(-1, 4)
     return z + (left.astype(np.int32) * right).sum(1, dtype=np.int32)
+
+
+FRACTIONS, NEAR_ONE = 0x007C007C, 0x3F803F80  # of bfloat16 between 1 and 2, with few digits
+
+
+def two_halves(x, y, z):
+    """z and the products of the two bfloat16 in x and y, times 64: exact, and an integer."""
+    x, y, z = ((v & np.int32(FRACTIONS)) | np.int32(NEAR_ONE) for v in (x, y, z))
+    low, high = ((v << 16).view(np.float32).astype(np.float64) for v in (x, y)), (
+        (v & np.int32(-1 << 16)).view(np.float32).astype(np.float64) for v in (x, y))
+    total = np.prod(list(low), 0) + np.prod(list(high), 0) + z.view(np.float32)
+    return (total * 64).astype(np.int32)
 
 
 def close(got, expected):

@@ -11,8 +11,8 @@ from typing import Any
 from lamina.dtypes import as_dtype, int32
 from lamina.errors import ArgumentError
 from lamina.graph.node import Node
-from lamina.ops import bytes as byte_products
 from lamina.ops import einsum as products
+from lamina.ops import words as byte_products
 from lamina.ops.precision import recorded_dtype
 from lamina.ops.promotion import prepare
 from lamina.ops.table import TABLE

@@ -1,8 +1,9 @@
-"""Products of 8-bit integers, added up in 32 bits: four neighbours at a time, as words.
+"""Products of narrow numbers, added up in 32 bits: several neighbours at a time, as words.
 
 In: arrays of int8 or uint8. Out: int32, exact (the sum wraps beyond its range). Processors multiply
 four unsigned bytes by four signed ones and add all up in one instruction; what is signed on the
 left becomes unsigned by adding 128, which is taken off again as 128 times a sum of the right side.
+Two bfloat16 make a word too (`pairs`), for processors that multiply those (`schedule.pairing`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from lamina.ops.elementwise import (
     multiply,
     subtract,
 )
+from lamina.ops.kinds import ELEMENTWISE
 from lamina.ops.movement import pad, permute, reshape, slice_
 from lamina.ops.reduction import sum_
 from lamina.ops.rules import shape_error
@@ -36,12 +38,15 @@ HALF, HALVES = 128, -0x7F7F7F80  # 0x80 in one byte, and in each of a word's
 
 def _grouped(op: Op, inputs: Sequence[Node], attrs: Attrs) -> Shape:
     *outer, last = inputs[0].shape
-    if isinstance(last, int) and last % 4:
-        raise shape_error(op, inputs, f"{last} bytes", rule="four bytes make a word")
-    return (*outer, divide(last, 4))
+    parts = 4 // inputs[0].dtype.itemsize
+    if isinstance(last, int) and last % parts:
+        raise shape_error(op, inputs, f"{last} neighbours", rule="four bytes make a word")
+    return (*outer, divide(last, parts))
 
 
 def _as_words_numpy(x: np.ndarray, flipped: bool) -> np.ndarray:
+    if x.dtype == np.float32:  # bfloat16, widened
+        x = dtypes.narrow_bfloat16(x)
     found = np.ascontiguousarray(x).view("<i4")
     return found ^ np.int32(HALVES) if flipped else found
 
@@ -49,19 +54,19 @@ def _as_words_numpy(x: np.ndarray, flipped: bool) -> np.ndarray:
 as_words = Op(
     "as_words", Kind("words", "four bytes make a word", _grouped,
                      lambda op, inputs, batched, attrs: op(inputs[0], **attrs)),
-    "Four neighbours of the last axis as one int32, the first in the lowest byte; flipped: the "
-    "highest bit of each byte is turned over, which makes int8 uint8 by adding 128.",
-    numpy=_as_words_numpy, dtype=lambda *_, **__: dtypes.int32, takes=BYTES,
+    "Four bytes, or two bfloat16, of the last axis as one int32, the first in the lowest place; "
+    "flipped: the highest bit of each byte is turned over, which makes int8 uint8 by adding 128.",
+    numpy=_as_words_numpy, dtype=lambda *_, **__: dtypes.int32, takes=(*BYTES, dtypes.bfloat16),
     samples=(Sample((((3, 8), 0, 100),), {"flipped": False}),
              Sample((((2, 3, 68), 0, 100),), {"flipped": True})))
 
 
 def words(x: Node, axis: int) -> Node:
     """Four neighbours along an axis as one int32, the first in the lowest byte; 0 at the end."""
-    x, size = _in_fours(x, axis), ceil_div(x.shape[axis], 4)
+    x, size = _filled_up(x, axis, 4), ceil_div(x.shape[axis], 4)
     if axis == x.ndim - 1:
         return as_words(x, flipped=False)
-    parts = [bitwise_and(cast(_every_fourth(x, axis, byte, size), dtype=dtypes.int32),
+    parts = [bitwise_and(cast(_every(4, x, axis, byte, size), dtype=dtypes.int32),
                          constant(255, dtypes.int32)) for byte in range(4)]
     whole = parts[0]
     for byte, part in enumerate(parts[1:], 1):
@@ -69,9 +74,33 @@ def words(x: Node, axis: int) -> Node:
     return whole
 
 
-def _in_fours(x: Node, axis: int) -> Node:
-    """With zeros at the end of an axis, so that its size divides by four."""
-    missing = ceil_div(x.shape[axis], 4) * 4 - x.shape[axis]
+def pairs(x: Node, axis: int) -> Node:
+    """Two bfloat16 neighbours along an axis as one int32, the first in the lower half."""
+    x, size = _filled_up(x, axis, 2), ceil_div(x.shape[axis], 2)
+    if axis == x.ndim - 1:
+        return as_words(x, flipped=False)
+    return pair(_every(2, x, axis, 0, size), _every(2, x, axis, 1, size))
+
+
+def _pair_numpy(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    low, high = (dtypes.narrow_bfloat16(v).astype(np.uint32) for v in np.broadcast_arrays(x, y))
+    return (low | high << np.uint32(16)).view(np.int32)
+
+
+def _emit_pair(b: Any, x: Any, y: Any) -> Any:
+    low, high = (b.bitcast(b.narrow(v, dtypes.bfloat16), dtypes.uint32) for v in (x, y))
+    return b.bitcast(low >> 16 | high, dtypes.int32)
+
+
+pair = Op(
+    "pair", ELEMENTWISE, "Two bfloat16 as one int32, the first in the lower half.",
+    numpy=_pair_numpy, dtype=lambda *_: dtypes.int32, emit=_emit_pair, cost=4,
+    takes=(dtypes.bfloat16,), samples=(Sample((((3, 8), -2, 2), ((3, 8), -2, 2))),))
+
+
+def _filled_up(x: Node, axis: int, parts: int) -> Node:
+    """With zeros at the end of an axis, so that its size divides by the parts of a word."""
+    missing = ceil_div(x.shape[axis], parts) * parts - x.shape[axis]
     if missing == 0:
         return x
     none = (0,) * x.ndim
@@ -79,15 +108,15 @@ def _in_fours(x: Node, axis: int) -> Node:
                interior=none, value=0)
 
 
-def _every_fourth(x: Node, axis: int, start: int, size: Any) -> Node:
+def _every(step: int, x: Node, axis: int, start: int, size: Any) -> Node:
     return slice_(x, starts=tuple(start if i == axis else 0 for i in range(x.ndim)),
-                  steps=tuple(4 if i == axis else 1 for i in range(x.ndim)),
+                  steps=tuple(step if i == axis else 1 for i in range(x.ndim)),
                   shape=tuple(size if i == axis else d for i, d in enumerate(x.shape)))
 
 
 def _unsigned_words(x: Node) -> Node:
     """Words along the last axis of unsigned bytes: of int8, each 128 more."""
-    return as_words(_in_fours(x, x.ndim - 1), flipped=x.dtype is dtypes.int8)
+    return as_words(_filled_up(x, x.ndim - 1, 4), flipped=x.dtype is dtypes.int8)
 
 
 def _signed(x: Node) -> Node:
@@ -140,4 +169,4 @@ def conv(x: Node, w: Node, stride: Ints, padding: Pairs, dilation: Ints) -> Node
     return subtract(total, reshape(each, shape=(w.shape[0],)))
 
 
-OPS = (as_words,)
+OPS = (as_words, pair)
