@@ -12,7 +12,19 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lamina.cli import check, doctor, evaluate, init, ops, plot, predict, runs, time, train
+from lamina.cli import (
+    check,
+    doctor,
+    evaluate,
+    init,
+    ops,
+    plot,
+    predict,
+    runs,
+    time,
+    train,
+    tune_kernels,
+)
 from lamina.config import settings
 from lamina.errors import LaminaError, describe_line
 from lamina.runs.environment import lamina_version
@@ -44,6 +56,8 @@ COMMANDS = (
             predict.run),
     Command("time", "where a network spends its time, layer by layer", time.add_arguments,
             time.run),
+    Command("tune-kernels", "try out tiles for a script or a network",
+            tune_kernels.add_arguments, tune_kernels.run),
     Command("runs", "list and compare trainings", runs.add_arguments, runs.run),
     Command("plot", "draw the curves of trainings", plot.add_arguments, plot.run),
     Command("doctor", "check this installation and machine", doctor.add_arguments, doctor.run),

@@ -61,4 +61,6 @@ def _tile(step: object) -> str:
         return (f"    Winograd F({tile.m} x {tile.m}, 3 x 3), tile: {tile.rows} x {tile.columns},"
                 f" {tile.lanes} lanes of {tile.vector}")
     rows = " x ".join(f"{name} {count}" for name, count in tile.rows) or "1 row"
-    return (f"    tile: {rows} x {tile.column} {tile.columns}, {tile.lanes} lanes of {tile.vector}")
+    why = f", the fastest of {tile.measured} that were measured" if tile.measured else ""
+    return (f"    tile: {rows} x {tile.column} {tile.columns}, {tile.lanes} lanes of {tile.vector}"
+            + why)

@@ -30,6 +30,7 @@ from lamina.runtime.profile import cost_of, report, size_of, watching
 from lamina.runtime.table import FIRST, Place, Tables
 from lamina.runtime.takeover import Takeover
 from lamina.schedule.arena import Layout
+from lamina.schedule.choice import choices
 from lamina.schedule.plan import checked_after, make_plan
 from lamina.schedule.recompute import within
 from lamina.schedule.steps import Plan, Step
@@ -111,10 +112,12 @@ class Program:
     def _planned(self, values: Mapping[Var, Any]) -> tuple[Plan, Rules]:
         """The plan for these sizes, from disk if it was made before."""
         name, known = "", [*self.leaves, *self.variables, *self.lines]
-        if self.name and not (settings.show or settings.check or settings.debug >= SHOWS_PASSES):
+        stored.recall(self.target)
+        seen = settings.show or settings.check or settings.debug >= SHOWS_PASSES
+        if self.name and choices.measure is None and not seen:
             written = "".join("1" if line else "0" for line in self.lines)
             name = repr((self.name, [values[v] for v in self.variables], written,
-                         settings.winograd, self.limit))
+                         settings.winograd, self.limit, choices.version()))
             found = stored.load(name, self.target, known)
             if found is not None:
                 return found

@@ -3,23 +3,26 @@
 In: a plan, and the leaves, variables and lines that it speaks of. Out: bytes for the folder where
 the kernels' code lies, and the plan again. What a plan reads and writes is stored hollow, without
 the graph that it came from; operations and dtypes by name. Nothing but Lamina's own records is
-ever made from such an entry.
+ever made from such an entry. Beside plans lie the tiles that `runtime.tuning` found to be best.
 """
 
 from __future__ import annotations
 
 import io
+import json
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from lamina.codegen.cache import get_entry, put_entry
+from lamina.config import settings
 from lamina.dtypes import DType, as_dtype
 from lamina.errors import Place
 from lamina.graph.node import BUFFER, CONST, Node, Op, leaf
 from lamina.graph.subgraph import Graph
 from lamina.ops.control.results import barrier, bundle, copy, stored
 from lamina.ops.table import TABLE, collected
+from lamina.schedule.choice import choices
 from lamina.schedule.layout import FILTERS, MARGINS, PACK, TILED
 from lamina.schedule.steps import AnyStep, Plan, Step
 from lamina.schedule.summation import Rules
@@ -51,6 +54,28 @@ def save(name: str, target: Target, known: Sequence[Any], plan: Plan, rules: Rul
     except (pickle.PicklingError, RecursionError):
         return
     put_entry("plan", name, target, file.getvalue())
+
+
+_recalled: set[tuple[str, Target]] = set()
+
+
+def recall(target: Target) -> None:
+    """Take over, once, which tiles were measured to be the fastest on this machine."""
+    key = settings.cache, target
+    if key not in _recalled:
+        _recalled.add(key)
+        choices.known = _measured(target) | choices.known
+
+
+def remember(target: Target) -> None:
+    """Store which tiles are known to be the fastest, beside those that were stored before."""
+    choices.known = _measured(target) | choices.known
+    put_entry("tiles", "", target, json.dumps(choices.known).encode())
+
+
+def _measured(target: Target) -> dict[str, int]:
+    found: dict[str, int] = json.loads(get_entry("tiles", "", target) or b"{}")
+    return found
 
 
 class _Writer(pickle.Pickler):

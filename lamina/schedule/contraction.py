@@ -143,6 +143,7 @@ class Tile:
         not at all.
     block: (reduce variable, values): sum over so many, keep the sums of the whole task in memory
         and go on, so that the operands of a block stay in cache.
+    measured: how many tiles were tried out to find this one; 0: the model chose.
     """
 
     lanes: int
@@ -158,6 +159,7 @@ class Tile:
     ahead: int = 0
     packs: tuple[Pack, ...] = ()
     block: tuple[str, int] | None = None
+    measured: int = 0
 
     @property
     def horizontal(self) -> bool:

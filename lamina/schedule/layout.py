@@ -12,14 +12,17 @@ from dataclasses import replace
 from typing import Any
 
 from lamina.dtypes import DType
-from lamina.graph.node import CONST, Kind, Node, Op, is_leaf, topological
-from lamina.graph.rewrite import Rule, rewrite
+from lamina.graph.node import CONST, Kind, Node, Op, is_leaf, leaf, topological
+from lamina.graph.rewrite import Rule, replace_inputs, rewrite
+from lamina.graph.rewrite import substitute as with_others
 from lamina.ops.elementwise import multiply
 from lamina.ops.movement import reshape, view
 from lamina.ops.rules import first, named
 from lamina.ops.table import TABLE
 from lamina.schedule import tiling
+from lamina.schedule.choice import choose
 from lamina.schedule.contraction import PART, Access, Contraction, Pack, Tile
+from lamina.schedule.fuse import memory
 from lamina.schedule.summation import Rules
 from lamina.schedule.winograd import Winograd, plan_winograd
 from lamina.shapes import (
@@ -83,12 +86,20 @@ def _tile(node: Node, target: Target, rules: Rules, fixed: frozenset[Node]) -> N
     columns_of = int(any(v == n_out - 1 for terms in node.attrs["maps"][1] for v, _ in terms))
     ordered, along = tiling.order_sums(c, nbytes, target, rules, columns_of, axis is not None)
     free = "".join(name for name, x in zip("ab", sources, strict=True) if stays(x, fixed))
-    tile = tiling.choose(ordered, target, along, rules.typical(*sizes), free)
-    if ordered is c:
-        return _with_packs(node, node.shape, c, tile, sources)
-    shape = (ordered.size(PART), *node.shape)
+    shape = node.shape if ordered is c else (ordered.size(PART), *node.shape)
+    tile = choose(ordered, target, along, rules.typical(*sizes), free,
+                  lambda tile: _alone(node, shape, ordered, tile, sources))
     partial = _with_packs(node, shape, ordered, tile, sources)
+    if ordered is c:
+        return partial
     return reshape(TABLE["sum"](partial, axes=(0,)), shape=node.shape)
+
+
+def _alone(node: Node, shape: Shape, c: Contraction, tile: Tile, sources: Sequence[Node]) -> Node:
+    """A contraction of what lies in memory, without what comes before it."""
+    stored = {x: leaf(None, x.shape, x.dtype) for x in map(memory, sources)}
+    *inputs, a, b = with_others([*node.inputs, *sources], stored)
+    return _with_packs(replace_inputs(node, tuple(inputs)), shape, c, tile, [a, b])
 
 
 def _contraction(node: Node, rules: Rules) -> tuple[Contraction, list[Node]]:

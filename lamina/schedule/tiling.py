@@ -74,8 +74,24 @@ def choose(contraction: Contraction, target: Target, along: bool | None = None,
 def _choose(contraction: Contraction, target: Target, along: bool | None, values: Values, free: str
             ) -> Tile:
     model = Model(contraction, target, values, free)
-    found = [c for c in candidates(model) if along is None or c.horizontal is along]
-    best = min(found, key=lambda c: c.cycles)
+    return _tile_of(model, min(_candidates(model, along), key=lambda c: c.cycles))
+
+
+def alternatives(contraction: Contraction, target: Target, along: bool | None, values: Values,
+                 free: str, count: int) -> list[Tile]:
+    """The best tiles by the model, `count` at most, that of `choose` first."""
+    model = Model(contraction, target, values, free)
+    found = sorted(_candidates(model, along), key=lambda c: c.cycles)
+    same = [c for c in found if c.horizontal is found[0].horizontal]  # sums in one order
+    return list(dict.fromkeys(_tile_of(model, c) for c in same[:2 * count]))[:count]
+
+
+def _candidates(model: Model, along: bool | None) -> list[Candidate]:
+    return [c for c in candidates(model) if along is None or c.horizontal is along]
+
+
+def _tile_of(model: Model, best: Candidate) -> Tile:
+    """The whole tile of a candidate."""
     order = _reduce_order(model, best)
     copied = (*best.packs, *(o.name for o in model.operands if _pays(model, best, o)))
     packs = tuple(_pack(model, best, model.operand(o), order) for o in copied)
