@@ -44,7 +44,7 @@ class Command:
 
 
 COMMANDS = (
-    Command("init", "write a configuration for a folder of images, a table or a text",
+    Command("init", "write a configuration for images, a table or a text",
             init.add_arguments, init.run),
     Command("check", "find what is wrong with a configuration, without training",
             check.add_arguments, check.run),

@@ -116,7 +116,7 @@ class Program:
         seen = settings.show or settings.check or settings.debug >= SHOWS_PASSES
         if self.name and choices.measure is None and not seen:
             written = "".join("1" if line else "0" for line in self.lines)
-            name = repr((self.name, [values[v] for v in self.variables], written,
+            name = repr((self.name, [values.get(v) for v in self.variables], written,
                          settings.winograd, self.limit, choices.version()))
             found = stored.load(name, self.target, known)
             if found is not None:
