@@ -7,6 +7,7 @@ outputs differ. Machines drift, so only ratios of one run mean anything.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -37,13 +38,19 @@ class Timing:
 
 
 class Candidate:
-    """A framework in its process (`benchmarks.candidate`). folder: from where it is imported."""
+    """A framework in its process (`benchmarks.candidate`).
+
+    folder: from where it is imported. It finds nothing that was compiled before.
+    """
 
     def __init__(self, framework: str, threads: int, folder: str | None = None) -> None:
         self.framework = framework
+        self._cache = tempfile.TemporaryDirectory()
+        caches = dict.fromkeys(("LAMINA_CACHE", "TORCHINDUCTOR_CACHE_DIR"), self._cache.name)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.candidate", framework.partition("@")[0],
-             str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder)
+             str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder,
+            env=os.environ | caches)
 
     def ask(self, command: str, *arguments: Any) -> list[float]:
         """Send a command and wait for its answer."""
@@ -58,6 +65,7 @@ class Candidate:
     def close(self) -> None:
         """End the process."""
         self._process.communicate()
+        self._cache.cleanup()
 
 
 @contextmanager

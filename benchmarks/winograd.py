@@ -16,6 +16,7 @@ from unittest import mock
 import numpy as np
 
 import lamina as lm
+from lamina.config import override
 from lamina.functional import conv2d
 from lamina.runtime import families
 from lamina.schedule import winograd
@@ -55,7 +56,7 @@ def _taking(m: int, x: Any, w: Any) -> Callable[[], Any]:
     """The convolution, compiled to go one way."""
     families.forget_programs()
     compiled = lm.compile(lambda x: conv2d(x, w, padding=1))
-    with mock.patch.object(winograd, "fewest", lambda *sizes: m):
+    with override(cache="off"), mock.patch.object(winograd, "fewest", lambda *sizes: m):
         for _ in range(WARM):
             compiled(x)
     return lambda: compiled(x)
