@@ -50,7 +50,14 @@ def as_bytes(text: str) -> int:
     """The number of bytes that "4 GiB", "512m" or "1000" means."""
     units = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
     text = text.strip().lower().removesuffix("b").removesuffix("i")
-    return int(float(text[:-1]) * units[text[-1]]) if text[-1:] in units else int(text)
+    unit = units.get(text[-1:], 1)
+    number = text[:-1] if unit > 1 else text
+    if number.isdigit():
+        return int(number) * unit
+    found = float(number) * unit
+    if not 0 <= found < 1 << 62:
+        raise ValueError(text)
+    return int(found)
 
 
 SETTINGS = (

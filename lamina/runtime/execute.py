@@ -16,7 +16,7 @@ import numpy as np
 
 from lamina.config import settings
 from lamina.errors import DeviceError, IndexingError
-from lamina.graph.node import BUFFER, Node, is_leaf, topological
+from lamina.graph.node import BUFFER, CONST, Node, is_leaf, topological
 from lamina.runtime.buffers import Buffer, from_array
 from lamina.runtime.culprit import outside
 from lamina.runtime.families import prepare
@@ -110,7 +110,7 @@ def run(roots: list[Node]) -> None:
 
 
 def _run(roots: list[Node], quiet: Undisturbed) -> None:
-    order = topological(roots)
+    order = _order(roots)
     for node in order:
         if node.op is BUFFER and node.value is None:
             raise DeviceError("evaluation", rule="what was made while a function was recorded "
@@ -120,6 +120,18 @@ def _run(roots: list[Node], quiet: Undisturbed) -> None:
     for node, value in zip(roots, values, strict=True):
         settle(node, value)
     commit()
+
+
+def _order(roots: list[Node]) -> list[Node]:
+    """All nodes, inputs first; at once where the one root reads nothing but values."""
+    if len(roots) == 1:
+        inputs = roots[0].inputs
+        for x in inputs:
+            if x.value is None and x.op is not CONST:
+                break
+        else:
+            return [*dict.fromkeys(inputs), roots[0]]
+    return topological(roots)
 
 
 def settle(node: Node, value: Buffer) -> None:

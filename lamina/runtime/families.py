@@ -20,6 +20,7 @@ from lamina.config import settings
 from lamina.errors import CompileError
 from lamina.graph.node import Node, is_leaf
 from lamina.runtime import instance
+from lamina.runtime.limits import limit as memory_limit
 from lamina.runtime.recompile import reasons
 from lamina.shapes import the_var
 
@@ -49,12 +50,16 @@ _lock = threading.RLock()
 
 
 def prepare(order: Sequence[Node], roots: Sequence[Node]) -> Bound:
-    """The bound program of a graph: remembered, bound anew, or compiled."""
-    key = settings.memory_limit, instance.exact_key(order, roots)
+    """The bound program of a graph: remembered, bound anew, or compiled.
+
+    For the memory limit of the block that the caller is in.
+    """
+    limit = memory_limit()
+    key = limit, instance.exact_key(order, roots)
     bound = _bound.get(key)
     if bound is None or bound.hot():
         with _lock:
-            bound = _bind(order, roots)
+            bound = _bind(order, roots, limit)
             _make_room(_bound, KEPT_BOUND)
             _bound[key] = bound
     return bound
@@ -66,9 +71,9 @@ def _make_room(known: dict[Any, Any], kept: int) -> None:
         known.pop(next(iter(known)))
 
 
-def _bind(order: Sequence[Node], roots: Sequence[Node]) -> Bound:
+def _bind(order: Sequence[Node], roots: Sequence[Node], limit: int) -> Bound:
     structure, fills = instance.abstract(order, roots)
-    structure = settings.memory_limit, structure
+    structure = limit, structure
     if structure not in _families:
         _make_room(_families, KEPT)
     family = _families.setdefault(structure, _Family())
@@ -77,12 +82,12 @@ def _bind(order: Sequence[Node], roots: Sequence[Node]) -> Bound:
         if values is not None:
             return _specialised(program.bind(values), family, template, order, roots)
     wide_structure, wide = instance.abstract(order, roots, ones=True)
-    wide_structure = settings.memory_limit, wide_structure
+    wide_structure = limit, wide_structure
     for template, program in _general.get(wide_structure, ()):  # made for any size, so for 1
         values = template.match(instance.without_ones(wide))
         if values is not None:
             return _specialised(program.bind(values), family, template.narrower(wide), order, roots)
-    program, template = _new_program(family, fills, order, roots)
+    program, template = _new_program(family, fills, order, roots, limit)
     if template.variables:
         _make_room(_general, KEPT)
         _general.setdefault(wide_structure, []).insert(0, (template.wider(wide), program))
@@ -90,7 +95,7 @@ def _bind(order: Sequence[Node], roots: Sequence[Node]) -> Bound:
 
 
 def _new_program(family: _Family, fills: tuple[Any, ...], order: Sequence[Node],
-                 roots: Sequence[Node]) -> tuple[Program, instance.Template]:
+                 roots: Sequence[Node], limit: int) -> tuple[Program, instance.Template]:
     """A program for exactly these sizes, the first of a family, or for any that differ."""
     samples = family.samples
     samples.append(fills)
@@ -98,7 +103,7 @@ def _new_program(family: _Family, fills: tuple[Any, ...], order: Sequence[Node],
         print("[lamina] recompiling, from now on for any such value: "
               + reasons(order, samples[-2], fills), file=sys.stderr)
     template = instance.Template(samples)
-    program = _compile(order, roots, template)
+    program = _compile(order, roots, template, limit)
     family.served.insert(0, (template, program))
     return program, template
 
@@ -116,7 +121,7 @@ def _specialised(bound: Bound, family: _Family, template: instance.Template, ord
         sizes = ", ".join(str(bound.values[v]) for v in bound.program.sizes)
         print(f"[lamina] recompiling for sizes that are used often: {sizes}", file=sys.stderr)
     own = template.fixed(bound.values, bound.program.sizes)
-    program = _compile(order, roots, own)
+    program = _compile(order, roots, own, bound.program.limit)
     family.served.insert(0, (own, program))
     return program.bind(_matched(own, instance.abstract(order, roots)[1]))
 
@@ -128,7 +133,8 @@ def _matched(template: instance.Template, fills: tuple[Any, ...]) -> dict[Any, A
     return values
 
 
-def _compile(order: Sequence[Node], roots: Sequence[Node], template: instance.Template) -> Program:
+def _compile(order: Sequence[Node], roots: Sequence[Node], template: instance.Template, limit: int
+             ) -> Program:
     copies, literals = instance.symbolic(order, template)
     number = {id(n): i for i, n in enumerate(order)}
     leaves = [c for n, c in zip(order, copies, strict=True) if is_leaf(n)] + list(literals)
@@ -138,7 +144,7 @@ def _compile(order: Sequence[Node], roots: Sequence[Node], template: instance.Te
                                            [n.where for n in order],
                                            [the_var(v) for v in template.variables],
                                            instance.text_of(order, roots, template),
-                                           settings.memory_limit)
+                                           limit)
     return program
 
 

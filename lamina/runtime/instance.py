@@ -18,6 +18,7 @@ from lamina.graph.subgraph import Graph
 from lamina.shapes import Sym, Var, as_var, the_var, variable, variables
 
 HOLE = "?"
+ADDRESS = " at 0x"  # in the text of an object that has no other
 ONE = object()  # what fills the hole of an axis of size 1, where these are holes too
 
 
@@ -50,11 +51,11 @@ def abstract(order: Sequence[Node], roots: Sequence[Node], ones: bool = False
     return _structure(order, roots, fills, ones), tuple(fills)
 
 
-ADDRESS = " at 0x"  # in the text of an object that has no other
-
-
 def text_of(order: Sequence[Node], roots: Sequence[Node], template: Template) -> str:
-    """Text that is equal for equal programs, in any process; empty where none says it all."""
+    """Text that is equal for equal programs, in any process.
+
+    Empty where the text of something is its address: a function. What calls Python is never stored.
+    """
     number = {v: (i, the_var(v).typical) for i, v in enumerate(template.variables)}
     fills = [number[f] if isinstance(f, Sym) else f for f in template.fills]
     text = repr((abstract(order, roots)[0], fills))

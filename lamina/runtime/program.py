@@ -22,7 +22,7 @@ from lamina.config import settings
 from lamina.errors import CapacityError, IndexingError
 from lamina.graph.node import Node
 from lamina.kernel.lower import lower
-from lamina.runtime import stored, threads
+from lamina.runtime import plans, threads
 from lamina.runtime.buffers import Buffer
 from lamina.runtime.capacity import readable
 from lamina.runtime.host_call import raise_pending
@@ -108,17 +108,16 @@ class Program:
                   f" compiled, {time.perf_counter() - started:.3f} s", file=sys.stderr)
         return Variant(plan, addresses, rules)
 
-
     def _planned(self, values: Mapping[Var, Any]) -> tuple[Plan, Rules]:
         """The plan for these sizes, from disk if it was made before."""
         name, known = "", [*self.leaves, *self.variables, *self.lines]
-        stored.recall(self.target)
+        plans.recall(self.target)
         seen = settings.show or settings.check or settings.debug >= SHOWS_PASSES
         if self.name and choices.measure is None and not seen:
             written = "".join("1" if line else "0" for line in self.lines)
             name = repr((self.name, [values.get(v) for v in self.variables], written,
                          settings.winograd, self.limit, choices.version()))
-            found = stored.load(name, self.target, known)
+            found = plans.load(name, self.target, known)
             if found is not None:
                 return found
         rules = Rules(values)
@@ -126,27 +125,33 @@ class Program:
         if self.limit:
             plan = self._within_limit(plan, rules, values)
         if name:
-            stored.save(name, self.target, known, plan, rules)
+            plans.save(name, self.target, known, plan, rules)
         return plan, rules
-
 
     def _within_limit(self, plan: Plan, rules: Rules, values: Mapping[Var, Any]) -> Plan:
         """A plan that computes again what it has no room to keep; for these sizes alone."""
         rules.apply(exactly, *(Sym({(v,): 1}) for v in self.sizes))
-        outputs = _outputs(plan, self.leaves)
-        number = {n: i for i, n in enumerate(outputs)}
-        slots = {leaf: FIRST + i for i, leaf in enumerate(self.leaves)}
-        over = {*_copies(plan, slots, number), *_donations(plan, slots, number)}
+        outputs, over = self._taken_over(plan)
         inputs = sum(size_of(leaf, values) for leaf in self.leaves)
-        fixed = inputs + sum(size_of(n, values) for i, n in enumerate(outputs) if i not in over)
-        found, least = within(plan, self.limit - fixed, values, outputs)
-        if fixed + least > self.limit:
+        results = sum(size_of(n, values) for n in outputs if n not in over)
+        found, least = within(plan, self.limit - inputs - results, values, outputs,
+                              set(over.values()))
+        if inputs + results + least > self.limit or self._taken_over(found)[1] != over:
             raise CapacityError(
-                "memory", operands=[("inputs", readable(inputs)), ("results", readable(
-                    fixed - inputs)), ("between, at least", readable(least))],
+                "memory", operands=[("inputs", readable(inputs)), ("results", readable(results)),
+                                    ("between, at least", readable(least))],
                 rule="a program fits into its memory limit", expected=readable(self.limit),
-                got=readable(fixed + least), hint="a smaller batch, or a higher limit")
+                got=readable(inputs + results + least), hint="a smaller batch, or a higher limit")
         return found
+
+    def _taken_over(self, plan: Plan) -> tuple[list[Node], dict[Node, Node]]:
+        """The results, and those that may have the memory of a leaf, with that leaf."""
+        outputs = _outputs(plan, self.leaves)
+        slots = {leaf: FIRST + i for i, leaf in enumerate(self.leaves)}
+        number = {n: i for i, n in enumerate(outputs)}
+        found = {i: self.leaves[leaf] for i, leaf in _donations(plan, slots, number).items()}
+        copied = {i: copy.reads[0] for i, copy in _copies(plan, slots, number).items()}
+        return outputs, {outputs[i]: leaf for i, leaf in (found | copied).items()}
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from lamina.graph.node import BUFFER, topological
-from lamina.runtime import families, stored
+from lamina.runtime import families, plans
 from lamina.runtime.buffers import Buffer
 from lamina.runtime.program import Program
 from lamina.schedule.choice import Build, choices
@@ -59,6 +59,7 @@ def tuning(target: Target) -> Iterator[list[Tuned]]:
         found.append(Tuned(name, 1e3 * times[0], 1e3 * min(times), len(tiles)))
         return best
 
+    plans.recall(target)  # so that it is not done in the block
     families.forget_programs()
     choices.known.clear()
     choices.measure = measure
@@ -67,7 +68,7 @@ def tuning(target: Target) -> Iterator[list[Tuned]]:
     finally:
         choices.measure = None
         families.forget_programs()
-        stored.remember(target)
+        plans.remember(target)
 
 
 def _times(tiles: Sequence[Tile], build: Build, between: int) -> list[float]:

@@ -45,7 +45,7 @@ def choose(c: Contraction, target: Target, along: bool | None, values: Values, f
     if not (choices.known or choices.measure) or variables(tuple(
             size for _, size in c.out_vars + c.reduce_vars)):
         return tiling.choose(c, target, along, values, free)
-    name = sha256(repr((c, along, free)).encode()).hexdigest()
+    name = sha256(repr((c, along, free, target)).encode()).hexdigest()
     if choices.measure is None and name not in choices.known:
         return tiling.choose(c, target, along, values, free)
     tiles = tiling.alternatives(c, target, along, values, free, ALTERNATIVES)

@@ -29,18 +29,19 @@ KEPT_LONGER = 16  # what is so much smaller than what is let go stays alive for 
 ROUNDS = 8  # in which room is left for the gaps between values
 
 
-def within(plan: Plan, room: int, values: Mapping[Var, Any], elsewhere: Collection[Node]
-           ) -> tuple[Plan, int]:
+def within(plan: Plan, room: int, values: Mapping[Var, Any], elsewhere: Collection[Node],
+           taken: Collection[Node] = ()) -> tuple[Plan, int]:
     """A plan whose arena has at most `room` bytes, or as few as could be reached; and how many.
 
-    values: of the size variables. elsewhere: nodes whose memory is not in the arena.
+    values: of the size variables. elsewhere: nodes whose memory is not in the arena. taken: leaves
+    whose memory a result has after their last reader, which stays the last.
     """
     best, least = plan, Layout(plan, values, elsewhere).arena_bytes
     goal, steps = room, list(plan.steps)
     for _ in range(ROUNDS):
         if least <= room:
             break
-        schedule = _Schedule(steps, plan.results, values, elsewhere)
+        schedule = _Schedule(steps, plan.results, values, elsewhere, taken)
         reached = schedule.lower_to(goal)
         steps = schedule.steps
         found = Plan(tuple(steps), plan.results)
@@ -83,8 +84,10 @@ class _Schedule:
     """Steps by level, and what is alive at each."""
 
     def __init__(self, steps: Sequence[AnyStep], results: Sequence[Node],
-                 values: Mapping[Var, Any], elsewhere: Collection[Node]) -> None:
+                 values: Mapping[Var, Any], elsewhere: Collection[Node],
+                 taken: Collection[Node]) -> None:
         self.steps = list(steps)
+        self.taken = {*taken}
         self.results = tuple(results)
         self.values = values
         self.elsewhere = {*elsewhere, *results}
@@ -96,6 +99,7 @@ class _Schedule:
         """Find writers, lives and the bytes alive at each level."""
         self.writers: dict[Node, list[AnyStep]] = defaultdict(list)
         self.lives: dict[Node, _Life] = {}
+        self.last: dict[Node, int] = {}  # level at which a leaf that is taken over is read
         for step in self.steps:
             for node in step.writes:
                 self.writers[node].append(step)
@@ -103,6 +107,8 @@ class _Schedule:
             for node in step.reads:
                 if node in self.lives and node not in step.writes:
                     self.lives[node].reads.append(step.level)
+                elif node in self.taken:
+                    self.last[node] = step.level
         change = [0] * (self.steps[-1].level + 2 if self.steps else 1)
         for node, life in self.lives.items():
             if node not in self.elsewhere:
@@ -171,6 +177,8 @@ class _Schedule:
                 return None
             known[step] = None
             for x in step.reads:
+                if self.last.get(x, use) < use:
+                    return None  # its memory has another value by then
                 if x is node or x not in self.lives:
                     continue
                 if self.lives[x].writes[-1] >= step.level:

@@ -16,13 +16,15 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lamina import tree
-from lamina.config import override, settings
+from lamina.config import settings
 from lamina.errors import ArgumentError, IndexingError
 from lamina.graph.node import Node, is_leaf, leaf, mode
 from lamina.graph.subgraph import Graph
 from lamina.ops import control
 from lamina.runtime import execute, families
 from lamina.runtime.culprit import hollow, outside
+from lamina.runtime.limits import limit as memory_limit
+from lamina.runtime.limits import limited
 from lamina.runtime.takeover import ALONE, references
 from lamina.runtime.undisturbed import Undisturbed, exclusive
 from lamina.tensor.array import Tensor
@@ -40,10 +42,10 @@ KEPT = 1024  # signatures of one function whose recordings are remembered
 class Compiled:
     """A compiled function. `recordings` counts how often it was traced."""
 
-    def __init__(self, function: Callable[..., Any], memory_limit: int = 0) -> None:
+    def __init__(self, function: Callable[..., Any], own_limit: int = 0) -> None:
         functools.update_wrapper(self, function)
         self._function = function
-        self._memory_limit = memory_limit  # 0: that of the block around the call
+        self._memory_limit = own_limit  # 0: that of the block around each call
         self._known: dict[Any, list[Recording]] = {}
         self._quick: Quick | None = None  # of the latest call, if that only computed
         self._quicks: dict[int, Quick | None] = {}  # by recording
@@ -63,15 +65,16 @@ class Compiled:
         return max((b.peak_bytes for b in bound if b is not None), default=0)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        limit = self._memory_limit or memory_limit()
         if traces or settings.check or settings.device == "interpret":
-            return self._function(*args, **kwargs)  # recorded whole, or op by op
+            return self._as_written(args, kwargs)  # recorded whole, or op by op
         quick = self._quick
-        if quick is not None and not kwargs:
+        if quick is not None and not kwargs and quick.recording.memory_limit == limit:
             result = quick(args)
             if result is not MISSED:
                 return result
         leaves, structure = tree.flatten((args, kwargs)) if kwargs else _flat(args)
-        signature: list[Any] = [mode.tracking]
+        signature: list[Any] = [mode.tracking, limit]
         if mode.precision is not None:
             signature.append(mode.precision.name)
         tensors: list[Tensor] = []
@@ -83,7 +86,7 @@ class Compiled:
             elif _hashable(x):
                 signature.append((type(x), x.hex() if type(x) is float else x))
             else:  # it may be another one when it comes again
-                return self._function(*args, **kwargs)
+                return self._as_written(args, kwargs)
         known = self._known.get((structure, tuple(signature)))
         if known is None:
             if len(self._known) >= KEPT:
@@ -96,10 +99,18 @@ class Compiled:
                 return result
         known[:] = [r for r in known if not r.outdated]
         self._quicks.clear()
-        known.append(record(self._function, leaves, structure))
-        known[-1].memory_limit = self._memory_limit
+        known.append(record(self._function, leaves, structure, limit))
         return _replay(known[-1], tensors)
 
+    def _as_written(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The function itself; what it returns is computed where it has a limit of its own."""
+        if not self._memory_limit or traces:
+            return self._function(*args, **kwargs)
+        with limited(self._memory_limit):
+            result = self._function(*args, **kwargs)
+            execute.evaluate([x.node for x in tree.flatten((result,))[0]
+                              if isinstance(x, Tensor) and x.node.value is None])
+        return result
 
     def _short_way(self, recording: Recording, arguments: tuple[Any, ...]) -> Quick | None:
         """That through a recording, made once, if it has one."""
@@ -165,7 +176,7 @@ def _hashable(x: Any) -> bool:
 
 def _replay(recording: Recording, tensors: Sequence[Tensor]) -> Any:
     if recording.bound is None or recording.bound.hot():
-        with override(memory_limit=recording.memory_limit or settings.memory_limit):
+        with limited(recording.memory_limit):
             recording.bound = families.prepare(recording.order, recording.roots)
         recording.takers = _takers(recording)
         recording.kept = _kept(recording)
@@ -209,6 +220,8 @@ def _kept(recording: Recording) -> Kept | None:
     """What its program computes from tensors that are no arguments, if there is any of it."""
     from lamina.runtime.kept import Kept  # with the compiler, too
 
+    if recording.memory_limit:
+        return None  # it would lie beside what was planned
     own = [i for i, source in enumerate(recording.sources) if isinstance(source, (Tensor, Node))]
     kept = Kept(recording.bound, own)
     return kept if kept.is_useful else None

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from lamina.config import as_bytes, override
+from lamina.config import as_bytes
 from lamina.errors import ArgumentError
+from lamina.runtime.limits import limited
 
 
 def as_limit(name: str, value: int | str | None) -> int:
@@ -21,7 +22,7 @@ def as_limit(name: str, value: int | str | None) -> int:
     if isinstance(value, str):
         with suppress(ValueError):
             found = as_bytes(value)
-    if isinstance(found, bool) or not isinstance(found, int) or found <= 0:
+    if isinstance(found, bool) or not isinstance(found, int) or not 0 < found < 1 << 62:
         raise ArgumentError(
             name, operands=[("memory_limit", repr(value)[:60])], got=value,
             rule="a memory limit is a positive number of bytes, or text that means one",
@@ -31,7 +32,7 @@ def as_limit(name: str, value: int | str | None) -> int:
 
 @contextmanager
 def memory_limit(limit: int | str | None) -> Iterator[None]:
-    """Programs that run in the block hold `limit` bytes at most; None: as many as they want.
+    """Programs that run in the block, in this thread, hold `limit` bytes at most; None: any number.
 
     limit: bytes, or text such as "512 MiB", of a program's inputs (parameters, batch), results and
     what lies between. Where not all can be kept that the backward pass needs, some of it is
@@ -46,5 +47,5 @@ def memory_limit(limit: int | str | None) -> Iterator[None]:
     ...     (x @ x).exp().sum().item() == float("inf")
     True
     """
-    with override(memory_limit=as_limit("memory_limit", limit)):
+    with limited(as_limit("memory_limit", limit)):
         yield

@@ -58,7 +58,7 @@ class Recording:
     modes: list[tuple[Any, bool, int]]  # modules, whether they were training, their versions
     trained: list[tuple[Tensor, bool, int]]  # tensors, whether they have gradients, their versions
     differentiable: bool  # whether a gradient may flow through what is returned
-    memory_limit: int = 0  # bytes of its program; 0: that of the block around the call
+    memory_limit: int = 0  # bytes of its program; 0: any number
     graph: Any = None  # of what is returned, for gradients
     bound: Any = None
     takers: Sequence[Any] = ()  # outputs that may be computed in place
@@ -104,7 +104,8 @@ class _Grad:
         return self.use.set and self.use.tensor._grad is not self.use.before
 
 
-def record(function: Callable[..., Any], leaves: Sequence[Any], structure: Any) -> Recording:
+def record(function: Callable[..., Any], leaves: Sequence[Any], structure: Any, limit: int
+           ) -> Recording:
     """Run `function` once on stand-ins for the tensors among the leaves of its arguments."""
     execute.evaluate([x.node for x in leaves if isinstance(x, Tensor)])
     execute.evaluate_pending()  # what the function captures is read at each call
@@ -145,7 +146,8 @@ def record(function: Callable[..., Any], leaves: Sequence[Any], structure: Any) 
         trained=[(t, t.requires_grad, t._version) for t in dict.fromkeys(
             [*(t for t in sources if isinstance(t, Tensor)),
              *(t for t, _ in changed if id(t) not in numbers)])],
-        differentiable=any(x.node.tracked and not x.node.consumed for x in outputs))
+        differentiable=any(x.node.tracked and not x.node.consumed for x in outputs),
+        memory_limit=limit)
 
 
 def _stand_in(x: Tensor) -> Tensor:

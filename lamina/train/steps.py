@@ -50,6 +50,7 @@ class Steps:
         key = (
             tuple(p.requires_grad for p in model.parameters()),
             tuple(module.training for module in model.modules()),
+            self.trainer.memory_limit,
         )
         if name not in self._programs or self._programs[name][0] != key:
             self._programs[name] = key, compiled(getattr(self, name), self.trainer.memory_limit)

@@ -21,6 +21,7 @@ from lamina.nn import Module, Parameter
 from lamina.nn.recomputing import recompute as recomputed
 from lamina.optim import Optimizer
 from lamina.tensor import Tensor
+from lamina.tensor.memory import as_limit
 from lamina.train import checkpoints, eject, evaluation, state
 from lamina.train.arguments import as_clipping, check_epochs, check_model, checked_callbacks
 from lamina.train.batches import Batches, as_batches, as_tensors, number_of_batches
@@ -112,7 +113,7 @@ class Trainer:
                                    class_weight=class_weight, sample_weight=sample_weight)
         if recompute:
             recomputed(model, segments="sqrt" if recompute is True else recompute)
-        self.memory_limit = memory_limit
+        self.memory_limit = as_limit("Trainer", memory_limit) or None
         self.optimizer = optimizer
         self.metrics, self.accumulated = named_metrics(metrics)
         self.callbacks = checked_callbacks(callbacks)

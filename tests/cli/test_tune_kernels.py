@@ -6,7 +6,7 @@ import pytest
 
 from lamina.cli.commands import main
 from lamina.config import override
-from lamina.runtime import families, stored, tuning
+from lamina.runtime import families, plans, tuning
 from lamina.schedule.choice import choices
 
 
@@ -18,7 +18,7 @@ def apart(tmp_path, monkeypatch):
     with override(cache=str(tmp_path)):
         yield
     choices.known.clear()
-    stored._recalled.clear()
+    plans._recalled.clear()
     families.forget_programs()
 
 

@@ -7,7 +7,7 @@ import lamina as lm
 from lamina.cli.tune_kernels import report
 from lamina.codegen.host import host_target
 from lamina.config import override
-from lamina.runtime import families, stored, tuning
+from lamina.runtime import families, plans, tuning
 from lamina.runtime.tuning import Tuned
 from lamina.schedule import tiling
 from lamina.schedule.choice import ALTERNATIVES, choices
@@ -36,7 +36,7 @@ def apart(tmp_path, monkeypatch):
     with override(cache=str(tmp_path)):
         yield
     choices.known.clear()
-    stored._recalled.clear()
+    plans._recalled.clear()
     families.forget_programs()
 
 
@@ -59,8 +59,8 @@ def test_what_was_measured_is_remembered():
     assert all(t.best <= t.model and t.alternatives > 1 for t in found)
     known = dict(choices.known)
     choices.known.clear()
-    stored._recalled.clear()
-    stored.recall(target)
+    plans._recalled.clear()
+    plans.recall(target)
     assert choices.known == known and len(known) >= len(found)
     for a, b in zip(computed(), want, strict=True):
         np.testing.assert_array_equal(a, b)

@@ -1,5 +1,7 @@
 """memory_limit: less is kept, some kernels run twice, and every bit is the same."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -102,10 +104,59 @@ def test_a_block_limits_what_is_not_compiled():
         assert (x @ x)[0, 0].item() == 256
 
 
-@pytest.mark.parametrize("limit", [0, -5, 1.5, "many", True, "", [4]])
+def test_a_block_counts_for_compiled_functions_too():
+    f = lm.compile(lambda x: (x @ x).exp() @ x)
+    x = lm.ones((256, 256)) / 256
+    for _ in range(5):
+        want = f(x)
+    with lm.memory_limit("300 KiB"), pytest.raises(errors.CapacityError):
+        f(x)
+    np.testing.assert_array_equal(np.asarray(f(x)), np.asarray(want))
+
+
+def test_a_limit_holds_for_what_runs_as_written():
+    f = lm.compile(lambda x, y: (x @ x).exp() @ x, memory_limit="300 KiB")
+    with pytest.raises(errors.CapacityError):
+        f(lm.ones((256, 256)), np.ones(2))
+
+
+def test_a_limit_is_that_of_one_thread():
+    x = lm.ones((256, 256)) / 256
+    seen = []
+    with lm.memory_limit("300 KiB"):
+        thread = threading.Thread(target=lambda: seen.append(((x @ x).exp() @ x).sum().item()))
+        thread.start()
+        thread.join()
+    assert len(seen) == 1
+
+
+def test_what_is_kept_from_call_to_call_does_not_lie_beside_the_plan():
+    weights = [lm.nn.Parameter(lm.ones((64, 64))) for _ in range(4)]
+
+    def f(x):
+        for w in weights:
+            x = x @ (-w * w).exp()
+        return x
+
+    f = lm.compile(f, memory_limit="1 MiB")
+    with lm.no_grad():
+        for _ in range(6):
+            f(lm.ones((8, 64)))
+    assert all(r.kept is None for found in f._known.values() for r in found)
+
+
+@pytest.mark.parametrize("limit", [0, -5, 1.5, "many", True, "", [4], "infg",
+                                   "nan", "-1 GiB"])
 def test_a_limit_that_is_none(limit):
     with pytest.raises(errors.ArgumentError, match="memory limit"):
         lm.compile(lambda x: x, memory_limit=limit)
+
+
+def test_a_trainer_refuses_a_limit_that_is_none():
+    model, _ = stack()
+    with pytest.raises(errors.ArgumentError, match="Trainer"):
+        lm.Trainer(model, loss="mse", memory_limit="lots",
+                   optimizer=lm.optim.SGD(model.parameters(), lr=0.1))
 
 
 def test_a_trainer_keeps_to_its_limit():

@@ -12,8 +12,8 @@ import numpy as np
 from lamina.dtypes import int8
 from lamina.errors import ArgumentError
 from lamina.graph.node import Node, Op
+from lamina.ops import bytes as byte_products
 from lamina.ops import movement as moves
-from lamina.ops import words as byte_products
 from lamina.ops.promotion import prepare
 from lamina.ops.rules import shape_error
 from lamina.ops.table import TABLE

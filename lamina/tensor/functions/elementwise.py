@@ -11,7 +11,7 @@ from functools import wraps
 from inspect import Parameter, Signature
 from typing import Any
 
-from lamina.graph.node import Op
+from lamina.graph.node import Node, Op, build, constant, mode
 from lamina.ops.promotion import operands, prepare
 from lamina.ops.rules import NAMES
 from lamina.ops.table import TABLE
@@ -27,8 +27,13 @@ def function_of(op: Op) -> Callable[..., Tensor]:
     arity, allowed = len(op.samples[0].inputs), op.samples[0].attrs.keys()
     on_truths = TABLE.get(op.extra.get("on_truths", ""))
     defaults = op.extra.get("defaults", {})
+    is_pair = arity == 2 and not allowed
 
     def function(*inputs: Any, **attrs: Any) -> Tensor:
+        if is_pair and len(inputs) == 2 and not attrs:
+            node = _at_once(op, *inputs)
+            if node is not None:
+                return Tensor(node)
         if defaults:
             attrs = {**defaults, **attrs}
         if len(inputs) != arity or attrs.keys() != allowed:
@@ -44,6 +49,29 @@ def function_of(op: Op) -> Callable[..., Tensor]:
     function.__doc__ = op.doc
     function.__signature__ = signature_of(op)  # type: ignore[attr-defined]
     return function
+
+
+def _at_once(op: Op, x: Any, y: Any) -> Node | None:
+    """The node of two floats where nothing is to be promoted; None where something may be."""
+    if mode.precision is not None:
+        return None
+    if isinstance(x, Tensor):
+        a = x.node
+        dtype = a.dtype
+        if isinstance(y, Tensor):
+            b = y.node
+            if b.dtype is not dtype or dtype not in op.takes:
+                return None
+        elif (type(y) is float or type(y) is int) and dtype.kind == "f" and dtype in op.takes:
+            b = constant(y, dtype)
+        else:
+            return None
+        return build(op, (a, b), {}) if dtype.kind == "f" else None
+    if (type(x) is float or type(x) is int) and isinstance(y, Tensor):
+        dtype = y.node.dtype
+        if dtype.kind == "f" and dtype in op.takes:
+            return build(op, (constant(x, dtype), y.node), {})
+    return None
 
 
 def signature_of(op: Op) -> Signature:

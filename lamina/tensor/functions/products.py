@@ -11,11 +11,12 @@ from typing import Any
 from lamina.dtypes import as_dtype, int32
 from lamina.errors import ArgumentError
 from lamina.graph.node import Node
+from lamina.ops import bytes as byte_products
 from lamina.ops import einsum as products
-from lamina.ops import words as byte_products
 from lamina.ops.precision import recorded_dtype
 from lamina.ops.promotion import prepare
 from lamina.ops.table import TABLE
+from lamina.ops.words import BYTES
 from lamina.tensor.array import Tensor
 from lamina.tensor.functions.elementwise import multiply
 from lamina.tensor.functions.movement import expand_dims
@@ -63,7 +64,7 @@ def operands_as(dtype: Any, nodes: list[Node], fits: bool) -> tuple[list[Node], 
         return nodes, False
     goal = as_dtype(dtype)
     are_bytes = fits and goal is int32 and all(
-        node.dtype in byte_products.BYTES for node in nodes[:2])
+        node.dtype in BYTES for node in nodes[:2])
     kept = 2 if are_bytes else 0
     return [*nodes[:kept], *(TABLE["cast"](node, dtype=goal) for node in nodes[kept:])], are_bytes
 

@@ -1,11 +1,12 @@
 """Plans on disk: the next process plans nothing, and computes the same."""
 
+import pickle
 import subprocess
 import sys
 
 import pytest
 
-from lamina.runtime import stored
+from lamina.runtime import plans
 
 PROGRAM = """
 import sys
@@ -44,6 +45,27 @@ t[lm.tensor([1, 4])] = 7.0
 out = [*ys.tolist(), *z.tolist(), *t.tolist()]
 """
 
+INDICES = """
+t = lm.tensor(np.arange(10, dtype=np.float32))
+c, ys = lm.scan(lambda c, i: (c + t[i], c), lm.tensor(0.0), lm.tensor(np.array([1, 2, 3])))
+z = lm.cond(c > 0, lambda i: t[i], lambda i: t[i + 1], lm.tensor(4))
+out = [c.item(), *ys.tolist(), z.item()]
+"""
+
+NUMPY = """
+out = lm.host_callback(np.sin, lm.ShapeDtype((3,), lm.float32), lm.zeros(3)).tolist()
+"""
+
+CALLABLE = """
+import dataclasses
+@dataclasses.dataclass(frozen=True)
+class Plus:
+    by: float
+    def __call__(self, a):
+        return a + np.float32(self.by)
+out = lm.host_callback(Plus(2.0), lm.ShapeDtype((3,), lm.float32), lm.zeros(3)).tolist()
+"""
+
 CALLBACK = """
 f = lm.host_callback(lambda a: a + {add}, lm.ShapeDtype((3,), lm.float32), lm.zeros(3))
 out = f.tolist()
@@ -62,7 +84,7 @@ def ran(tmp_path, body, *lines):
     return int(planned), values
 
 
-@pytest.mark.parametrize("body", [STEP, LOOPS], ids=["step", "loops"])
+@pytest.mark.parametrize("body", [STEP, LOOPS, INDICES], ids=["step", "loops", "indices"])
 def test_the_next_process_plans_nothing_and_gives_the_same_bits(tmp_path, body):
     first, values = ran(tmp_path, body)
     second, again = ran(tmp_path, body)
@@ -83,9 +105,18 @@ def test_a_function_of_the_users_is_never_stored(tmp_path):
     assert ran(tmp_path, CALLBACK.format(add=2))[1] == ["2.0"] * 3
 
 
-def test_an_entry_makes_nothing_but_laminas_own_records(tmp_path, monkeypatch):
-    import pickle
+@pytest.mark.parametrize("body, value", [(NUMPY, "0.0"), (CALLABLE, "2.0")])
+def test_what_calls_python_is_planned_anew(tmp_path, body, value):
+    assert ran(tmp_path, body)[1] == [value] * 3
+    planned, values = ran(tmp_path, body)
+    assert planned > 0 and values == [value] * 3
 
-    monkeypatch.setattr(stored, "get_entry", lambda *args: pickle.dumps(print))
-    with pytest.raises(pickle.UnpicklingError):
-        stored.load("name", None, [])
+
+def test_an_entry_that_is_no_plan_is_not_there(monkeypatch):
+    monkeypatch.setattr(plans, "get_entry", lambda *args: b"junk")
+    assert plans.load("name", None, []) is None
+
+
+def test_an_entry_makes_nothing_but_the_compilers_records(monkeypatch):
+    monkeypatch.setattr(plans, "get_entry", lambda *args: pickle.dumps((print, 1)))
+    assert plans.load("name", None, []) is None
