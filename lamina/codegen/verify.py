@@ -212,7 +212,7 @@ class _Verifier:
             self.need(buffer.stack > 0, "stack memory has a size")
             return
         known = self.kernel.buffers
-        self.need(buffer.index < len(known) and known[buffer.index].name == buffer.name,
+        self.need(buffer.index < len(known) and known[buffer.index] is (buffer.of or buffer),
                   "a buffer is a parameter of the kernel")
         self.need(buffer.written or not write, "a buffer that is stored to is declared written")
 

@@ -6,7 +6,6 @@ kind of operation, none for an operation: scalar bodies and index maps come from
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from lamina import dtypes
@@ -169,8 +168,7 @@ class Inliner:
     def buffer_of(self, node: Node) -> Buffer:
         """The memory of a node that lies there, or of one that reads it as another dtype."""
         source = node.inputs[0] if node.op.kind.name == "words" else node
-        buffer = self.buffers[memory(source)]
-        return buffer if buffer.dtype is node.dtype else replace(buffer, dtype=node.dtype)
+        return self.buffers[memory(source)].read_as(node.dtype)
 
     def _iota(self, node: Node, index: Position) -> Value:
         at = self.indices.eval(index[node.attrs["axis"]])

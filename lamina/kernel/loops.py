@@ -20,7 +20,7 @@ vector is splatted, so scalar bodies read as formulas. Nothing here knows an ope
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lamina import dtypes
@@ -126,7 +126,8 @@ class Buffer:
     """A kernel parameter that points to elements of `dtype`, or stack memory (`stack` elements).
 
     noalias: what is written through this parameter is seen through no other one, and what is read
-    through it is written through no other one.
+    through it is written through no other one. of: the parameter whose memory is read as another
+    dtype.
     """
 
     name: str
@@ -135,6 +136,11 @@ class Buffer:
     written: bool = False
     stack: int = 0
     noalias: bool = False
+    of: Buffer | None = None
+
+    def read_as(self, dtype: DType) -> Buffer:
+        """The same memory as elements of another dtype."""
+        return self if dtype is self.dtype else replace(self, dtype=dtype, of=self.of or self)
 
 
 @dataclass(eq=False)

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import CapacityError
-from lamina.runtime.capacity import LARGE, available_bytes, check_fits
+from lamina.runtime import capacity
+from lamina.runtime.capacity import LARGE, check_fits
 
 ALIGNMENT = 64
 KEPT_BYTES = 1 << 30  # memory that may wait on the free lists, at least
@@ -135,7 +136,7 @@ def from_array(array: np.ndarray) -> Buffer:
 def _make_room(size: int) -> None:
     """See that a large block fits, if need be without what waits; raises CapacityError."""
     global _most
-    free = available_bytes()
+    free = capacity.available_bytes()
     if free is None:
         return
     if size > free and _kept:

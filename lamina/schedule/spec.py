@@ -197,7 +197,7 @@ def make_spec(group: Group, reads: Sequence[Node], inner: Sequence[Node]) -> Spe
     else:
         parameters = []
         names: dict[Var, Dim] = {}
-        for var in _in_order(group, inner):
+        for var in _in_order(inner, read_set):
             fresh = variable(f"p{len(bindings)}")
             names[var] = fresh
             bindings.append(Sym({(var,): 1}))
@@ -259,10 +259,11 @@ def _flat(group: Group, inner: Sequence[Node], reads: set[Node]) -> bool:
     return size != 1
 
 
-def _in_order(group: Group, inner: Sequence[Node]) -> list[Var]:
+def _in_order(inner: Sequence[Node], reads: Set[Node]) -> list[Var]:
+    """The variables of a group's nodes; of what it reads the shape alone counts."""
     found: dict[Var, None] = {}
     for node in inner:
-        for item in (node.shape, *node.attrs.values()):
+        for item in (node.shape, *(() if node in reads else node.attrs.values())):
             for var in sorted(_variables(item), key=lambda v: v.name):
                 found[var] = None
     return list(found)

@@ -19,7 +19,7 @@ from lamina.tensor.array import Tensor
 from lamina.tensor.functions.plumbing import as_input
 
 # Rows whose function is written by hand, and those that only other operations use.
-ELSEWHERE = ("where", "clip", "cast", "check_range", "threefry", "bits_to_unit")
+ELSEWHERE = ("where", "clip", "cast", "check_range", "threefry", "bits_to_unit", "pair")
 
 
 def function_of(op: Op) -> Callable[..., Tensor]:
