@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from lamina.config import override
+from lamina.runtime import families, plans, tuning
+from lamina.schedule.choice import choices
+
 # The same examples in every run; a failure prints the input that made it.
 settings.register_profile("lamina", derandomize=True, deadline=None, max_examples=100)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "lamina"))
@@ -20,6 +24,18 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
     yield home
+
+
+@pytest.fixture
+def quick_tuning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Tiles are tried out in few turns, in a cache of its own, and forgotten afterwards."""
+    monkeypatch.setattr(tuning, "ROUNDS", 2)
+    monkeypatch.setattr(tuning, "TURN_SECONDS", 1e-4)
+    with override(cache=str(tmp_path / "cache")):
+        yield
+    choices.known.clear()
+    plans._recalled.clear()
+    families.forget_programs()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,13 +7,11 @@ parameters, operations.
 from __future__ import annotations
 
 import argparse
-import os
 from typing import Any
 
+from lamina.cli import networks
 from lamina.cli.door import experiments
-from lamina.cli.options import add_overrides, add_plugins, add_threads, positive
 from lamina.cli.tables import print_table
-from lamina.cli.train import SUFFIXES
 from lamina.config import override, settings
 
 HEADINGS = ("name", "layer", "output", "parameters", "operations", "ms", "share", "GFLOP/s")
@@ -23,20 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
     parser.add_argument("model", metavar="CONFIG|MODEL",
                         help="a configuration, a model file, or the folder of a run")
-    add_overrides(parser)
-    parser.add_argument("--batch", type=positive(int), default=32,
-                        help="examples in the batch; default: %(default)s")
-    add_threads(parser)
-    add_plugins(parser)
+    networks.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the table."""
     timing = experiments("timing")
     with override(threads=options.threads or settings.threads):
-        model, facts = _opened(options)
-        batch = timing.example_batch(facts.input, facts.input_dtype, options.batch,
-                                     facts.number_of_classes)
+        model, batch = networks.opened(options)
         *rows, whole = timing.time_layers(model.eval(), batch)
     total = sum(row.seconds for row in rows)
     lines = [_line(row, row.seconds / total) for row in rows]
@@ -44,17 +36,6 @@ def run(options: argparse.Namespace) -> int:
     print(f"batch of {options.batch}; each layer by itself, {total * 1e3:.3g} ms together; the "
           f"whole model as one program, {whole.seconds * 1e3:.3g} ms")
     return 0
-
-
-def _opened(options: argparse.Namespace) -> tuple[Any, Any]:
-    """The model and the facts of its data."""
-    is_config = options.model.lower().endswith(SUFFIXES) and os.path.isfile(options.model)
-    if not is_config:
-        saved = experiments("saved").open_model(options.model, options.plugin)
-        return saved.model, saved.facts
-    experiment = experiments().load(options.model, options.overrides, options.plugin)
-    facts = experiment.open().facts
-    return experiment.model(facts), facts
 
 
 def _line(row: Any, share: float | None) -> list[str]:

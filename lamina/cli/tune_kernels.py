@@ -16,10 +16,8 @@ from collections.abc import Sequence
 from statistics import geometric_mean
 from typing import Any
 
-from lamina.cli.door import experiments
-from lamina.cli.options import add_overrides, add_plugins, add_threads, positive
+from lamina.cli import networks
 from lamina.cli.tables import print_table
-from lamina.cli.train import SUFFIXES
 from lamina.codegen.host import host_target
 from lamina.config import override, settings
 from lamina.tensor import evaluate
@@ -33,13 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="SCRIPT|CONFIG|MODEL",
                         help="a Python script, a configuration, a model file, or the folder of a "
                              "run")
-    add_overrides(parser)
-    parser.add_argument("--batch", type=positive(int), default=32,
-                        help="examples in the batch of a network; default: %(default)s")
+    networks.add_arguments(parser)
     parser.add_argument("--arguments", nargs=argparse.REMAINDER, default=[],
                         help="all that follows is for the script")
-    add_threads(parser)
-    add_plugins(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -80,20 +74,7 @@ def _run_script(path: str, arguments: Sequence[str]) -> None:
 
 def _run_network(options: argparse.Namespace) -> None:
     """A forward and a backward pass."""
-    timing = experiments("timing")
-    model, facts = _opened(options)
-    batch = timing.example_batch(facts.input, facts.input_dtype, options.batch,
-                                 facts.number_of_classes)
+    model, batch = networks.opened(options)
     evaluate(model.eval()(batch))
     model.train()(batch).sum().backward()
     evaluate(*(p.grad for p in model.parameters() if p.grad is not None))
-
-
-def _opened(options: argparse.Namespace) -> tuple[Any, Any]:
-    """The model and the facts of its data."""
-    if not (options.model.lower().endswith(SUFFIXES) and os.path.isfile(options.model)):
-        saved = experiments("saved").open_model(options.model, options.plugin)
-        return saved.model, saved.facts
-    experiment = experiments().load(options.model, options.overrides, options.plugin)
-    facts = experiment.open().facts
-    return experiment.model(facts), facts

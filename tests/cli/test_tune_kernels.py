@@ -5,21 +5,8 @@ import sys
 import pytest
 
 from lamina.cli.commands import main
-from lamina.config import override
-from lamina.runtime import families, plans, tuning
-from lamina.schedule.choice import choices
 
-
-@pytest.fixture(autouse=True)
-def apart(tmp_path, monkeypatch):
-    """A folder of its own, few turns, and nothing known afterwards."""
-    monkeypatch.setattr(tuning, "ROUNDS", 2)
-    monkeypatch.setattr(tuning, "TURN_SECONDS", 1e-4)
-    with override(cache=str(tmp_path)):
-        yield
-    choices.known.clear()
-    plans._recalled.clear()
-    families.forget_programs()
+pytestmark = pytest.mark.usefixtures("quick_tuning")
 
 
 def test_a_script_is_run_with_its_arguments(tmp_path, capsys):

@@ -6,7 +6,6 @@ import pytest
 import lamina as lm
 from lamina.cli.tune_kernels import report
 from lamina.codegen.host import host_target
-from lamina.config import override
 from lamina.runtime import families, plans, tuning
 from lamina.runtime.tuning import Tuned
 from lamina.schedule import tiling
@@ -28,16 +27,7 @@ def computed():
     return [np.asarray(v) for v in (lm.tensor(X) @ lm.tensor(Y), y.detach(), w.grad)]
 
 
-@pytest.fixture(autouse=True)
-def apart(tmp_path, monkeypatch):
-    """A folder of its own, and nothing known."""
-    monkeypatch.setattr(tuning, "ROUNDS", 2)
-    monkeypatch.setattr(tuning, "TURN_SECONDS", 1e-4)
-    with override(cache=str(tmp_path)):
-        yield
-    choices.known.clear()
-    plans._recalled.clear()
-    families.forget_programs()
+pytestmark = pytest.mark.usefixtures("quick_tuning")
 
 
 def test_every_alternative_gives_the_same_bits(monkeypatch):
