@@ -27,7 +27,7 @@ from lamina.targets import Target
 
 Request = tuple[str, Callable[[], Kernel]]
 
-# The rooms whose sources decide what code a spec becomes.
+# The rooms whose sources decide what plan a graph, and what code a spec becomes.
 _ROOMS = ("graph", "ops", "transforms", "schedule", "kernel", "codegen", "runtime")
 _STAGES = {"loops", "llvm", "asm"}
 

@@ -149,9 +149,8 @@ class Program:
         outputs = _outputs(plan, self.leaves)
         slots = {leaf: FIRST + i for i, leaf in enumerate(self.leaves)}
         number = {n: i for i, n in enumerate(outputs)}
-        found = {i: self.leaves[leaf] for i, leaf in _donations(plan, slots, number).items()}
-        copied = {i: copy.reads[0] for i, copy in _copies(plan, slots, number).items()}
-        return outputs, {outputs[i]: leaf for i, leaf in (found | copied).items()}
+        takers = _takers(plan, slots, number, _copies(plan, slots, number))
+        return outputs, {outputs[i]: self.leaves[leaf] for i, leaf in takers.items()}
 
 
 @contextmanager
@@ -221,10 +220,7 @@ class Bound:
         self.first_output = first
         number = {n: i for i, n in enumerate(outputs)}
         self.copies = _copies(plan, leaf_slot, number)
-        updated = {i: leaf_slot[copy.reads[0]] - FIRST for i, copy in self.copies.items()}
-        self.donations = updated | {
-            i: leaf for i, leaf in _donations(plan, leaf_slot, number).items()
-            if leaf not in updated.values()}
+        self.donations = _takers(plan, leaf_slot, number, self.copies)
         self.is_small = all(n <= SMALL for n in self.out_sizes)
         self.takeover: Takeover | None = None  # made by who runs graphs with tensors around them
         self.peak_bytes = self.arena_bytes + sum(self.out_sizes)
@@ -312,6 +308,14 @@ class Bound:
 def _outputs(plan: Plan, leaves: Collection[Node]) -> list[Node]:
     """The results that have memory of their own."""
     return list(dict.fromkeys(r for r in plan.results if r not in leaves))
+
+
+def _takers(plan: Plan, leaves: Mapping[Node, int], outputs: Mapping[Node, int],
+            copies: Mapping[int, Step]) -> dict[int, int]:
+    """Outputs that could have the memory of a leaf, by either way: output -> leaf."""
+    updated = {i: leaves[copy.reads[0]] - FIRST for i, copy in copies.items()}
+    return updated | {i: leaf for i, leaf in _donations(plan, leaves, outputs).items()
+                      if leaf not in updated.values()}
 
 
 def _donations(plan: Plan, leaves: Mapping[Node, int], outputs: Mapping[Node, int]
