@@ -53,7 +53,8 @@ class Op:
     """One operation, whole: everything that any room wants to know about it.
 
     numpy: (*arrays, **attrs) -> array, the oracle. dtype: (*dtypes, **attrs) -> result dtype.
-    vjp: (g, y, *inputs, **attrs) -> one cotangent (or None) for each input, written with ops.
+    vjp: (g, y, *inputs, **attrs) -> one cotangent (or None) for each input, written with ops; or
+    None where the body is to be differentiated.
     emit: the scalar body, (builder, *values, **attrs) -> value; for a view, its index map; for a
     reduction, how two values combine. body: for composites, the same thing in other ops.
     sizes, offsets: attributes that hold sizes of axes, and other integers (where a slice starts,
@@ -70,7 +71,7 @@ class Op:
     doc: str
     numpy: Callable[..., Any] = absent
     dtype: Callable[..., DType] = absent
-    vjp: Callable[..., Sequence[Node | None]] | None = None
+    vjp: Callable[..., Sequence[Node | None] | None] | None = None
     emit: Callable[..., Any] = absent
     body: Callable[..., Node] | None = None
     sizes: tuple[str, ...] = ()

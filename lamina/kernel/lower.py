@@ -12,6 +12,7 @@ from functools import cached_property
 
 from lamina.graph.node import Node, is_leaf, topological
 from lamina.kernel import contraction, reducers, winograd
+from lamina.kernel.attention import AttentionWriter
 from lamina.kernel.cumulative import CumulativeWriter
 from lamina.kernel.index import Index
 from lamina.kernel.loops import Buffer, Kernel, Value
@@ -378,5 +379,5 @@ _KINDS: dict[str, type[Writer]] = {
     "map": MapWriter, "row": RowWriter, "column": ColumnWriter, "tiled": TiledWriter,
     "update": MapWriter, "scatter": ScatterWriter, "cumulative": CumulativeWriter,
     "sort": SortWriter, "pack": PackWriter,
-    "filters": FiltersWriter, "margins": MarginsWriter,
+    "filters": FiltersWriter, "margins": MarginsWriter, "attend": AttentionWriter,
 }

@@ -14,13 +14,13 @@ writes the kernel that makes those filters.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import product
 
 from lamina import dtypes
 from lamina.kernel.builder import Builder
 from lamina.kernel.loops import Buffer, Value
 from lamina.kernel.site import Epilogue, Resolve
 from lamina.kernel.small_matrix import transformed
+from lamina.kernel.small_product import TURNS, Matrix, multiply
 from lamina.schedule.contraction import Access, Contraction
 from lamina.schedule.winograd import (
     CHANNELS,
@@ -30,8 +30,6 @@ from lamina.schedule.winograd import (
     TILES,
     Winograd,
 )
-
-TURNS = 2  # of the products' loop over channels that are written out
 
 
 def emit_winograd(b: Builder, c: Contraction, plan: Winograd, x: Buffer, filters: Buffer,
@@ -203,34 +201,27 @@ class _Writer:
         with b.loop(0, self.places) as place, b.loop(0, last) as panel:
             at = b.add(b.mul(b.add(first, panel.var), self.places), place.var)
             u = b.mul(b.add(b.mul(at, self.channels), channel), plan.width)
-            with b.loop(0, TILES, plan.rows) as row:
-                tile = b.add(b.mul(place.var, TILES), row.var)
-                v = b.mul(tile, CHANNELS)
-                m = b.add(b.mul(tile, OUTS), b.mul(panel.var, plan.width))
-                self.register_tile(v, u, m, count, again)
+            v = b.mul(place.var, TILES * CHANNELS)
+            m = b.add(b.mul(place.var, TILES * OUTS), b.mul(panel.var, plan.width))
+            self.product(v, u, m, count, again)
 
-    def register_tile(self, v: Value, u: Value, m: Value, count: Value, again: bool) -> None:
-        """rows x columns sums, over the channels."""
+    def product(self, v: Value, u: Value, m: Value, count: Value, again: bool) -> None:
+        """All tiles, a panel of filters, at one place."""
         b, plan = self.b, self.plan
-        grid = [b.add(m, r * OUTS + j * plan.lanes)
-                for r, j in product(range(plan.rows), range(plan.columns))]
-        zero = b.const(0, dtypes.float32, plan.lanes)
-        sums = [b.load(self.m, at, plan.lanes) if again else zero for at in grid]
-        turns = TURNS if self.divides(TURNS, self.channels) else 1
-        with b.loop(0, count, turns, carry=sums) as turn:
-            sums = turn.carry
-            for n in range(turns):
-                channel = b.add(turn.var, n)
-                at = b.add(u, b.mul(channel, plan.width))
-                factors = [b.load(self.u, b.add(at, j * plan.lanes), plan.lanes)
-                           for j in range(plan.columns)]
-                rows = [b.splat(b.load(self.v, b.add(b.add(v, channel), r * CHANNELS)), plan.lanes)
-                        for r in range(plan.rows)]
-                sums = [b.fma(x, y, z) for (x, y), z in
-                        zip(product(rows, factors), sums, strict=True)]
-            turn.next(*sums)
-        for at, value in zip(grid, turn.results, strict=True):
-            b.store(self.m, at, value)
+
+        def place(row: Value, column: Value) -> Value:
+            return b.add(b.add(m, b.mul(row, OUTS)), column)
+
+        def begin(row: Value, column: Value, mask: Value | None) -> Value:
+            return b.load(self.m, place(row, column), plan.lanes) if again else zero
+
+        def finish(row: Value, column: Value, value: Value, mask: Value | None) -> None:
+            b.store(self.m, place(row, column), value)
+
+        zero, one = b.const(0, dtypes.float32, plan.lanes), b.index(1)
+        multiply(b, plan.rows, plan.lanes, Matrix(self.v, v, b.index(CHANNELS), one),
+                 Matrix(self.u, u, b.index(plan.width), one), (b.index(TILES), plan.width, count),
+                 begin, finish, even=self.divides(TURNS, self.channels))
 
     # -- y -------------------------------------------------------------------------------------
     def results(self, first: Value, out: Value) -> None:

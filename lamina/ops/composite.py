@@ -1,4 +1,4 @@
-"""Operations made of other operations: softmax and its kin, a loss, attention.
+"""Operations made of other operations: softmax and its kin, a loss.
 
 Each stays one named node until the scheduler opens its body, so that a rule, a library or a format
 can take it by name. Axes are not negative; what is reduced stays with size 1, but for the loss.
@@ -15,14 +15,12 @@ import numpy as np
 
 from lamina import dtypes
 from lamina.graph.node import Node, Op, Sample, constant
-from lamina.ops.contraction import matmul
 from lamina.ops.elementwise import (
     add,
     cast,
     divide,
     equal,
     exp,
-    greater_equal,
     less,
     log,
     maximum,
@@ -33,7 +31,7 @@ from lamina.ops.elementwise import (
 )
 from lamina.ops.indexing import check_range
 from lamina.ops.kinds import COMPOSITE
-from lamina.ops.movement import concat, iota, narrow, permute, reshape
+from lamina.ops.movement import iota, reshape
 from lamina.ops.reduction import max_, sum_
 from lamina.ops.rules import first, shape_error
 from lamina.shapes import Dim
@@ -42,7 +40,7 @@ Axes = tuple[int, ...]
 
 
 def composite(name: str, doc: str, numpy: Callable[..., Any], body: Callable[..., Node],
-              vjp: Callable[..., Sequence[Node | None]] | None = None, *,
+              vjp: Callable[..., Sequence[Node | None] | None] | None = None, *,
               samples: Sequence[Sample], ulp: float = 8.0, onnx: str = "",
               names: Sequence[str] = ("x",),
               places: Callable[[Node], Sequence[tuple[int, Dim]]] | None = None) -> Op:
@@ -170,79 +168,4 @@ cross_entropy = composite(
              Sample((((5,), -2, 2), ((), 0, 4.99)), dtypes=("", "int32"))))
 
 
-# ---- attention -----------------------------------------------------------------------------------
-BLOCKS, LONG = 4, 512  # times of a long causal attention are taken in so many blocks
-
-
-def _masked(scores: Node, mask: Sequence[Node], causal: bool, start: Dim = 0) -> Node:
-    """Scores with what is not seen at -inf; start: the time of the first query."""
-    lowest = constant(-inf, scores.dtype)
-    if mask and mask[0].dtype.kind == "b":
-        scores = where(mask[0], scores, lowest)
-    elif mask:
-        scores = add(scores, mask[0])
-    if causal:
-        rank = scores.ndim
-        query, key = (iota(shape=tuple(d if i == rank - axis else 1
-                                       for i, d in enumerate(scores.shape)),
-                           axis=rank - axis, dtype=dtypes.int32) for axis in (2, 1))
-        if start != 0:
-            query = add(query, constant(start, dtypes.int32))
-        scores = where(greater_equal(query, key), scores, lowest)
-    return scores
-
-
-def _attention_body(q: Node, k: Node, v: Node, *mask: Node, causal: bool, scale: float) -> Node:
-    times = q.shape[-2]
-    if causal and not mask and isinstance(times, int) and times >= LONG and k.shape[-2] == times:
-        return _causal_in_blocks(q, k, v, times, scale)
-    return _attended(q, k, v, mask, causal, scale)
-
-
-def _causal_in_blocks(q: Node, k: Node, v: Node, times: int, scale: float) -> Node:
-    """Blocks of queries, each with the keys up to its end: most of what is masked is left out."""
-    axis, size = q.ndim - 2, -(-times // BLOCKS)
-    parts = []
-    for start in range(0, times, size):
-        stop = min(start + size, times)
-        parts.append(_attended(narrow(q, axis, start, stop - start), narrow(k, axis, 0, stop),
-                               narrow(v, axis, 0, stop), (), True, scale, start))
-    return concat(*parts, axis=axis)
-
-
-def _attended(q: Node, k: Node, v: Node, mask: Sequence[Node], causal: bool, scale: float,
-              start: int = 0) -> Node:
-    turned = permute(k, axes=(*range(k.ndim - 2), k.ndim - 1, k.ndim - 2))
-    scores = _widened(matmul(q, turned))  # 16 bits are too few for exponents and their sums
-    scores = multiply(scores, constant(scale, scores.dtype))
-    scores = _masked(scores, [_widened(m) for m in mask], causal, start)
-    weights = softmax(scores, axis=scores.ndim - 1)
-    return matmul(weights if weights.dtype is q.dtype else cast(weights, dtype=q.dtype), v)
-
-
-def _widened(x: Node) -> Node:
-    return x if x.dtype.compute is x.dtype else cast(x, dtype=x.dtype.compute)
-
-
-def _attention_numpy(q: np.ndarray, k: np.ndarray, v: np.ndarray, *mask: np.ndarray, causal: bool,
-                     scale: float) -> np.ndarray:
-    scores = np.matmul(q, np.swapaxes(k, -1, -2)) * q.dtype.type(scale)
-    if mask:
-        scores = np.where(mask[0], scores, -inf) if mask[0].dtype == bool else scores + mask[0]
-    if causal:
-        seen = np.arange(q.shape[-2])[:, None] >= np.arange(k.shape[-2])
-        scores = np.where(seen, scores, -inf)
-    result: np.ndarray = np.matmul(_softmax_numpy(scores, scores.ndim - 1), v).astype(q.dtype)
-    return result
-
-
-_TIMES = ((2, 3, 4), -1, 1)
-attention = composite(
-    "attention", "softmax(q k^T scale + mask) v over [..., time, features].",
-    _attention_numpy, _attention_body, names=("q", "k", "v", "mask"), ulp=64, onnx="Attention",
-    samples=(Sample((_TIMES, ((2, 5, 4), -1, 1), ((2, 5, 2), -1, 1)),
-                    {"causal": False, "scale": 0.5}),
-             Sample((_TIMES, _TIMES, _TIMES), {"causal": True, "scale": 1.0}),
-             Sample((_TIMES, _TIMES, _TIMES, ((3, 3), -1, 1)), {"causal": False, "scale": 0.5})))
-
-OPS = (softmax, log_softmax, logsumexp, cross_entropy, attention)
+OPS = (softmax, log_softmax, logsumexp, cross_entropy)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from lamina.graph.node import Op
 from lamina.ops import (
     activation,
+    attention,
     composite,
     contraction,
     control,
@@ -33,6 +34,7 @@ SECTIONS: tuple[tuple[str, tuple[Op, ...]], ...] = (
     ("convolution", convolution.OPS),
     ("pooling", pooling.OPS),
     ("composite", composite.OPS),
+    ("attention", attention.OPS),
     ("normalisation", normalisation.OPS),
     ("activation", activation.OPS),
     ("random", random.OPS),

@@ -24,6 +24,7 @@ from lamina.graph.subgraph import Graph
 from lamina.ops.control import HOST, SEVERAL
 from lamina.ops.control.results import barrier, bundle, copy, stored
 from lamina.ops.table import TABLE, collected
+from lamina.schedule.attention import ATTEND
 from lamina.schedule.choice import choices
 from lamina.schedule.layout import FILTERS, MARGINS, PACK, TILED
 from lamina.schedule.steps import AnyStep, Plan, Step
@@ -31,7 +32,7 @@ from lamina.schedule.summation import Rules
 from lamina.shapes import Quotient, Sym, Var
 from lamina.targets import Target
 
-OPS = TABLE | collected((BUFFER, CONST, TILED, PACK, FILTERS, MARGINS,
+OPS = TABLE | collected((BUFFER, CONST, TILED, PACK, FILTERS, MARGINS, ATTEND,
                          copy, stored, barrier, bundle))
 ROOMS = ("dtypes", "errors", "graph", "schedule", "shapes", "targets")  # whose records plans hold
 PLAIN = {("builtins", "frozenset"), ("builtins", "set")}

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from lamina.graph.node import CONST, Node, is_leaf, topological
 from lamina.ops.control import stored
 from lamina.ops.words import as_words
+from lamina.schedule.attention import go_together, operands
 from lamina.shapes import Shape, product
 
 DEAR = 6  # instructions that are worth a trip through memory when a value is used twice
@@ -26,7 +27,7 @@ NEAR = 40  # groups, the youngest ones, among which a node looks for one that re
 WIDE = 4  # instructions that are not worth repeating for each place of a window
 
 ANCHORS = {"reduction", "tiled", "cumulative", "sort", "scatter", "update", "control", "host",
-           "filters", "margins"}
+           "filters", "margins", "attend"}
 FREE = {"view", "reshape", "leaf"}
 
 
@@ -147,6 +148,9 @@ class _Fusion:
             cost[id(node)], depth[id(node)] = (0, 0) if keep else (total, deep)
             if node.op.kind.name in ("tiled", "filters", "control", "host", "words"):
                 stored.update(id(x) for x in map(memory, node.inputs) if not is_leaf(x))
+            if node.op.kind.name == "attend":  # a mask is computed where it is used
+                read = operands(node).values()
+                stored.update(id(x) for x in map(memory, read) if not is_leaf(x))
         return stored
 
     def _epilogues(self, uses: dict[int, int]) -> set[int]:
@@ -220,6 +224,8 @@ class _Fusion:
         group = None
         if node.op.kind.name == "output":
             group = self.group[id(node.inputs[0])]
+        elif node.op.kind.name == "attend":
+            group = self._twin(node, same + other)
         elif not is_anchor(node) or node.op.kind.name in ("reduction", "update"):
             group = self._host(node, same, other)
         if group is None:
@@ -262,6 +268,13 @@ class _Fusion:
                     and self._acyclic(group, same + other)):
                 return group
         return None
+
+    def _twin(self, node: Node, reads: list[Node]) -> Group | None:
+        """The group of another result of the same tiles."""
+        mine = {self.group[id(x)] for x in reads if id(x) in self.group}
+        return next((group for group in reversed(self.groups[-NEAR:])
+                     if group.kind == "attend" and group not in mine
+                     and go_together([*group.nodes, node]) and self._acyclic(group, reads)), None)
 
     def _neighbours(self, node: Node, reads: list[Node]) -> set[Group]:
         """Groups that read something of what `node` reads, so that one pass serves both."""

@@ -221,10 +221,14 @@ def _product(node: Node) -> Node:
     return multiply(*views)
 
 
-def find_access(x: Node, index: tuple[Dim, ...], variables: Sequence[Dim]) -> tuple[Node, Access]:
-    """The deepest node under movement that x's element `index` can be read from linearly."""
+def find_access(x: Node, index: tuple[Dim, ...], variables: Sequence[Dim], deep: bool = True
+                ) -> tuple[Node, Access]:
+    """The deepest node under movement that x's element `index` can be read from linearly.
+
+    deep: if not, x itself, which is then copied to be in memory in its own order.
+    """
     best = (x, _access(ravel(index, x.shape), variables))
-    while not is_leaf(x) and x.op.name in ("view", "reshape"):
+    while deep and not is_leaf(x) and x.op.name in ("view", "reshape"):
         if x.op.name == "view":
             index = tuple(offset + _index(terms, index) for offset, terms in x.attrs["map"])
         else:

@@ -14,6 +14,7 @@ from lamina.graph.node import CONST, Node, is_leaf, leaf, topological
 from lamina.graph.printer import graph_text
 from lamina.graph.verify import verify
 from lamina.ops.movement import view
+from lamina.schedule.attend import attend, place_attention
 from lamina.schedule.control import control_step, results_apart, store_operands
 from lamina.schedule.delay import delay
 from lamina.schedule.fuse import Group, fuse, storage
@@ -39,6 +40,7 @@ Pass = tuple[str, Callable[[Sequence[Node], Target, Rules], list[Node]]]
 
 OPENING: tuple[Pass, ...] = (  # of graphs inside graphs as well
     ("inline", lambda roots, target, rules: inline_calls(roots)),
+    ("attend", attend),
     ("simplify", lambda roots, target, rules: simplify(roots)),
     ("transpose", lambda roots, target, rules: transpose_contractions(roots, rules)),
     ("split", lambda roots, target, rules: split_sums(roots, rules)),
@@ -52,6 +54,7 @@ PASSES: tuple[Pass, ...] = (
     *OPENING,
     ("pair", pair_terms),
     ("layout", lambda roots, target, rules: lay_out(roots, target, rules)),
+    ("attention", lambda roots, target, rules: place_attention(roots)),
     ("share", lambda roots, target, rules: share(roots)),
     ("place", lambda roots, target, rules: place_results(roots)),
     ("operands", lambda roots, target, rules: store_operands(roots)),

@@ -16,6 +16,7 @@ from lamina.dtypes import DType
 from lamina.errors import CompileError
 from lamina.graph.node import CONST, Node, is_leaf, leaf, topological
 from lamina.graph.printer import graph_text
+from lamina.schedule.attention import merged
 from lamina.schedule.contraction import Pack, Tile
 from lamina.schedule.fuse import Group, reduce_kind
 from lamina.schedule.iteration import SQUARE, SQUARE_COLUMNS, Loops, plan_loops
@@ -94,6 +95,8 @@ class Spec:
             return pack_tasks(self.pack[0])
         if self.kind == "margins":
             return product(self.domain[:-2])
+        if self.kind == "attend":
+            return merged(self.nodes).tasks(self.nodes[0].attrs["part"])
         if self.kind == "filters":
             return self.domain[0] * ceil_div(self.domain[2], FILTERS_OF_CHUNK)
         return 1
@@ -117,6 +120,8 @@ class Spec:
         if self.kind == "tiled":
             c = tiled_node(self).attrs["contraction"]
             return product(size for _, size in c.out_vars + c.reduce_vars) * 2
+        if self.kind == "attend":
+            return merged(self.nodes).work(self.nodes[0].attrs["part"])
         if self.kind == "scatter":
             return scatter_work(self.nodes[0])
         if self.kind == "margins":

@@ -46,6 +46,13 @@ MAX_ROWS = 32
 FEW_TERMS = 16  # of sums of which each column has its own rows: one at a time, in memory's order
 MAX_COLUMNS = 8  # beyond 4 only with a row or two
 
+SMALL_ROWS, SMALL_COLUMNS = (4, 6, 8, 12), 2  # of register tiles inside kernels of other kinds
+
+
+def small_rows(target: Target) -> int:
+    """All registers but those of the columns, and one for a factor."""
+    return max(r for r in SMALL_ROWS if (r + 1) * SMALL_COLUMNS + 1 < target.registers)
+
 
 class Reads:
     """How one operand is read: its strides as numbers, those that are not zero."""

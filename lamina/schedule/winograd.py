@@ -26,6 +26,7 @@ from lamina import dtypes
 from lamina.config import settings
 from lamina.schedule.contraction import Contraction
 from lamina.schedule.summation import BEYOND_L3, Rules
+from lamina.schedule.tile_costs import SMALL_COLUMNS, small_rows
 from lamina.shapes import Dim, ceil_div, product
 from lamina.targets import Target
 
@@ -34,7 +35,6 @@ Matrix = tuple[tuple[float, ...], ...]
 TILES = 24  # of a task: a multiple of all numbers of rows of a register tile
 OUTS = 64  # output channels of a task
 CHANNELS = 64  # input channels that are transformed at a time
-ROWS, COLUMNS = (4, 6, 8, 12), 2  # of a register tile
 FILTERS_OF_CHUNK = 16  # channels whose filters a chunk transforms
 KERNEL = 3
 
@@ -162,12 +162,7 @@ def plan_winograd(c: Contraction, target: Target, rules: Rules) -> Winograd | No
     images, filters = product(n for v, n in c.out_vars if v != vector), (m + 2)**2 * sizes[-1]
     outs_first = isinstance(images, int) and isinstance(filters, int) and filters > images
     return Winograd(m, batch, space, kernel, channel, vector, target.lanes(4),
-                    rows_for(target), COLUMNS, outs_first)
-
-
-def rows_for(target: Target) -> int:
-    """Rows of the register tile: all registers but those of the filters, and one for a factor."""
-    return max(r for r in ROWS if (r + 1) * COLUMNS + 1 < target.registers)
+                    small_rows(target), SMALL_COLUMNS, outs_first)
 
 
 def fewest(n: int, rows: int, columns: int, channels: int, outs: int) -> int:

@@ -83,10 +83,11 @@ def pull_all(roots: Sequence[Node], seeds: Sequence[Node], wrt: Sequence[Node],
 
 
 def _vjp(node: Node, g: Any, needed: Sequence[bool]) -> Sequence[Node | None]:
-    if node.op.vjp is not None and node.op.kind in SEVERAL:
-        return node.op.vjp(g, node, *node.inputs, needed=needed, pull=pull_all, **node.attrs)
     if node.op.vjp is not None:
-        return node.op.vjp(g, node, *node.inputs, **node.attrs)
+        more = {"needed": needed, "pull": pull_all} if node.op.kind in SEVERAL else {}
+        found = node.op.vjp(g, node, *node.inputs, **more, **node.attrs)
+        if found is not None:
+            return found
     if node.op.body is not None:
         return through_body(node, g)
     if not node.dtype.is_float or not any(x.dtype.is_float for x in node.inputs):

@@ -12,14 +12,13 @@ from lamina.kernel.winograd import emit_filters, emit_winograd
 from lamina.runtime import families
 from lamina.schedule import winograd
 from lamina.schedule.summation import Rules
+from lamina.schedule.tile_costs import SMALL_COLUMNS, small_rows
 from lamina.schedule.winograd import (
-    COLUMNS,
     FORMS,
     OUTS,
     Winograd,
     fewest,
     plan_winograd,
-    rows_for,
 )
 from lamina.shapes import as_var, evaluate, variable
 from lamina.targets import TARGETS
@@ -56,7 +55,7 @@ def planned(m, size, n, ic, oc, target):
     keep = [v for v in c.out_vars if v[1] != 1]
     c = type(c)(tuple(keep), c.reduce_vars, c.a, c.b, c.dtype, c.acc)
     return c, Winograd(m, "n" if n > 1 else "", ("oh", "ow"), ("kh", "kw"), "ic", "oc",
-                       target.lanes(4), rows_for(target), COLUMNS, oc > 70)
+                       target.lanes(4), small_rows(target), SMALL_COLUMNS, oc > 70)
 
 
 @pytest.mark.parametrize("target", MACHINES, ids=lambda t: t.name)

@@ -5,7 +5,7 @@ float64 (or of integers where it says so). Each states its error bound and where
 from.
 """
 
-from lamina.ops.scalar.exponential import cosh, exp, exp2, expm1, sigmoid, sinh, tanh
+from lamina.ops.scalar.exponential import cosh, exp, exp2, expm1, sigmoid, sinh, tanh, weight
 from lamina.ops.scalar.inverse import acos, asin, atan, atan2, erfinv
 from lamina.ops.scalar.logarithm import acosh, asinh, atanh, log, log1p, log2, log10
 from lamina.ops.scalar.numbers import (
@@ -35,5 +35,5 @@ __all__ = [
     "copysign", "cos", "cosh", "erf", "erfinv", "exp", "exp2", "expm1", "floor_divide", "hypot",
     "integer_power", "isfinite", "isinf", "isnan", "left_shift", "log", "log10", "log1p", "log2",
     "logaddexp", "maximum", "minimum", "nextafter", "power", "remainder", "right_shift", "sigmoid",
-    "sign", "signbit", "sin", "sinh", "softplus", "tan", "tanh", "threefry",
+    "sign", "signbit", "sin", "sinh", "softplus", "tan", "tanh", "threefry", "weight",
 ]

@@ -100,6 +100,13 @@ def exp_of_negative(b: Scalars, x: Number) -> Number:
     return _exp_of_reduced(b, r) * power_of_two(b, n, x.dtype)
 
 
+def weight(b: Scalars, x: Number) -> Number:
+    """e**x for x <= 0, about: what a softmax adds up; 0 where it is below the normal numbers."""
+    least = -87.0 if x.dtype is dtypes.float32 else -708.0
+    gone = x < least
+    return b.select(gone, like(b, x, 0.0), exp_of_negative(b, b.select(gone, like(b, x, 0.0), x)))
+
+
 def exp2(b: Scalars, x: Number) -> Number:
     """2**x; error below 1 ulp (1.3 without fused multiply-add), exact for integers."""
     t = _TABLES[x.dtype]
