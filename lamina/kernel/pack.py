@@ -14,7 +14,7 @@ direction: [oc, ic, kh, kw] weights packed as [oc/32, kh, kw, ic, 32] have a run
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from lamina.kernel.builder import Builder
 from lamina.kernel.loops import Buffer, Value
@@ -46,6 +46,19 @@ def transpose(b: Builder, rows: Sequence[Value]) -> list[Value]:
                 turned[i], turned[i + group] = b.shuffle(x, y, low), b.shuffle(x, y, high)
         rows, group = turned, group * 2
     return rows
+
+
+def pieces(width: int, lanes: int) -> Iterator[tuple[int, int]]:
+    """A width as powers of two, each with its place, the largest first.
+
+    To write these takes many processors less time than to write a vector with a mask.
+    """
+    first = 0
+    while first < width:
+        while lanes > width - first:
+            lanes //= 2
+        yield first, lanes
+        first += lanes
 
 
 def _known(b: Builder) -> Resolve:
@@ -141,8 +154,10 @@ class _Packer:
         if panel is not None:
             whole = b.mul(b.div(first, panel.width), self.value(panel.stride))
             at = b.add(b.add(at, whole), b.rem(first, panel.width))
-        mask = None if width == value.lanes else b.compare("lt", b.iota(value.lanes), width)
-        b.store(self.out, at, value, mask)
+        for first, lanes in pieces(width, value.lanes):
+            part = value if lanes == value.lanes else b.shuffle(
+                value, value, range(first, first + lanes))
+            b.store(self.out, b.add(at, first), part)
 
     # -- vectors ---------------------------------------------------------------------------------
     def column(self, index: dict[str, Value], first: Value, width: int, turn: Value) -> None:

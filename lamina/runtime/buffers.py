@@ -25,7 +25,11 @@ KEPT_SHARE = 4  # and where there is much, a fourth of what is free
 _NUMBERS: dict[str, Any] = {
     "?": ctypes.c_bool, "f": ctypes.c_float, "d": ctypes.c_double, "i": ctypes.c_int32,
     "l": ctypes.c_long, "b": ctypes.c_int8, "B": ctypes.c_uint8}
-_free: dict[int, list[tuple[np.ndarray, int]]] = {}
+Blocks = list[tuple[np.ndarray, int]]
+SMALL = 4096  # bytes of blocks that are not counted
+MOST_SMALL = 1024  # of one size that wait
+_small: list[Blocks] = [[] for _ in range(SMALL // ALIGNMENT + 1)]  # by how many lines they have
+_free: dict[int, Blocks] = {}
 _kept = 0
 _most = KEPT_BYTES  # that is kept
 _lock = threading.Lock()
@@ -48,19 +52,29 @@ class Buffer:
         if owner is not None:
             self.address, self._block, self._size = address, None, 0
             return
-        self._size = size = _rounded(nbytes)
-        with _lock:
-            blocks = _free.get(size)
-            if blocks:
-                self._block, self.address = blocks.pop()
-                _kept -= size
+        if nbytes <= SMALL:  # lists of Python need no lock
+            lines = (nbytes + ALIGNMENT - 1) // ALIGNMENT or 1
+            self._size = size = lines * ALIGNMENT
+            try:
+                self._block, self.address = _small[lines].pop()
                 return
+            except IndexError:
+                pass
+        else:
+            self._size = size = _rounded(nbytes)
+            with _lock:
+                blocks = _free.get(size)
+                if blocks:
+                    self._block, self.address = blocks.pop()
+                    _kept -= size
+                    return
         if size >= LARGE:
             self._block = None  # should there be no memory
             _make_room(size)
         raw = np.empty(size + ALIGNMENT, np.uint8)
         start = ctypes.addressof(ctypes.c_char.from_buffer(raw.data))
-        self._block, self.address = raw, (start + ALIGNMENT - 1) & -ALIGNMENT
+        self.address = (start + ALIGNMENT - 1) & -ALIGNMENT
+        self._block = raw[self.address - start:]
 
     def renew(self) -> None:
         """The content is another one."""
@@ -71,8 +85,13 @@ class Buffer:
         count = prod(shape)
         if count == 0:
             return _empty(shape, dtype)
-        view = _View(self, count * dtype.itemsize)
-        return np.asarray(view).view(dtype).reshape(shape)
+        return np.asarray(_View(self, shape, dtype))
+
+    def copied(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        """A copy of the elements."""
+        if self._block is None or self.nbytes > SMALL or prod(shape) == 0:
+            return self.array(shape, dtype).copy()
+        return np.ndarray(shape, dtype, self._block).copy()  # the block is ours until we end
 
     def number(self, dtype: np.dtype) -> bool | int | float | None:
         """The first element as a Python number; None for a dtype that Python does not read."""
@@ -89,14 +108,20 @@ class Buffer:
 
     def __del__(self) -> None:
         global _kept
-        block = self._block
-        if block is not None and _kept + self._size <= _most:
-            try:
+        block, size = self._block, self._size
+        try:
+            if block is None:
+                return
+            if size <= SMALL:
+                waiting = _small[size // ALIGNMENT]
+                if len(waiting) < MOST_SMALL:
+                    waiting.append((block, self.address))
+            elif _kept + size <= _most:
                 with _lock:
-                    _free.setdefault(self._size, []).append((block, self.address))
-                    _kept += self._size
-            except TypeError:  # the interpreter is going down
-                pass
+                    _free.setdefault(size, []).append((block, self.address))
+                    _kept += size
+        except TypeError:  # the interpreter is going down
+            pass
 
 
 def _empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -110,16 +135,16 @@ def _empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 class _View:
     """What NumPy reads a buffer's memory through."""
 
-    def __init__(self, buffer: Buffer, nbytes: int) -> None:
+    __slots__ = ("buffer", "__array_interface__")
+
+    def __init__(self, buffer: Buffer, shape: tuple[int, ...], dtype: np.dtype) -> None:
         self.buffer = buffer
-        self.__array_interface__ = {"version": 3, "typestr": "|u1", "shape": (nbytes,),
+        self.__array_interface__ = {"version": 3, "typestr": dtype.str, "shape": shape,
                                     "data": (buffer.address, False)}
 
 
 def _rounded(nbytes: int) -> int:
     """Sizes in classes an eighth apart, so that blocks fit again."""
-    if nbytes <= 512:
-        return 64 if nbytes <= 64 else 512
     step = 1 << max(6, nbytes.bit_length() - 4)
     return (nbytes + step - 1) & -step
 
@@ -151,4 +176,6 @@ def release_all() -> None:
     global _kept
     with _lock:
         _free.clear()
+        for waiting in _small:
+            waiting.clear()
         _kept = 0

@@ -17,10 +17,13 @@ import numpy as np
 from lamina.config import settings
 from lamina.errors import DeviceError, IndexingError
 from lamina.graph.node import BUFFER, CONST, Node, is_leaf, topological
+from lamina.runtime import single
 from lamina.runtime.buffers import Buffer, from_array
 from lamina.runtime.culprit import outside
 from lamina.runtime.families import prepare
 from lamina.runtime.interpret import interpret
+from lamina.runtime.limits import limit as memory_limit
+from lamina.runtime.profile import watching
 from lamina.runtime.takeover import Takeover
 from lamina.runtime.undisturbed import Undisturbed, exclusive
 
@@ -47,7 +50,10 @@ def await_value(tensor: Any, reference: weakref.ref[Any]) -> None:
 
 def evaluate(wanted: Sequence[Node]) -> None:
     """Give every node in `wanted`, and every pending node that a tensor holds, its value."""
-    if all(n.value is not None for n in wanted):
+    if len(wanted) == 1:
+        if wanted[0].value is not None or _at_once(wanted[0]):
+            return
+    elif all(n.value is not None for n in wanted):
         return
     with exclusive:
         roots = {id(n): n for n in wanted if n.value is None}
@@ -61,6 +67,26 @@ def evaluate(wanted: Sequence[Node]) -> None:
     except BaseException:
         undo()
         raise
+
+
+def _at_once(node: Node) -> bool:
+    """Compute a node on the short way, where no other tensor waits for its value."""
+    if (settings.check or settings.debug >= 2 or watching or settings.device != "cpu"
+            or memory_limit()):
+        return False
+    with exclusive:
+        for reference in pending.values():
+            tensor = reference()
+            if tensor is not None and tensor.node is not node and tensor.node.value is None:
+                return False
+        value = single.value_of(node)
+        if value is None:
+            return False
+        pending.clear()
+        settle(node, value)
+        if assigned or accumulated:
+            commit()
+    return True
 
 
 def evaluate_pending() -> None:
@@ -154,6 +180,8 @@ def _compute(order: Sequence[Node], roots: Sequence[Node], quiet: Undisturbed) -
         found: list[Buffer] = _checker().checked(order, roots)
         return found
     bound = prepare(order, roots)
+    if len(roots) == 1:
+        single.remember(roots[0], bound)
     leaves = [n.value for n in order if is_leaf(n)]
     takers = _takers(bound, order, roots, leaves)
     try:
@@ -209,6 +237,12 @@ def array_of(node: Node) -> np.ndarray:
     """The stored elements of a computed node."""
     buffer: Buffer = node.value
     return buffer.array(node.sizes, node.dtype.storage)
+
+
+def copy_of(node: Node) -> np.ndarray:
+    """A copy of them."""
+    buffer: Buffer = node.value
+    return buffer.copied(node.sizes, node.dtype.storage)
 
 
 _NOTHING = Buffer(8)

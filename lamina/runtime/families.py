@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from lamina.config import settings
 from lamina.errors import CompileError
 from lamina.graph.node import Node, is_leaf
-from lamina.runtime import instance
+from lamina.runtime import instance, single
 from lamina.runtime.limits import limit as memory_limit
 from lamina.runtime.recompile import reasons
 from lamina.shapes import the_var
@@ -158,6 +158,7 @@ def _compiler() -> Any:
 def forget_programs() -> None:
     """Drop all programs (the kernels' code stays cached)."""
     with _lock:
+        single.forget()
         _bound.clear()
         _families.clear()
         _general.clear()

@@ -27,7 +27,7 @@ from lamina.runtime.buffers import Buffer
 from lamina.runtime.capacity import readable
 from lamina.runtime.host_call import raise_pending
 from lamina.runtime.profile import cost_of, report, size_of, watching
-from lamina.runtime.table import FIRST, Place, Tables
+from lamina.runtime.table import ARENA, FIRST, Place, Tables
 from lamina.runtime.takeover import Takeover
 from lamina.schedule.arena import Layout
 from lamina.schedule.choice import choices
@@ -187,8 +187,34 @@ class Launch:
         self.table = tables.whole(layout, where)
         self.records = len(self.table)
         self.address = self.table.ctypes.data if self.records else 0
-        self.pointers = ctypes.c_int64 * tables.slots
+        self.slots = tables.slots
         self._keep = tables.keep
+        self._frames: list[Frame] = []
+
+    def frame(self) -> Frame:
+        """One that nobody uses; `free` when the run has ended."""
+        try:
+            return self._frames.pop()
+        except IndexError:
+            return Frame(self)
+
+    def free(self, frame: Frame) -> None:
+        """It may be used again."""
+        self._frames.append(frame)
+
+
+class Frame:
+    """What one run at a time needs: the pointers that a table reads, the status word.
+
+    Every run sets the pointers to what it reads and writes.
+    """
+
+    __slots__ = ("status", "pointers", "address")
+
+    def __init__(self, launch: Launch) -> None:
+        self.status = ctypes.c_int64(0)
+        self.pointers = (ctypes.c_int64 * launch.slots)(0, ctypes.addressof(self.status))
+        self.address = ctypes.addressof(self.pointers)
 
 
 class Bound:
@@ -265,21 +291,23 @@ class Bound:
         self.program.runs += 1
         outputs = [Buffer(n) for n in self.out_sizes] if outputs is None else outputs
         arena = Buffer(self.arena_bytes) if self.arena_bytes else None
-        status = ctypes.c_int64(0)
-        pointers = launch.pointers(0 if arena is None else arena.address, ctypes.addressof(status),
-                                  *[b.address for b in leaves], *[b.address for b in outputs],
-                                  *[b.address for b in kept])
+        frame = launch.frame()
+        pointers = frame.pointers
+        pointers[ARENA] = 0 if arena is None else arena.address
+        for slot, buffer in enumerate((*leaves, *outputs, *kept), FIRST):
+            pointers[slot] = buffer.address
         for slot, literal in self.literals:
             pointers[slot] = literal.address
         if launch.records:
             if settings.debug >= 2 or watching:
                 report(self, launch.table, pointers, order)
             else:
-                threads.launch(launch.address, launch.records, ctypes.addressof(pointers))
-        if status.value:
+                threads.launch(launch.address, launch.records, frame.address)
+        if frame.status.value:
             raise_pending()
             raise IndexingError("a computed index", rule="every index lies inside its axis",
                                 hint="LAMINA_CHECK=1 names the operation")
+        launch.free(frame)
         all_buffers = [*leaves, *outputs]
         return [all_buffers[slot - FIRST] for slot in self.results]
 

@@ -175,8 +175,9 @@ class Tensor(Attached):
     def numpy(self) -> np.ndarray:
         """A copy of the values as a NumPy array; bfloat16 comes as float32."""
         _find(self.node)
-        array = execute.array_of(self.node)
-        return dtypes.widen_bfloat16(array) if self.dtype is dtypes.bfloat16 else array.copy()
+        if self.dtype is dtypes.bfloat16:
+            return dtypes.widen_bfloat16(execute.array_of(self.node))
+        return execute.copy_of(self.node)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         array = self.numpy()

@@ -8,7 +8,6 @@ Whatever is not as it was goes the long way, which finds out why.
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from lamina.graph.node import BUFFER, Node, leaf, mode
 from lamina.runtime import threads
 from lamina.runtime.buffers import Buffer
 from lamina.runtime.profile import watching
-from lamina.runtime.table import FIRST
+from lamina.runtime.table import ARENA, FIRST
 from lamina.runtime.undisturbed import exclusive
 from lamina.tensor.array import Tensor
 from lamina.tensor.recording import MISSED
@@ -31,8 +30,8 @@ SMALL = 1 << 20  # bytes of an arena that a function holds between two calls
 _ONE = flatten(0)[1]
 
 
-class _Frame:
-    """What one call at a time needs: pointers, the status word, a small arena.
+class _Ready:
+    """A frame whose pointers to what stays the same are set, and a small arena.
 
     It does not hold what is kept, which may have to go, but knows whether it is still that.
     """
@@ -43,10 +42,10 @@ class _Frame:
         known = None if kept is None else kept.ready(own)
         launch, values = known or (bound.whole, None)
         self.number = -1 if values is None else values.number
-        self.status = ctypes.c_int64(0)
         self.arena = Buffer(bound.arena_bytes) if 0 < bound.arena_bytes <= SMALL else None
-        self.pointers = pointers = launch.pointers(
-            0 if self.arena is None else self.arena.address, ctypes.addressof(self.status))
+        self.frame = frame = launch.frame()
+        self.pointers = pointers = frame.pointers
+        pointers[ARENA] = 0 if self.arena is None else self.arena.address
         for slot, buffer in zip(quick.own_slots, own, strict=True):
             pointers[slot] = buffer.address
         for slot, literal in bound.literals:
@@ -54,8 +53,7 @@ class _Frame:
         first = bound.first_output + len(bound.out_sizes)
         for i, buffer in enumerate([] if values is None else values.buffers):
             pointers[first + i] = buffer.address
-        self.table, self.records = launch.address, launch.records
-        self.address = ctypes.addressof(pointers)
+        self.table, self.records, self.address = launch.address, launch.records, frame.address
         self.launch = launch
 
 
@@ -66,15 +64,15 @@ class Quick:
         self.recording, self.bound = recording, recording.bound
         self.kept: Kept | None = recording.kept
         self.looks = [_look(x.node) for x in arguments]
-        self.mode = mode.precision, mode.tracking
+        self.precision, self.tracking = mode.precision, mode.tracking
         places = list(enumerate(recording.sources, FIRST))
         self.own: list[Tensor | Node] = [s for _, s in places if isinstance(s, (Tensor, Node))]
         self.own_slots = [slot for slot, s in places if isinstance(s, (Tensor, Node))]
         self.given = [(slot, s) for slot, s in places if type(s) is int]
-        self.outputs = list(enumerate(self.bound.out_sizes, self.bound.first_output))
-        self.results = [slot - self.bound.first_output
-                        for slot in self.bound.results[:recording.results]]
-        self.frames: list[_Frame] = []
+        self.results = [(slot - self.bound.first_output, *kind) for slot, kind in
+                        zip(self.bound.results[:recording.results], recording.kinds, strict=False)]
+        self.is_one = recording.structure == _ONE
+        self.ready: list[_Ready] = []
 
     @staticmethod
     def fits(recording: Recording, arguments: Sequence[Any]) -> bool:
@@ -91,47 +89,53 @@ class Quick:
 
     def __call__(self, arguments: tuple[Any, ...]) -> Any:
         """The result, or MISSED."""
-        recording = self.recording
-        if (len(arguments) != len(self.looks) or (mode.precision, mode.tracking) != self.mode
-                or recording.differentiable and mode.tracking or watching or settings.debug >= 2):
+        recording, bound = self.recording, self.bound
+        if (len(arguments) != len(self.looks) or mode.precision is not self.precision
+                or mode.tracking is not self.tracking or watching or settings.debug >= 2
+                or recording.differentiable and mode.tracking):
             return MISSED
+        nodes = []
         for x, look in zip(arguments, self.looks, strict=True):
-            if type(x) is not Tensor or x.node.value is None or _look(x.node) != look:
+            if type(x) is not Tensor:
                 return MISSED
+            node = x.node
+            if (node.op is BUFFER, node.shape, node.dtype, node.tracked, node.variable) != look:
+                return MISSED
+            nodes.append(node)
         if not recording.holds(arguments):
             return MISSED
         with exclusive:  # nobody computes in the memory of these now
             try:
                 own = [(x if isinstance(x, Node) else x.node).value for x in self.own]
                 serials = [buffer.serial for buffer in own]
+                given = [(slot, buffer := nodes[i].value, buffer.address)
+                         for slot, i in self.given]
             except AttributeError:  # a value that is not known yet
                 return MISSED
-            given = [arguments[i].node.value for _, i in self.given]
         kept = None if self.kept is None else self.kept.values  # held until the call has ended
-        frame = self._frame(own, serials, kept)
-        if frame is None:
+        ready = self._ready_for(own, serials, kept)
+        if ready is None:
             return MISSED
-        arena = Buffer(self.bound.arena_bytes) if self.bound.arena_bytes > SMALL else None
-        if arena is not None:
-            frame.pointers[0] = arena.address
-        outputs = [Buffer(size) for _, size in self.outputs]
-        pointers = frame.pointers
-        for (slot, _), buffer in zip(self.given, given, strict=True):
+        pointers = ready.pointers
+        if bound.arena_bytes > SMALL:
+            arena = Buffer(bound.arena_bytes)
+            pointers[ARENA] = arena.address
+        for slot, _, address in given:
+            pointers[slot] = address
+        outputs = [Buffer(size) for size in bound.out_sizes]
+        for slot, buffer in enumerate(outputs, bound.first_output):
             pointers[slot] = buffer.address
-        for (slot, _), buffer in zip(self.outputs, outputs, strict=True):
-            pointers[slot] = buffer.address
-        threads.launch(frame.table, frame.records, frame.address)
-        if frame.status.value:  # the long way tells what is wrong
+        threads.launch(ready.table, ready.records, ready.address)
+        if ready.frame.status.value:  # the long way tells what is wrong
             return MISSED
-        self.bound.uses.runs += 1
-        self.bound.program.runs += 1
-        self.frames.append(frame)
-        results = [Tensor(leaf(outputs[place], shape, dtype)) for place, (shape, dtype) in
-                   zip(self.results, recording.kinds, strict=False)]
-        structure = recording.structure
-        return results[0] if structure == _ONE else unflatten(structure, results)
+        bound.uses.runs += 1
+        bound.program.runs += 1
+        self.ready.append(ready)
+        results = [Tensor(leaf(outputs[place], shape, dtype))
+                   for place, shape, dtype in self.results]
+        return results[0] if self.is_one else unflatten(recording.structure, results)
 
-    def _frame(self, own: list[Buffer], serials: list[int], kept: Any) -> _Frame | None:
+    def _ready_for(self, own: list[Buffer], serials: list[int], kept: Any) -> _Ready | None:
         """A frame for these values.
 
         None where the long way is still to decide what is kept, or another thread has changed that.
@@ -139,13 +143,13 @@ class Quick:
         if self.kept is not None and kept is None:
             return None
         try:
-            frame = self.frames.pop()
-            if frame.serials == serials and (kept is None or frame.number == kept.number):
-                return frame
+            ready = self.ready.pop()
+            if ready.serials == serials and (kept is None or ready.number == kept.number):
+                return ready
         except IndexError:
             pass
-        frame = _Frame(self, own, serials)
-        return frame if kept is None or frame.number == kept.number else None
+        ready = _Ready(self, own, serials)
+        return ready if kept is None or ready.number == kept.number else None
 
 
 def _look(node: Node) -> tuple[Any, ...]:

@@ -66,6 +66,8 @@ class Recording:
 
     def holds(self, arguments: Sequence[Tensor]) -> bool:
         """Whether modules are in the mode, tensors as trainable, gradients there, as recorded."""
+        if not (self.modes or self.given or self.trained):
+            return True
         for module, training, version in self.modes:
             if module.training is not training or module._version != version:
                 return False
