@@ -290,7 +290,8 @@ class _Fusion:
         if node.op.kind.name == "update":
             return reads_it and group.kind == "tiled" and node.inputs[1].shape == group.domain
         if group.kind in ("map", "tiled"):
-            return node.shape == group.domain
+            apart = "pack" in (node.op.kind.name, group.nodes[0].op.kind.name)
+            return node.shape == group.domain and not apart  # a copy has loops of its own
         if group.kind == "row":
             return node.shape == group.domain or node.shape == group.row_shape
         if group.kind == "column":
