@@ -21,11 +21,13 @@ from lamina.kernel.ordering import SortWriter
 from lamina.kernel.pack import emit_pack
 from lamina.kernel.scatter import ScatterWriter
 from lamina.kernel.site import Ask
+from lamina.kernel.winograd_gradient import emit_gradient
 from lamina.kernel.writer import Writer, whole
 from lamina.schedule.fuse import storage
 from lamina.schedule.iteration import SQUARE, SQUARE_COLUMNS
 from lamina.schedule.spec import BLOCK, COLUMNS, Spec, blocks, tiled_node
 from lamina.schedule.winograd import Winograd
+from lamina.schedule.winograd_gradient import WinogradGradient
 from lamina.shapes import Dim, Var, ceil_div, product, ravel, the_var, variable
 from lamina.targets import Target
 
@@ -334,6 +336,8 @@ class TiledWriter(Writer):
 
         if isinstance(tile, Winograd):
             winograd.emit_winograd(self.b, c, tile, a, b_, epilogue, self.fresh_size)
+        elif isinstance(tile, WinogradGradient):
+            emit_gradient(self.b, c, tile, a, b_, epilogue, self.fresh_size)
         else:
             contraction.emit(self.b, c, tile, a, b_, epilogue, self.fresh_size,
                              self._ask(loops, index))

@@ -154,10 +154,10 @@ class _Packer:
         if panel is not None:
             whole = b.mul(b.div(first, panel.width), self.value(panel.stride))
             at = b.add(b.add(at, whole), b.rem(first, panel.width))
-        for first, lanes in pieces(width, value.lanes):
+        for place, lanes in pieces(width, value.lanes):
             part = value if lanes == value.lanes else b.shuffle(
-                value, value, range(first, first + lanes))
-            b.store(self.out, b.add(at, first), part)
+                value, value, range(place, place + lanes))
+            b.store(self.out, b.add(at, place), part)
 
     # -- vectors ---------------------------------------------------------------------------------
     def column(self, index: dict[str, Value], first: Value, width: int, turn: Value) -> None:

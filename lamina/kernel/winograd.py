@@ -29,6 +29,7 @@ from lamina.schedule.winograd import (
     OUTS,
     TILES,
     Winograd,
+    apart,
 )
 
 
@@ -88,8 +89,8 @@ class _Writer:
         self.b, self.c, self.plan, self.x, self.u = b, c, plan, x, filters
         self.epilogue, self.resolve = epilogue, resolve
         self.places = plan.side ** 2
-        self.v = b.scratch(dtypes.float32, self.places * TILES * CHANNELS)
-        self.m = b.scratch(dtypes.float32, self.places * TILES * OUTS)
+        self.v = b.scratch(dtypes.float32, self.places * apart(TILES * CHANNELS))
+        self.m = b.scratch(dtypes.float32, self.places * apart(TILES * OUTS))
         self.y = b.scratch(dtypes.float32, plan.m ** 2 * OUTS)
         self.channels = resolve(c.size(plan.channel))
         self.outs = resolve(c.size(plan.vector))
@@ -134,7 +135,7 @@ class _Writer:
     def clear(self) -> None:
         """M = 0."""
         b, lanes = self.b, self.plan.lanes
-        with b.loop(0, self.places * TILES * OUTS, lanes) as turn:
+        with b.loop(0, self.m.stack, lanes) as turn:
             b.store(self.m, turn.var, b.const(0, dtypes.float32, lanes))
 
     def where(self, tile: Value) -> tuple[Value, Value, Value]:
@@ -167,7 +168,7 @@ class _Writer:
                 for i, line in enumerate(transformed(b, plan.form.inputs, square)):
                     for p, value in enumerate(line, i * plan.side):
                         place = b.add(b.mul(tile.var, CHANNELS), turn.var)
-                        b.store(self.v, b.add(place, p * TILES * CHANNELS), value)
+                        b.store(self.v, b.add(place, p * apart(TILES * CHANNELS)), value)
 
     def inside(self, row: Value, column: Value) -> list[list[Value] | None]:
         """For rows and columns of a window, which of them some output reads; None: all."""
@@ -201,8 +202,8 @@ class _Writer:
         with b.loop(0, self.places) as place, b.loop(0, last) as panel:
             at = b.add(b.mul(b.add(first, panel.var), self.places), place.var)
             u = b.mul(b.add(b.mul(at, self.channels), channel), plan.width)
-            v = b.mul(place.var, TILES * CHANNELS)
-            m = b.add(b.mul(place.var, TILES * OUTS), b.mul(panel.var, plan.width))
+            v = b.mul(place.var, apart(TILES * CHANNELS))
+            m = b.add(b.mul(place.var, apart(TILES * OUTS)), b.mul(panel.var, plan.width))
             self.product(v, u, m, count, again)
 
     def product(self, v: Value, u: Value, m: Value, count: Value, again: bool) -> None:
@@ -234,7 +235,8 @@ class _Writer:
             image, row, column = self.where(b.add(first, tile.var))
             with b.loop(0, outs, plan.lanes) as turn:
                 at = b.add(b.mul(tile.var, OUTS), turn.var)
-                square = [[b.load(self.m, b.add(at, (r * plan.side + s) * TILES * OUTS), plan.lanes)
+                far = apart(TILES * OUTS)
+                square = [[b.load(self.m, b.add(at, (r * plan.side + s) * far), plan.lanes)
                            for r in range(plan.side)] for s in range(plan.side)]
                 for i, line in enumerate(transformed(b, plan.form.results, square)):
                     for place, value in enumerate(line, i * plan.m):

@@ -17,7 +17,9 @@ from lamina.runtime.program import Bound
 from lamina.schedule.plan import plan_lines
 from lamina.schedule.spec import tiled_node
 from lamina.schedule.steps import Step
+from lamina.schedule.tile_costs import SMALL_COLUMNS
 from lamina.schedule.winograd import Winograd
+from lamina.schedule.winograd_gradient import WinogradGradient
 
 
 def explain(roots: Sequence[Node]) -> str:
@@ -59,6 +61,9 @@ def _tile(step: object) -> str:
     tile = tiled_node(step.spec).attrs["tile"]
     if isinstance(tile, Winograd):
         return (f"    Winograd F({tile.m} x {tile.m}, 3 x 3), tile: {tile.rows} x {tile.columns},"
+                f" {tile.lanes} lanes of {tile.vector}")
+    if isinstance(tile, WinogradGradient):
+        return (f"    Winograd F(3 x 3, 4 x 4), tile: {tile.rows} x {SMALL_COLUMNS},"
                 f" {tile.lanes} lanes of {tile.vector}")
     rows = " x ".join(f"{name} {count}" for name, count in tile.rows) or "1 row"
     why = f", the fastest of {tile.measured} that were measured" if tile.measured else ""

@@ -25,6 +25,7 @@ from lamina.schedule.contraction import PART, Access, Contraction, Pack, Tile
 from lamina.schedule.fuse import memory
 from lamina.schedule.summation import Rules
 from lamina.schedule.winograd import Winograd, plan_winograd
+from lamina.schedule.winograd_gradient import WinogradGradient, plan_winograd_gradient
 from lamina.shapes import (
     Dim,
     Shape,
@@ -87,7 +88,8 @@ def _tile(node: Node, target: Target, rules: Rules, fixed: frozenset[Node]) -> N
     ordered, along = tiling.order_sums(c, nbytes, target, rules, columns_of, axis is not None)
     free = "".join(name for name, x in zip("ab", sources, strict=True) if stays(x, fixed))
     shape = node.shape if ordered is c else (ordered.size(PART), *node.shape)
-    tile = choose(ordered, target, along, rules.typical(*sizes), free,
+    gradient = None if along else plan_winograd_gradient(ordered, target, rules)
+    tile = gradient or choose(ordered, target, along, rules.typical(*sizes), free,
                   lambda tile: _alone(node, shape, ordered, tile, sources))
     partial = _with_packs(node, shape, ordered, tile, sources)
     if ordered is c:
@@ -167,8 +169,8 @@ def accumulator(dtype: DType) -> DType:
     return dtype.compute if dtype.is_float else dtype
 
 
-def _with_packs(node: Node, shape: Shape, c: Contraction, tile: Tile, sources: list[Node]
-                ) -> Node:
+def _with_packs(node: Node, shape: Shape, c: Contraction,
+                tile: Tile | WinogradGradient, sources: list[Node]) -> Node:
     accesses = [c.a, c.b]
     for pack in tile.packs:
         i = 0 if pack.operand == "a" else 1

@@ -46,6 +46,11 @@ DIRECT = 1.15  # a multiply-add of the direct way: of rows that lie apart, of sm
 FEW_CHANNELS = 16  # in and out: with fewer, the transforms cost more than they save
 
 
+def apart(count: int) -> int:
+    """So many numbers and a cache line: what lies so far apart falls into different sets."""
+    return count + 16
+
+
 @dataclass(frozen=True)
 class Form:
     """The matrices of F(m x m, 3 x 3): of inputs, of filters, of results."""
@@ -55,12 +60,12 @@ class Form:
     results: Matrix  # A^T
 
 
-def form(points: Sequence[Fraction]) -> Form:
+def form(points: Sequence[Fraction], kernel: int = KERNEL) -> Form:
     """The matrices that interpolate at some points, and at infinity."""
-    m = len(points) + 2 - KERNEL
+    m = len(points) + 2 - kernel
     others = [[q for q in points if q != p] for p in points]
-    infinity = [Fraction(0)] * (KERNEL - 1)
-    filters = [[p**i / prod(p - q for q in rest) for i in range(KERNEL)]
+    infinity = [Fraction(0)] * (kernel - 1)
+    filters = [[p**i / prod(p - q for q in rest) for i in range(kernel)]
                for p, rest in zip(points, others, strict=True)]
     inputs = [[*_polynomial(rest), Fraction(0)] for rest in others] + [_polynomial(points)]
     results = [[*(p**i for p in points), Fraction(i == m - 1)] for i in range(m)]
@@ -83,10 +88,11 @@ def _numbers(rows: Sequence[Sequence[Fraction]]) -> Matrix:
 
 # The points decide how errors grow. 5/8 and 3/2 leave twice the error of the direct sum, 1 and 2,
 # which are mostly taken, four times that.
-FORMS = {
-    2: form([Fraction(0), Fraction(1), Fraction(-1)]),
-    4: form([Fraction(0), Fraction(5, 8), Fraction(-5, 8), Fraction(3, 2), Fraction(-3, 2)]),
+POINTS = {
+    2: [Fraction(0), Fraction(1), Fraction(-1)],
+    4: [Fraction(0), Fraction(5, 8), Fraction(-5, 8), Fraction(3, 2), Fraction(-3, 2)],
 }
+FORMS = {m: form(points) for m, points in POINTS.items()}
 
 
 @dataclass(frozen=True)
