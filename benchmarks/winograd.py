@@ -1,8 +1,9 @@
 """The ways of a 3 x 3 convolution beside each other: `python -m benchmarks.winograd`.
 
 In: nothing. Out: a line for each size: milliseconds of the direct way and of Winograd's two, their
-largest errors against float64 as a share of the largest result, and which way is taken (0: direct).
-The constants of `schedule/winograd.py` are fitted to these.
+largest errors against float64 as a share of the largest result, and which way is taken (0: direct);
+then the same for the gradients of the filters, with one other way. The constants of
+`schedule/winograd.py` and `schedule/winograd_gradient.py` are fitted to these.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import lamina as lm
 from lamina.config import override
 from lamina.functional import conv2d
 from lamina.runtime import families
-from lamina.schedule import winograd
+from lamina.schedule import winograd, winograd_gradient
 
 SIZES = ((1, 56, 64), (1, 28, 128), (1, 14, 256), (1, 7, 512), (1, 32, 64), (1, 16, 128),
          (1, 8, 256), (1, 4, 512), (8, 28, 128), (8, 7, 512), (32, 32, 64), (32, 16, 128),
@@ -28,21 +29,36 @@ WARM, ROUNDS, RUNS = 5, 3, 8
 
 
 def main() -> None:
-    """Print the table."""
-    ways = (0, *winograd.FORMS)
+    """Print the tables."""
     for n, side, channels in SIZES:
         x, w = _drawn(n, side, channels)
         exact = conv2d(x.astype(lm.float64), w.astype(lm.float64), padding=1).numpy()
-        calls = {m: _taking(m, x, w) for m in ways}
-        errors = [np.abs(calls[m]().numpy() - exact).max() / np.abs(exact).max() for m in ways]
-        times: dict[int, list[float]] = {m: [] for m in ways}
-        for _ in range(ROUNDS):
-            for m in ways:
-                times[m].append(_milliseconds(calls[m]))
-        taken = winograd.fewest(n, side, side, channels, channels)
-        print(f"{n:3d} x {side:2d} x {side:2d} x {channels:3d}  ms",
-              *(f"{min(times[m]):7.2f}" for m in ways), "  errors",
-              *(f"{error:.1e}" for error in errors), f"  taken {taken}", flush=True)
+        _line(n, side, channels, exact, {m: _taking(m, x, w) for m in (0, *winograd.FORMS)},
+              winograd.fewest(n, side, side, channels, channels))
+    print("gradients of the filters")
+    for n, side, channels in SIZES:
+        x, w = _drawn(n, side, channels)
+        g, _ = _drawn(n, side, channels)
+        exact = _gradient(*(v.astype(lm.float64) for v in (x, w, g))).numpy()
+        with mock.patch.object(winograd_gradient, "fewer", wraps=winograd_gradient.fewer) as asked:
+            _compiled_gradient(x, w, g)
+        taken = winograd_gradient.fewer(*asked.call_args.args)
+        _line(n, side, channels, exact,
+              {m: _gradient_taking(m, x, w, g) for m in (False, True)}, int(taken))
+
+
+def _line(n: int, side: int, channels: int, exact: np.ndarray, calls: dict[Any, Any], taken: int
+          ) -> None:
+    """Times and errors of one size."""
+    errors = [np.abs(call().numpy() - exact).max() / np.abs(exact).max()
+              for call in calls.values()]
+    times: dict[Any, list[float]] = {way: [] for way in calls}
+    for _ in range(ROUNDS):
+        for way, call in calls.items():
+            times[way].append(_milliseconds(call))
+    print(f"{n:3d} x {side:2d} x {side:2d} x {channels:3d}  ms",
+          *(f"{min(found):7.2f}" for found in times.values()), "  errors",
+          *(f"{error:.1e}" for error in errors), f"  taken {taken}", flush=True)
 
 
 def _drawn(n: int, side: int, channels: int) -> tuple[Any, Any]:
@@ -60,6 +76,25 @@ def _taking(m: int, x: Any, w: Any) -> Callable[[], Any]:
         for _ in range(WARM):
             compiled(x)
     return lambda: compiled(x)
+
+
+def _gradient(x: Any, w: Any, g: Any) -> Any:
+    return lm.grad(lambda w: (conv2d(x, w, padding=1) * g).sum())(w)
+
+
+def _compiled_gradient(x: Any, w: Any, g: Any) -> Callable[[], Any]:
+    families.forget_programs()
+    compiled = lm.compile(_gradient)
+    with override(cache="off"):
+        for _ in range(WARM):
+            compiled(x, w, g)
+    return lambda: compiled(x, w, g)
+
+
+def _gradient_taking(winograds: bool, x: Any, w: Any, g: Any) -> Callable[[], Any]:
+    """The gradient of the filters, compiled to go one way."""
+    with mock.patch.object(winograd_gradient, "fewer", lambda *sizes: winograds):
+        return _compiled_gradient(x, w, g)
 
 
 def _milliseconds(call: Callable[[], Any]) -> float:
