@@ -37,7 +37,6 @@ from lamina.kernel.writer import Writer
 from lamina.ops.scalar import log
 from lamina.ops.scalar import weight as weight_of
 from lamina.schedule.attention import (
-    BESIDE,
     GRADIENT,
     KEYS,
     NAMES,
@@ -75,10 +74,7 @@ class AttentionWriter(Writer):
         self.places += [variable("i", self.plan.queries), variable("j", self.plan.keys)]
         self.queries, self.keys = (self.fresh_size(n) for n in (self.plan.queries, self.plan.keys))
         self.scores = self.scratch(KEYS * QUERIES)
-        self.copies = {name: self.scratch((KEYS if along == "j" else QUERIES)
-                                          * self.padded(self.size_of(across)))
-                       for name, (along, across) in NAMES.items() if name in self.operands
-                       and across in BESIDE}
+        self.copies: dict[str, Buffer] = {}  # of rows that lie apart
         task = _Gradient(self) if node.attrs["part"] in GRADIENT else _Result(self)
         with self.b.loop(self.b.lo, self.b.hi) as turn:
             task.write(turn.var)
@@ -233,7 +229,10 @@ class AttentionWriter(Writer):
         size = self.size_of(across)
         if row.const is not None and int(row.const) <= NEAR * size:
             return Matrix(self.operands[name], start, row, b.index(1))
-        copy, width = self.copies[name], self.padded(size)
+        width = self.padded(size)
+        if name not in self.copies:
+            self.copies[name] = self.scratch((KEYS if along == "j" else QUERIES) * width)
+        copy = self.copies[name]
         full = size // lanes * lanes
 
         def move(at: Value, column: Value, mask: Value | None) -> None:

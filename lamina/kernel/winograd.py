@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from lamina import dtypes
 from lamina.kernel.builder import Builder
 from lamina.kernel.loops import Buffer, Value
+from lamina.kernel.pack import transpose
 from lamina.kernel.site import Epilogue, Resolve
 from lamina.kernel.small_matrix import transformed
 from lamina.kernel.small_product import TURNS, Matrix, multiply
@@ -70,15 +71,44 @@ def _filter_reader(b: Builder, w: Access, plan: Winograd, buffer: Buffer, resolv
                    ) -> Callable[[int, int], Value]:
     """Reads the filters' element (row, column) of some output channels."""
     start = b.add(resolve(w.base), b.mul(channel, resolve(w.stride(plan.channel))))
-    across = b.mul(lanes, b.splat(resolve(w.stride(plan.vector)), plan.lanes))
+    step = resolve(w.stride(plan.vector))
+    strides = [w.stride(v) for v in plan.kernel]
+    if mask is None and strides in ([KERNEL, 1], [-KERNEL, -1]):
+        first = b.add(start, b.mul(b.extract(lanes, 0), step))
+        found = _turned(b, buffer, first, step, plan.lanes, strides[0] == KERNEL)
+        return lambda row, column: found[row * KERNEL + column]
+    across = b.mul(lanes, b.splat(step, plan.lanes))
 
     def read(row: int, column: int) -> Value:
         at = start
-        for var, n in zip(plan.kernel, (row, column), strict=True):
-            at = b.add(at, b.mul(resolve(w.stride(var)), n))
+        for stride, n in zip(strides, (row, column), strict=True):
+            at = b.add(at, b.mul(resolve(stride), n))
         return b.gather(buffer, b.add(b.splat(at, plan.lanes), across), mask)
 
     return read
+
+
+def _turned(b: Builder, buffer: Buffer, first: Value, step: Value, lanes: int, forward: bool
+            ) -> list[Value]:
+    """The elements of some filters, each of which lies in one piece of memory, across the lanes."""
+    count = KERNEL * KERNEL
+    starts = [b.add(first, b.mul(step, lane)) for lane in range(lanes)]
+    if not forward:
+        starts = [b.sub(at, count - 1) for at in starts]
+    found: list[Value] = []
+    while len(found) < count:
+        done, width = len(found), min(lanes, count - len(found))
+        if width > 1:
+            mask = None if width == lanes else b.compare("lt", b.iota(lanes), width)
+            rows = [b.load(buffer, b.add(at, done), lanes, mask) for at in starts]
+            found += transpose(b, rows)[:width]
+        else:
+            value = b.const(0, dtypes.float32, lanes)
+            for lane, at in enumerate(starts):
+                one = b.splat(b.load(buffer, b.add(at, done)), lanes)
+                value = b.select(b.compare("eq", b.iota(lanes), lane), one, value)
+            found.append(value)
+    return found if forward else found[::-1]
 
 
 class _Writer:

@@ -39,7 +39,8 @@ from lamina.shapes import Dim
 BLOCKS, LONG = 4, 512  # times of a long causal attention are taken in so many blocks
 FEW = 32  # queries, or keys, for which the whole matrix of weights is small
 MANY = 1 << 14  # weights of one matrix, from which on they are not kept
-FEATURES = 8, 256  # of a query and of a value, at least and at most, that a tile is made for
+FEATURES = 8, 256  # of a query and of a value, at least and at most
+FEATURE_BYTES = 1024  # at most, since they lie in a kernel's stack memory
 
 
 def in_tiles(queries: int, keys: int) -> bool:
@@ -53,7 +54,8 @@ def has_tiles(*operands: Node) -> bool:
     dtype, leading = operands[0].dtype, operands[0].shape[:-2]
     return dtype in (dtypes.float32, dtypes.float64) and all(
         x.dtype is dtype and x.shape[:-2] == leading
-        and isinstance(x.shape[-1], int) and low <= x.shape[-1] <= high for x in operands)
+        and isinstance(x.shape[-1], int) and low <= x.shape[-1] <= high
+        and x.shape[-1] * dtype.itemsize <= FEATURE_BYTES for x in operands)
 
 
 # ---- scores --------------------------------------------------------------------------------------

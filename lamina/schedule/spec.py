@@ -58,6 +58,8 @@ class Spec:
     @property
     def name(self) -> str:
         """A readable name: the kind and the ops."""
+        if self.kind == "attend":
+            return "_".join(n.attrs["part"] for n in self.nodes)[:60]
         ops = dict.fromkeys(n.op.name for n in topological(self.roots)
                             if not is_leaf(n) and n.op.kind.name not in ("view", "reshape", "leaf"))
         return "_".join([self.kind, *ops])[:60]

@@ -157,6 +157,7 @@ def test_operands_that_have_no_tiles():
     assert not has_tiles(q, held(drawn(2, 128, FEATURES[1] + 1)))
     assert not has_tiles(held(drawn(2, 128, FEATURES[0] - 1)))
     assert not has_tiles(TABLE["cast"](q, dtype=lm.bfloat16))
+    assert not has_tiles(held(drawn(2, 128, 136, dtype=np.float64))), "too much for the stack"
 
 
 def test_any_number_of_times_has_the_same_bits():
