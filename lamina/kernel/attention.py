@@ -8,13 +8,13 @@ In: the spec of `attend` nodes that read the same operands. Out: statements in a
                    S = k Q scale + mask                 [keys, queries]
                    top, total, S = exp(S - top)         each query's column is in one lane
                    O = O exp(old top - top) + v^T S     [outs, queries]
-                 y = (O / total)^T;  lse = top + log total
+                 y = (O / total)^T;  lse = top, log total
 
     gradient:  for task in lo..hi                       a head
                  for QUERIES queries
                    Q = q^T;  G = g^T;  D = 0
                    for KEYS keys
-                     S = exp(k Q scale + mask - lse);  T = S (v G - delta) scale
+                     S = exp(k Q scale + mask - top - log);  T = S (v G - delta) scale
                      D += k^T T;  dv += S g;  dk += T q
                    dq = D^T
 
@@ -362,12 +362,14 @@ class _Result:
             one = b.const(1, w.dtype, lanes)
             b.store(self.factor, column.var, b.div(one, total))
             if "attention_lse" in w.parts:
-                top = b.load(self.top, column.var, lanes)
                 out = w.part("attention_lse", heads, first)
+                beside = w.stride("attention_lse", "two")
                 every = b.add(b.splat(column.var, lanes), b.iota(lanes))
                 at = b.add(b.splat(out.start, lanes), b.mul(every, b.splat(out.row, lanes)))
                 inside = b.compare("lt", every, b.splat(b.sub(w.queries, first), lanes))
-                b.scatter(out.buffer, at, b.add(top, w.scalar(log, total)), inside)
+                b.scatter(out.buffer, at, b.load(self.top, column.var, lanes), inside)
+                b.scatter(out.buffer, b.add(at, b.splat(beside, lanes)), w.scalar(log, total),
+                          inside)
         if self.by_values:
             w.turned_out(self.sums, "attention", heads, first, self.factor)
 
@@ -381,7 +383,7 @@ class _Gradient:
         self.turned, self.cotangents, self.sums = (
             w.scratch(size * QUERIES) for size in (features, outs, features))
         self.slopes = w.scratch(KEYS * QUERIES)
-        self.numbers = {n: w.scratch(QUERIES) for n in ("lse", "delta") if n in w.operands}
+        self.numbers = {name: w.scratch(QUERIES) for name in ("top", "log", "delta")}
         self.by_scores = "delta" in w.operands  # dq and dk need the slopes of the scores
 
     def write(self, head: Value) -> None:
@@ -402,20 +404,25 @@ class _Gradient:
             end, some = w.end(first), b.min(b.sub(w.queries, first), QUERIES)
             rows = {name: w.rows(name, heads, first, some) for name in ("q", "g")}
             with b.loop(0, end, KEYS) as turn:
-                self.keys(heads, first, some, turn.var, b.min(b.sub(end, turn.var), KEYS), rows)
+                self.step(heads, first, some, turn.var, b.min(b.sub(end, turn.var), KEYS), rows)
             if "attention_dq" in w.parts:
                 w.turned_out(self.sums, "attention_dq", heads, first)
 
     def read_numbers(self, heads: Heads, first: Value) -> None:
         """What there is one of for each query; beyond the last query, that of the last."""
         w, b = self.w, self.b
-        for name, out in self.numbers.items():
-            start, row = w.start(name, heads), w.stride(name, "i")
+        beside = w.stride("lse", "two")
+        places = {"top": ("lse", b.index(0)), "log": ("lse", beside)}
+        if self.by_scores:
+            places["delta"] = "delta", b.index(0)
+        for number, (name, shift) in places.items():
+            start, row = b.add(w.start(name, heads), shift), w.stride(name, "i")
             with b.loop(0, QUERIES) as turn:
                 at = b.min(b.add(first, turn.var), b.sub(w.queries, 1))
-                b.store(out, turn.var, b.load(w.operands[name], b.add(start, b.mul(at, row))))
+                value = b.load(w.operands[name], b.add(start, b.mul(at, row)))
+                b.store(self.numbers[number], turn.var, value)
 
-    def keys(self, heads: Heads, first: Value, some: Value, key: Value, count: Value,
+    def step(self, heads: Heads, first: Value, some: Value, key: Value, count: Value,
              rows: dict[str, Matrix]) -> None:
         """`some` queries from `first` on, in rows, and `count` keys from `key` on."""
         w, b = self.w, self.b
@@ -445,7 +452,7 @@ class _Gradient:
                 at = b.add(b.mul(turn.var, QUERIES), column.var)
                 score = w.score(heads, first, b.add(key, turn.var), column.var,
                                 b.load(w.scores, at, lanes))
-                share = w.scalar(weight_of, b.sub(score, numbers["lse"]))
+                share = w.scalar(weight_of, b.sub(b.sub(score, numbers["top"]), numbers["log"]))
                 b.store(w.scores, at, share)
                 if self.by_scores:
                     slope = b.sub(b.load(self.slopes, at, lanes), numbers["delta"])

@@ -2,9 +2,11 @@
 
 In: q [..., queries, features], k [..., keys, features], v [..., keys, outs], perhaps a mask that is
 added and broadcasts to [..., queries, keys]. Out: [..., queries, outs]. A long attention has a
-gradient of its own, which keeps one number for each query instead of the weights:
+gradient of its own, which keeps two numbers for each query instead of the weights: its largest
+score, and the log of the sum of exp(score - top). Their sum alone would be too coarse where a mask
+is a large number.
 
-    P = exp(q k^T scale + mask - lse)      delta = sum of g y over the outs
+    P = exp(q k^T scale + mask - top - log)      delta = sum of g y over the outs
     dv = P^T g      dS = P (g v^T - delta) scale      dq = dS k      dk = dS^T q
 
 Dao and others 2022, FlashAttention, algorithms 1 and 4. The scheduler takes these operations by
@@ -21,20 +23,21 @@ import numpy as np
 
 from lamina import dtypes
 from lamina.graph.node import Node, Op, Sample, constant
-from lamina.ops.composite import composite, logsumexp, softmax
+from lamina.ops.composite import composite, softmax
 from lamina.ops.contraction import matmul
 from lamina.ops.elementwise import (
     add,
     cast,
     exp,
     greater_equal,
+    log,
     multiply,
     subtract,
     where,
 )
 from lamina.ops.movement import concat, iota, narrow, permute
-from lamina.ops.reduction import sum_
-from lamina.shapes import Dim
+from lamina.ops.reduction import max_, sum_
+from lamina.shapes import Dim, Shape
 
 BLOCKS, LONG = 4, 512  # times of a long causal attention are taken in so many blocks
 FEW = 32  # queries, or keys, for which the whole matrix of weights is small
@@ -48,10 +51,15 @@ def in_tiles(queries: int, keys: int) -> bool:
     return min(queries, keys) >= FEW and queries * keys >= MANY
 
 
-def has_tiles(*operands: Node) -> bool:
-    """Whether there are kernels for tiles of these: queries, keys and what goes with them."""
+def has_tiles(leading: Shape, mask: Sequence[Node], *operands: Node) -> bool:
+    """Whether there are kernels for tiles of these: queries, keys and what goes with them.
+
+    leading: the axes of the result in front of the last two, which a mask may have stretched.
+    """
     low, high = FEATURES
-    dtype, leading = operands[0].dtype, operands[0].shape[:-2]
+    dtype = operands[0].dtype
+    if any(m.dtype is not dtype for m in mask):
+        return False
     return dtype in (dtypes.float32, dtypes.float64) and all(
         x.dtype is dtype and x.shape[:-2] == leading
         and isinstance(x.shape[-1], int) and low <= x.shape[-1] <= high
@@ -129,8 +137,8 @@ def _attention_vjp(g: Node, y: Node, q: Node, k: Node, v: Node, *mask: Node, cau
                    scale: float) -> Sequence[Node | None] | None:
     """None where the weights are kept, and the gradient is that of the body."""
     sizes = [n for n in (q.shape[-2], k.shape[-2]) if isinstance(n, int)]
-    if (len(sizes) < 2 or not in_tiles(*sizes) or not has_tiles(q, k, v)
-            or any(m.tracked for m in mask)):
+    if (len(sizes) < 2 or not in_tiles(*sizes) or any(m.tracked for m in mask)
+            or not has_tiles(y.shape[:-2], mask, q, k, v)):
         return None
     lse = attention_lse(q, k, *mask, causal=causal, scale=scale)
     delta = sum_(multiply(g, y), axes=(y.ndim - 1,))
@@ -163,34 +171,50 @@ attention = composite(
 
 def _lse_body(q: Node, k: Node, *mask: Node, causal: bool, scale: float) -> Node:
     scores = _scores(q, k, mask, causal, scale)
-    return logsumexp(scores, axes=(scores.ndim - 1,))
+    last = (scores.ndim - 1,)
+    top = max_(scores, axes=last)
+    return concat(top, log(sum_(exp(subtract(scores, top)), axes=last)), axis=last[0])
 
 
 def _lse_numpy(q: np.ndarray, k: np.ndarray, *mask: np.ndarray, causal: bool, scale: float
                ) -> np.ndarray:
     scores = _scores_numpy(q, k, mask, causal, scale)
-    return np.asarray(np.log(np.exp(scores).sum(-1, keepdims=True)))
+    top = scores.max(-1, keepdims=True)
+    return np.concatenate([top, np.log(np.exp(scores - top).sum(-1, keepdims=True))], -1)
 
 
 attention_lse = composite(
-    "attention_lse", "log of the sum of exp(q k^T scale + mask) for each query of an attention.",
-    _lse_numpy, _lse_body, names=("q", "k", "mask"), ulp=64, samples=(
+    "attention_lse", "The largest score of each query of an attention, and log sum exp(score - it)"
+    ", [..., queries, 2].", _lse_numpy, _lse_body, names=("q", "k", "mask"), ulp=64, samples=(
         Sample((_TIMES, _TIMES), _ATTRS[1]),
         Sample((_TIMES, _TIMES, ((3, 3), -1, 1)), _ATTRS[0])))
 
 
 # ---- its gradient --------------------------------------------------------------------------------
+def _weights(lse: Node, q: Node, k: Node, mask: Sequence[Node], causal: bool, scale: float
+             ) -> Node:
+    """The softmax of the scores, from what is known of it."""
+    top, total = (narrow(lse, lse.ndim - 1, i, 1) for i in range(2))
+    return exp(subtract(subtract(_scores(q, k, mask, causal, scale), top), total))
+
+
+def _weights_numpy(lse: np.ndarray, q: np.ndarray, k: np.ndarray, mask: Sequence[np.ndarray],
+                   causal: bool, scale: float) -> np.ndarray:
+    scores = _scores_numpy(q, k, mask, causal, scale)
+    return np.asarray(np.exp(scores - lse[..., :1] - lse[..., 1:]))
+
+
 def _slopes(g: Node, delta: Node, lse: Node, q: Node, k: Node, v: Node, *mask: Node,
             causal: bool, scale: float) -> Node:
     """The cotangent of q k^T."""
-    weights = exp(subtract(_scores(q, k, mask, causal, scale), lse))
-    slopes = multiply(weights, subtract(matmul(g, _turned(v)), delta))
+    slopes = multiply(_weights(lse, q, k, mask, causal, scale),
+                      subtract(matmul(g, _turned(v)), delta))
     return multiply(slopes, constant(scale, slopes.dtype))
 
 
 def _slopes_numpy(g: np.ndarray, delta: np.ndarray, lse: np.ndarray, q: np.ndarray, k: np.ndarray,
                   v: np.ndarray, *mask: np.ndarray, causal: bool, scale: float) -> np.ndarray:
-    weights = np.exp(_scores_numpy(q, k, mask, causal, scale) - lse)
+    weights = _weights_numpy(lse, q, k, mask, causal, scale)
     slopes = weights * (np.matmul(g, np.swapaxes(v, -1, -2)) - delta)
     return np.asarray(slopes * q.dtype.type(scale))
 
@@ -214,12 +238,12 @@ def _dk_numpy(*operands: np.ndarray, causal: bool, scale: float) -> np.ndarray:
 
 
 def _dv_body(g: Node, lse: Node, q: Node, k: Node, *mask: Node, causal: bool, scale: float) -> Node:
-    return matmul(_turned(exp(subtract(_scores(q, k, mask, causal, scale), lse))), g)
+    return matmul(_turned(_weights(lse, q, k, mask, causal, scale)), g)
 
 
 def _dv_numpy(g: np.ndarray, lse: np.ndarray, q: np.ndarray, k: np.ndarray, *mask: np.ndarray,
               causal: bool, scale: float) -> np.ndarray:
-    weights = np.exp(_scores_numpy(q, k, mask, causal, scale) - lse)
+    weights = _weights_numpy(lse, q, k, mask, causal, scale)
     return np.asarray(np.matmul(np.swapaxes(weights, -1, -2), g))
 
 
@@ -232,10 +256,11 @@ def _gradient(name: str, of: str, numpy: Callable[..., Any], body: Callable[...,
             Sample((*inputs, ((3, 3), -1, 1)), _ATTRS[0])))
 
 
-_ALL = _TIMES, _NUMBERS, _NUMBERS, _TIMES, _TIMES, _TIMES
+_PAIRS = ((2, 3, 2), -1, 1)
+_ALL = _TIMES, _NUMBERS, _PAIRS, _TIMES, _TIMES, _TIMES
 attention_dq = _gradient("attention_dq", "q", _dq_numpy, _dq_body, "g delta lse q k v", _ALL)
 attention_dk = _gradient("attention_dk", "k", _dk_numpy, _dk_body, "g delta lse q k v", _ALL)
 attention_dv = _gradient("attention_dv", "v", _dv_numpy, _dv_body, "g lse q k",
-                         (_TIMES, _NUMBERS, _TIMES, _TIMES))
+                         (_TIMES, _PAIRS, _TIMES, _TIMES))
 
 OPS = (attention, attention_lse, attention_dq, attention_dk, attention_dv)

@@ -23,7 +23,6 @@ from lamina.runtime.culprit import outside
 from lamina.runtime.families import prepare
 from lamina.runtime.interpret import interpret
 from lamina.runtime.limits import limit as memory_limit
-from lamina.runtime.profile import watching
 from lamina.runtime.takeover import Takeover
 from lamina.runtime.undisturbed import Undisturbed, exclusive
 
@@ -71,11 +70,10 @@ def evaluate(wanted: Sequence[Node]) -> None:
 
 def _at_once(node: Node) -> bool:
     """Compute a node on the short way, where no other tensor waits for its value."""
-    if (settings.check or settings.debug >= 2 or watching or settings.device != "cpu"
-            or memory_limit()):
+    if settings.check or settings.device != "cpu" or memory_limit():
         return False
     with exclusive:
-        for reference in pending.values():
+        for reference in list(pending.values()):
             tensor = reference()
             if tensor is not None and tensor.node is not node and tensor.node.value is None:
                 return False

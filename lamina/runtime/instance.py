@@ -33,12 +33,16 @@ def exact_key(order: Sequence[Node], roots: Sequence[Node]) -> tuple[Any, ...]:
         else:
             attrs = node.attrs
             values: tuple[Any, ...] = tuple(attrs.values()) if attrs else ()
-            if node.op is CONST:  # 0.0 and -0.0 are equal, and so are 1 and True
-                value = attrs["value"]
-                values = type(value), value or str(value)
+            if node.op is CONST:
+                values = number_key(attrs["value"])
             items.append((node.op.name, tuple([number[id(x)] for x in node.inputs]), values,
                           node.dtype.name))
     return (*items, tuple([number[id(r)] for r in roots]))
+
+
+def number_key(value: Any) -> tuple[Any, ...]:
+    """Different for numbers that differ: 0.0 and -0.0 are equal, and so are 1 and True."""
+    return type(value), value or str(value)
 
 
 def abstract(order: Sequence[Node], roots: Sequence[Node], ones: bool = False

@@ -33,7 +33,8 @@ def attend(roots: Sequence[Node], target: Target, rules: Rules) -> list[Node]:
         names = OPERANDS[node.op.name]
         given = dict(zip(names, node.inputs, strict=False))
         long = rules.apply(pays, given["q"].shape[-2], given["k"].shape[-2])
-        if not long or not has_tiles(*(given[name] for name in "qkvg" if name in given)):
+        rows = [given[name] for name in "qkvg" if name in given]
+        if not long or not has_tiles(node.shape[:-2], node.inputs[len(names):], *rows):
             return None
         axes = _time_first(node.ndim)
         result = ATTEND(*node.inputs, part=node.op.name, plan=None, dtype=node.dtype,
@@ -65,7 +66,7 @@ def _placed(node: Node) -> Node | None:
         return None
     part = node.attrs["part"]
     given = dict(zip(OPERANDS[part], node.inputs, strict=False))
-    sizes: dict[str, Dim] = {"one": 1}
+    sizes: dict[str, Dim] = {"two": 2}
     for name, x in given.items():
         sizes |= dict(zip(NAMES[name], x.shape[-2:], strict=True))
     leading = given["q"].shape[:-2]

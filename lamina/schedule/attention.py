@@ -25,9 +25,9 @@ KEYS = 48  # at a time: a multiple of all numbers of rows of a register tile
 RESULT, GRADIENT = ("attention", "attention_lse"), ("attention_dq", "attention_dk", "attention_dv")
 NAMES = {  # of the operands, and the variables of their last two axes
     "q": ("i", "d"), "k": ("j", "d"), "v": ("j", "e"), "g": ("i", "e"),
-    "delta": ("i", "one"), "lse": ("i", "one"),
+    "delta": ("i", "one"), "lse": ("i", "two"),
     # and of the results
-    "attention": ("i", "e"), "attention_lse": ("i", "one"),
+    "attention": ("i", "e"), "attention_lse": ("i", "two"),
     "attention_dq": ("i", "d"), "attention_dk": ("j", "d"), "attention_dv": ("j", "e")}
 OPERANDS = {
     "attention": ("q", "k", "v"), "attention_lse": ("q", "k"),

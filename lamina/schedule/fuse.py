@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from lamina.graph.node import CONST, Node, is_leaf, topological
 from lamina.ops.control import stored
 from lamina.ops.words import as_words
-from lamina.schedule.attention import go_together, operands
+from lamina.schedule.attention import go_together, mask_of, operands
 from lamina.shapes import Shape, product
 
 DEAR = 6  # instructions that are worth a trip through memory when a value is used twice
@@ -124,6 +124,8 @@ class _Fusion:
             readers = uses.get(id(node), 1) if node.op.kind.name in FREE else 1
             for x in set(node.inputs):
                 uses[id(x)] = uses.get(id(x), 0) + readers
+            if node.op.kind.name == "attend" and (mask := mask_of(node)) is not None:
+                widened.add(id(storage(mask)))
             if node.op.name == "view" and _repeats(node):
                 widened.add(id(storage(node.inputs[0])))
             if node.op.kind.name == "elementwise":

@@ -152,12 +152,15 @@ def test_targets_without_a_stack_keep_the_weights(target):
 
 def test_operands_that_have_no_tiles():
     q = held(drawn(2, 128, 16))
-    assert has_tiles(q, q, q)
-    assert not has_tiles(q, held(drawn(1, 128, 16)))
-    assert not has_tiles(q, held(drawn(2, 128, FEATURES[1] + 1)))
-    assert not has_tiles(held(drawn(2, 128, FEATURES[0] - 1)))
-    assert not has_tiles(TABLE["cast"](q, dtype=lm.bfloat16))
-    assert not has_tiles(held(drawn(2, 128, 136, dtype=np.float64))), "too much for the stack"
+    half = TABLE["cast"](q, dtype=lm.bfloat16)
+    assert has_tiles((2,), (), q, q, q)
+    assert not has_tiles((2,), (), q, held(drawn(1, 128, 16)))
+    assert not has_tiles((3, 2), (), q), "a mask has more axes"
+    assert not has_tiles((2,), (half,), q)
+    assert not has_tiles((2,), (), held(drawn(2, 128, FEATURES[1] + 1)))
+    assert not has_tiles((2,), (), held(drawn(2, 128, FEATURES[0] - 1)))
+    assert not has_tiles((2,), (), half)
+    assert not has_tiles((2,), (), held(drawn(2, 128, 136, dtype=np.float64))), "a large stack"
 
 
 def test_any_number_of_times_has_the_same_bits():
@@ -207,7 +210,7 @@ def test_the_gradient_of_the_gradient():
 
 def test_parts_alone():
     q = held(drawn(2, 3, 128, 16))
-    g, lse = held(drawn(2, 3, 128, 24)), held(drawn(2, 3, 128, 1) + 6)
+    g, lse = held(drawn(2, 3, 128, 24)), held(drawn(2, 3, 128, 2) + 3)
     only = {"lse": attention_lse(q, q, causal=False, scale=0.5),
             "dv": attention_dv(g, lse, q, q, causal=True, scale=0.5)}
     lm.evaluate([lm.Tensor(n) for n in only.values()])
@@ -245,3 +248,42 @@ def test_numbers_far_apart():
     got = y.value.array(y.shape, y.dtype.storage)
     expected = attention.numpy(*[q.astype(np.float64)] * 3, causal=False, scale=1.0)
     np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("shapes", [((1, 130, 16), (3, 130, 130)), ((130, 16), (3, 130, 130)),
+                                    ((2, 130, 16), (3, 1, 130, 130))], ids=str)
+def test_a_mask_that_stretches_the_batch(shapes):
+    q, mask = drawn(*shapes[0]), drawn(*shapes[1])
+    x = lm.tensor(q)
+    y = lm.attention(x, x, x, mask=lm.tensor(mask))
+    expected = attention.numpy(q, q, q, mask, causal=False, scale=0.25)
+    np.testing.assert_allclose(y.numpy(), expected, atol=1e-5)
+    slope = lm.grad(lambda x: lm.attention(x, x, x, mask=lm.tensor(mask)).sum())(x)
+    assert slope.shape == x.shape
+
+
+@pytest.mark.parametrize(("lowest", "bound"), [
+    (-1e9, 1e-5), (np.finfo(np.float32).min, 1e-5), (-1e5, 5e-3)])
+def test_gradients_where_masks_are_large_numbers(lowest, bound):
+    """Of a query that sees nothing all scores are like the mask."""
+    q, g = drawn(1, 2, 130, 16), drawn(1, 2, 130, 16)
+    seen = np.tril(np.ones((130, 130), bool)) & (np.arange(130) >= 5)
+    mask = np.where(seen, 0, lowest).astype(np.float32)
+    x, c, m = map(lm.tensor, (q, g, mask))
+    found = lm.grad(lambda q, k, v: (lm.attention(q, k, v, mask=m) * c).sum(),
+                    argnums=(0, 1, 2))(x, x, x)
+    scores = (q @ q.swapaxes(-1, -2) * np.float32(0.25) + mask).astype(float)  # as float32 has them
+    p = np.exp(scores - scores.max(-1, keepdims=True))
+    p /= p.sum(-1, keepdims=True)
+    slopes = g.astype(float) @ q.swapaxes(-1, -2)
+    slopes = p * (slopes - (p * slopes).sum(-1, keepdims=True)) * 0.25
+    expected = slopes @ q, slopes.swapaxes(-1, -2) @ q, p.swapaxes(-1, -2) @ g
+    for got, value in zip(found, expected, strict=True):
+        assert np.abs(got.numpy() - value).max() < bound * np.abs(value).max()
+
+
+def test_bool_masks_of_the_operation_take_the_other_way():
+    q = held(drawn(2, 130, 16))
+    mask = TABLE["greater_equal"](held(drawn(130, 130)), held(drawn(130, 130)))
+    plan = make_plan([attention(q, q, q, mask, causal=False, scale=1.0)], TARGETS["avx2"])
+    assert "attend" not in [s.spec.kind for s in plan.kernels()]

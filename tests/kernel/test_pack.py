@@ -5,7 +5,7 @@ import pytest
 
 from lamina import dtypes
 from lamina.kernel.builder import Builder
-from lamina.kernel.pack import emit_pack, transpose
+from lamina.kernel.pack import emit_pack, pieces, transpose
 from lamina.schedule.contraction import Access, Pack, ceil_div
 from lamina.schedule.panels import pack_tasks
 from lamina.shapes import evaluate, variable
@@ -81,3 +81,10 @@ def test_transpose(lanes):
     data, turned = np.arange(lanes * lanes, dtype="f4"), np.zeros(lanes * lanes, "f4")
     run_kernel(b.finish(), [data, turned], [], 1)
     np.testing.assert_array_equal(turned.reshape(lanes, lanes), data.reshape(lanes, lanes).T)
+
+
+@pytest.mark.parametrize(("width", "lanes", "expected"), [
+    (6, 8, [(0, 4), (4, 2)]), (8, 8, [(0, 8)]), (7, 16, [(0, 4), (4, 2), (6, 1)]),
+    (1, 8, [(0, 1)])])
+def test_a_width_in_pieces(width, lanes, expected):
+    assert list(pieces(width, lanes)) == expected

@@ -7,7 +7,8 @@ import pytest
 
 from lamina import dtypes
 from lamina.graph.node import Node, leaf
-from lamina.ops.composite import attention, cross_entropy
+from lamina.ops.attention import attention
+from lamina.ops.composite import cross_entropy
 from lamina.ops.convolution import conv, conv_transpose
 from lamina.ops.normalisation import layer_norm
 from lamina.ops.pooling import avg_pool, max_pool

@@ -6,7 +6,8 @@ import pytest
 from lamina import dtypes
 from lamina.errors import DTypeError, IndexingError, ShapeError
 from lamina.graph.node import Node, leaf
-from lamina.ops.composite import attention, cross_entropy, log_softmax, logsumexp, softmax
+from lamina.ops.attention import attention
+from lamina.ops.composite import cross_entropy, log_softmax, logsumexp, softmax
 from lamina.ops.contraction import contract, linear, matmul
 from lamina.ops.convolution import conv, conv_transpose
 from lamina.ops.elementwise import multiply
