@@ -27,7 +27,7 @@ _NUMBERS: dict[str, Any] = {
     "l": ctypes.c_long, "b": ctypes.c_int8, "B": ctypes.c_uint8}
 Blocks = list[tuple[np.ndarray, int]]
 SMALL = 4096  # bytes of blocks that are not counted
-MOST_SMALL = 1024  # of one size that wait
+MOST_SMALL = 1 << 18  # bytes of those of one size that wait
 _small: list[Blocks] = [[] for _ in range(SMALL // ALIGNMENT + 1)]  # by how many lines they have
 _free: dict[int, Blocks] = {}
 _kept = 0
@@ -114,7 +114,7 @@ class Buffer:
                 return
             if size <= SMALL:
                 waiting = _small[size // ALIGNMENT]
-                if len(waiting) < MOST_SMALL:
+                if len(waiting) * size < MOST_SMALL:
                     waiting.append((block, self.address))
             elif _kept + size <= _most:
                 with _lock:

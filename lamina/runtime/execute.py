@@ -178,7 +178,7 @@ def _compute(order: Sequence[Node], roots: Sequence[Node], quiet: Undisturbed) -
         found: list[Buffer] = _checker().checked(order, roots)
         return found
     bound = prepare(order, roots)
-    if len(roots) == 1:
+    if len(roots) == 1 and not memory_limit():
         single.remember(roots[0], bound)
     leaves = [n.value for n in order if is_leaf(n)]
     takers = _takers(bound, order, roots, leaves)

@@ -88,9 +88,12 @@ def _tile(node: Node, target: Target, rules: Rules, fixed: frozenset[Node]) -> N
     ordered, along = tiling.order_sums(c, nbytes, target, rules, columns_of, axis is not None)
     free = "".join(name for name, x in zip("ab", sources, strict=True) if stays(x, fixed))
     shape = node.shape if ordered is c else (ordered.size(PART), *node.shape)
-    gradient = None if along else plan_winograd_gradient(ordered, target, rules)
-    tile = gradient or choose(ordered, target, along, rules.typical(*sizes), free,
-                  lambda tile: _alone(node, shape, ordered, tile, sources))
+    tile: Tile | WinogradGradient | None = None
+    if not along:
+        tile = plan_winograd_gradient(ordered, target, rules)
+    if tile is None:
+        tile = choose(ordered, target, along, rules.typical(*sizes), free,
+                      lambda tile: _alone(node, shape, ordered, tile, sources))
     partial = _with_packs(node, shape, ordered, tile, sources)
     if ordered is c:
         return partial
