@@ -96,6 +96,10 @@ def _widened(x: Node) -> Node:
     return x if x.dtype.compute is x.dtype else cast(x, dtype=x.dtype.compute)
 
 
+def _as(like: Node, x: Node) -> Node:
+    return x if x.dtype is like.dtype else cast(x, dtype=like.dtype)
+
+
 def _scores_numpy(q: np.ndarray, k: np.ndarray, mask: Sequence[np.ndarray], causal: bool,
                   scale: float) -> np.ndarray:
     scores = np.matmul(q, np.swapaxes(k, -1, -2)) * q.dtype.type(scale)
@@ -130,7 +134,7 @@ def _attended(q: Node, k: Node, v: Node, mask: Sequence[Node], causal: bool, sca
               start: int = 0) -> Node:
     scores = _scores(q, k, mask, causal, scale, start)
     weights = softmax(scores, axis=scores.ndim - 1)
-    return matmul(weights if weights.dtype is q.dtype else cast(weights, dtype=q.dtype), v)
+    return matmul(_as(q, weights), v)
 
 
 def _attention_vjp(g: Node, y: Node, q: Node, k: Node, v: Node, *mask: Node, causal: bool,
@@ -173,7 +177,7 @@ def _lse_body(q: Node, k: Node, *mask: Node, causal: bool, scale: float) -> Node
     scores = _scores(q, k, mask, causal, scale)
     last = (scores.ndim - 1,)
     top = max_(scores, axes=last)
-    return concat(top, log(sum_(exp(subtract(scores, top)), axes=last)), axis=last[0])
+    return _as(q, concat(top, log(sum_(exp(subtract(scores, top)), axes=last)), axis=last[0]))
 
 
 def _lse_numpy(q: np.ndarray, k: np.ndarray, *mask: np.ndarray, causal: bool, scale: float
@@ -194,7 +198,7 @@ attention_lse = composite(
 def _weights(lse: Node, q: Node, k: Node, mask: Sequence[Node], causal: bool, scale: float
              ) -> Node:
     """The softmax of the scores, from what is known of it."""
-    top, total = (narrow(lse, lse.ndim - 1, i, 1) for i in range(2))
+    top, total = (narrow(_widened(lse), lse.ndim - 1, i, 1) for i in range(2))
     return exp(subtract(subtract(_scores(q, k, mask, causal, scale), top), total))
 
 
@@ -208,7 +212,7 @@ def _slopes(g: Node, delta: Node, lse: Node, q: Node, k: Node, v: Node, *mask: N
             causal: bool, scale: float) -> Node:
     """The cotangent of q k^T."""
     slopes = multiply(_weights(lse, q, k, mask, causal, scale),
-                      subtract(matmul(g, _turned(v)), delta))
+                      subtract(matmul(_widened(g), _turned(_widened(v))), _widened(delta)))
     return multiply(slopes, constant(scale, slopes.dtype))
 
 
@@ -220,7 +224,8 @@ def _slopes_numpy(g: np.ndarray, delta: np.ndarray, lse: np.ndarray, q: np.ndarr
 
 
 def _dq_body(*operands: Node, causal: bool, scale: float) -> Node:
-    return matmul(_slopes(*operands, causal=causal, scale=scale), operands[4])
+    q, k = operands[3:5]
+    return _as(q, matmul(_slopes(*operands, causal=causal, scale=scale), _widened(k)))
 
 
 def _dq_numpy(*operands: np.ndarray, causal: bool, scale: float) -> np.ndarray:
@@ -229,7 +234,8 @@ def _dq_numpy(*operands: np.ndarray, causal: bool, scale: float) -> np.ndarray:
 
 
 def _dk_body(*operands: Node, causal: bool, scale: float) -> Node:
-    return matmul(_turned(_slopes(*operands, causal=causal, scale=scale)), operands[3])
+    q = operands[3]
+    return _as(q, matmul(_turned(_slopes(*operands, causal=causal, scale=scale)), _widened(q)))
 
 
 def _dk_numpy(*operands: np.ndarray, causal: bool, scale: float) -> np.ndarray:
@@ -238,7 +244,7 @@ def _dk_numpy(*operands: np.ndarray, causal: bool, scale: float) -> np.ndarray:
 
 
 def _dv_body(g: Node, lse: Node, q: Node, k: Node, *mask: Node, causal: bool, scale: float) -> Node:
-    return matmul(_turned(_weights(lse, q, k, mask, causal, scale)), g)
+    return _as(q, matmul(_turned(_weights(lse, q, k, mask, causal, scale)), _widened(g)))
 
 
 def _dv_numpy(g: np.ndarray, lse: np.ndarray, q: np.ndarray, k: np.ndarray, *mask: np.ndarray,
