@@ -6,6 +6,7 @@ import pytest
 import lamina as lm
 from lamina import nn
 from lamina.errors import IndexingError
+from lamina.runtime import single
 
 N = 1000
 
@@ -125,7 +126,7 @@ def test_a_second_name_keeps_the_old_value():
 
 
 def test_a_temporary_gives_its_memory_away():
-    x = lm.tensor(np.arange(N, dtype=np.float32))
+    x = lm.tensor(np.arange(single.SMALL, dtype=np.float32))  # too large for the short way
     before = address(x)
     y = x + 1
     del x
