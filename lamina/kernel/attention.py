@@ -1,22 +1,8 @@
 """Attention in tiles (`schedule.attention`): queries across the lanes, past which keys go by.
 
-In: the spec of `attend` nodes that read the same operands. Out: statements in a builder.
-
-    result:    for task in lo..hi                       QUERIES queries of a head
-                 Q = q^T;  O = 0;  top = -inf;  total = 0
-                 for KEYS keys
-                   S = k Q scale + mask                 [keys, queries]
-                   top, total, S = exp(S - top)         each query's column is in one lane
-                   O = O exp(old top - top) + v^T S     [outs, queries]
-                 y = (O / total)^T;  lse = top, log total
-
-    gradient:  for task in lo..hi                       a head
-                 for QUERIES queries
-                   Q = q^T;  G = g^T;  D = 0
-                   for KEYS keys
-                     S = exp(k Q scale + mask - top - log);  T = S (v G - delta) scale
-                     D += k^T T;  dv += S g;  dk += T q
-                   dq = D^T
+In: the spec of `attend` nodes that read the same operands. Out: statements in a builder: here what
+both kernels share, those of the results in `kernel.attention_result`, those of the gradients in
+`kernel.attention_gradient`.
 
 Nothing is packed in panels: rows of k and v are read element by element, and so are S and T where
 they are the left side of a product.
@@ -29,13 +15,13 @@ from math import inf
 from typing import Any
 
 from lamina.graph.node import Node
+from lamina.kernel.attention_gradient import Gradient
+from lamina.kernel.attention_result import Result
 from lamina.kernel.index import Index
 from lamina.kernel.loops import Buffer, Value
 from lamina.kernel.pack import transpose
 from lamina.kernel.small_product import TURNS, Matrix, multiply
 from lamina.kernel.writer import Writer
-from lamina.ops.scalar import log
-from lamina.ops.scalar import weight as weight_of
 from lamina.schedule.attention import (
     GRADIENT,
     KEYS,
@@ -75,7 +61,7 @@ class AttentionWriter(Writer):
         self.queries, self.keys = (self.fresh_size(n) for n in (self.plan.queries, self.plan.keys))
         self.scores = self.scratch(KEYS * QUERIES)
         self.copies: dict[str, Buffer] = {}  # of rows that lie apart
-        task = _Gradient(self) if node.attrs["part"] in GRADIENT else _Result(self)
+        task = Gradient(self) if node.attrs["part"] in GRADIENT else Result(self)
         with self.b.loop(self.b.lo, self.b.hi) as turn:
             task.write(turn.var)
 
@@ -296,164 +282,3 @@ class AttentionWriter(Writer):
         self.inline.pop(masked=inside is not None)
         self.inline.indices.lanes = 1
         return value
-
-
-class _Result:
-    """A task of the result."""
-
-    def __init__(self, w: AttentionWriter) -> None:
-        self.w, self.b, self.plan = w, w.b, w.plan
-        self.turned = w.scratch(w.padded(self.plan.features) * QUERIES)
-        self.by_values = "attention" in w.parts  # else the sums of the queries are all
-        self.sums = w.scratch(max(1, w.padded(self.plan.outs)) * QUERIES)
-        self.top, self.total, self.factor = (w.scratch(QUERIES) for _ in range(3))
-
-    def write(self, number: Value) -> None:
-        w, b, plan = self.w, self.b, self.plan
-        blocks = b.div(b.add(w.queries, QUERIES - 1), QUERIES)
-        head, first = b.div(number, blocks), b.mul(b.rem(number, blocks), QUERIES)
-        heads, end = w.heads(head), w.end(first)
-        w.turned_in("q", heads, first, plan.features, self.turned)
-        w.clear(self.sums)
-        w.clear(self.total)
-        w.clear(self.top, -inf)
-        with b.loop(0, end, KEYS) as turn:
-            key, count = turn.var, b.min(b.sub(end, turn.var), KEYS)
-            w.product(w.rows("k", heads, key, count), w.in_stack(self.turned),
-                      (count, QUERIES, b.index(plan.features)), w.in_stack(w.scores), added=False)
-            self.weigh(heads, first, key, count)
-            if self.by_values:
-                values = w.rows("v", heads, key, count)
-                w.product(values.turned, w.in_stack(w.scores),
-                          (b.index(plan.outs), QUERIES, count), w.in_stack(self.sums),
-                          factor=self.factor, by_key=True)
-        self.finish(heads, first)
-
-    def weigh(self, heads: Heads, first: Value, key: Value, count: Value) -> None:
-        """Scores become weights by the largest so far; what was summed before gets a factor."""
-        w, b, lanes, dtype = self.w, self.b, self.w.vector, self.w.dtype
-        with b.loop(0, QUERIES, lanes) as column:
-            old = b.load(self.top, column.var, lanes)
-            with b.loop(0, count, carry=[old]) as turn:
-                at = b.add(b.mul(turn.var, QUERIES), column.var)
-                value = w.score(heads, first, b.add(key, turn.var), column.var,
-                                b.load(w.scores, at, lanes))
-                b.store(w.scores, at, value)
-                turn.next(b.max(turn.carry[0], value))
-            top, = turn.results
-            b.store(self.top, column.var, top)
-            unseen = b.compare("eq", top, b.const(-inf, dtype, lanes))
-            top = b.select(unseen, b.const(0, dtype, lanes), top)
-            with b.loop(0, count, carry=[b.const(0, dtype, lanes)]) as turn:
-                at = b.add(b.mul(turn.var, QUERIES), column.var)
-                value = w.scalar(weight_of, b.sub(b.load(w.scores, at, lanes), top))
-                b.store(w.scores, at, value)
-                turn.next(b.add(turn.carry[0], value))
-            factor = w.scalar(weight_of, b.sub(old, top))
-            b.store(self.factor, column.var, factor)
-            total = b.mul(b.load(self.total, column.var, lanes), factor)
-            b.store(self.total, column.var, b.add(total, turn.results[0]))
-
-    def finish(self, heads: Heads, first: Value) -> None:
-        """The results, from memory of the stack."""
-        w, b, lanes = self.w, self.b, self.w.vector
-        with b.loop(0, QUERIES, lanes) as column:
-            total = b.load(self.total, column.var, lanes)
-            one = b.const(1, w.dtype, lanes)
-            b.store(self.factor, column.var, b.div(one, total))
-            if "attention_lse" in w.parts:
-                out = w.part("attention_lse", heads, first)
-                beside = w.stride("attention_lse", "two")
-                every = b.add(b.splat(column.var, lanes), b.iota(lanes))
-                at = b.add(b.splat(out.start, lanes), b.mul(every, b.splat(out.row, lanes)))
-                inside = b.compare("lt", every, b.splat(b.sub(w.queries, first), lanes))
-                b.scatter(out.buffer, at, b.load(self.top, column.var, lanes), inside)
-                b.scatter(out.buffer, b.add(at, b.splat(beside, lanes)), w.scalar(log, total),
-                          inside)
-        if self.by_values:
-            w.turned_out(self.sums, "attention", heads, first, self.factor)
-
-
-class _Gradient:
-    """A task of the gradients."""
-
-    def __init__(self, w: AttentionWriter) -> None:
-        self.w, self.b, self.plan = w, w.b, w.plan
-        features, outs = w.padded(self.plan.features), w.padded(self.plan.outs)
-        self.turned, self.cotangents, self.sums = (
-            w.scratch(size * QUERIES) for size in (features, outs, features))
-        self.slopes = w.scratch(KEYS * QUERIES)
-        self.numbers = {name: w.scratch(QUERIES) for name in ("top", "log", "delta")}
-        self.by_scores = "delta" in w.operands  # dq and dk need the slopes of the scores
-
-    def write(self, head: Value) -> None:
-        w, b, plan = self.w, self.b, self.plan
-        heads = w.heads(head)
-        for name in ("attention_dk", "attention_dv"):
-            if name in w.parts:
-                out, size = w.part(name, heads, b.index(0)), b.index(w.size_of(w.axes(name)[1]))
-                with b.loop(0, w.keys) as turn:
-                    w.fill(out.buffer, b.add(out.start, b.mul(turn.var, out.row)), size, 0.0)
-        with b.loop(0, w.queries, QUERIES) as block:
-            first = block.var
-            w.turned_in("q", heads, first, plan.features, self.turned)
-            if self.by_scores:
-                w.turned_in("g", heads, first, plan.outs, self.cotangents)
-            w.clear(self.sums)
-            self.read_numbers(heads, first)
-            end, some = w.end(first), b.min(b.sub(w.queries, first), QUERIES)
-            rows = {name: w.rows(name, heads, first, some) for name in ("q", "g")}
-            with b.loop(0, end, KEYS) as turn:
-                self.step(heads, first, some, turn.var, b.min(b.sub(end, turn.var), KEYS), rows)
-            if "attention_dq" in w.parts:
-                w.turned_out(self.sums, "attention_dq", heads, first)
-
-    def read_numbers(self, heads: Heads, first: Value) -> None:
-        """What there is one of for each query; beyond the last query, that of the last."""
-        w, b = self.w, self.b
-        beside = w.stride("lse", "two")
-        places = {"top": ("lse", b.index(0)), "log": ("lse", beside)}
-        if self.by_scores:
-            places["delta"] = "delta", b.index(0)
-        for number, (name, shift) in places.items():
-            start, row = b.add(w.start(name, heads), shift), w.stride(name, "i")
-            with b.loop(0, QUERIES) as turn:
-                at = b.min(b.add(first, turn.var), b.sub(w.queries, 1))
-                value = b.load(w.operands[name], b.add(start, b.mul(at, row)))
-                b.store(self.numbers[number], turn.var, value)
-
-    def step(self, heads: Heads, first: Value, some: Value, key: Value, count: Value,
-             rows: dict[str, Matrix]) -> None:
-        """`some` queries from `first` on, in rows, and `count` keys from `key` on."""
-        w, b = self.w, self.b
-        features, outs = self.plan.features, self.plan.outs
-        scores, slopes = w.in_stack(w.scores), w.in_stack(self.slopes)
-        keys = w.rows("k", heads, key, count)
-        w.product(keys, w.in_stack(self.turned), (count, QUERIES, b.index(features)), scores,
-                  added=False)
-        if self.by_scores:
-            w.product(w.rows("v", heads, key, count), w.in_stack(self.cotangents),
-                      (count, QUERIES, b.index(outs)), slopes, added=False)
-        self.weigh(heads, first, key, count)
-        if "attention_dq" in w.parts:
-            w.product(keys.turned, slopes, (b.index(features), QUERIES, count),
-                      w.in_stack(self.sums), by_key=True)
-        for part, left, right, size in (("attention_dv", scores, rows["g"], outs),
-                                        ("attention_dk", slopes, rows["q"], features)):
-            if part in w.parts:
-                w.product(left, right, (count, size, some), w.part(part, heads, key))
-
-    def weigh(self, heads: Heads, first: Value, key: Value, count: Value) -> None:
-        """Scores become weights, and products with cotangents the scores' cotangents."""
-        w, b, lanes = self.w, self.b, self.w.vector
-        with b.loop(0, QUERIES, lanes) as column:
-            numbers = {n: b.load(x, column.var, lanes) for n, x in self.numbers.items()}
-            with b.loop(0, count) as turn:
-                at = b.add(b.mul(turn.var, QUERIES), column.var)
-                score = w.score(heads, first, b.add(key, turn.var), column.var,
-                                b.load(w.scores, at, lanes))
-                share = w.scalar(weight_of, b.sub(b.sub(score, numbers["top"]), numbers["log"]))
-                b.store(w.scores, at, share)
-                if self.by_scores:
-                    slope = b.sub(b.load(self.slopes, at, lanes), numbers["delta"])
-                    b.store(self.slopes, at, b.mul(b.mul(share, slope), self.plan.scale))
