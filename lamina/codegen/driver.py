@@ -22,8 +22,6 @@ CALL. A status other than 0 means an operation that is not in this list, or a gr
 
 from __future__ import annotations
 
-import sys
-
 from lamina.codegen.pool import pool_text
 from lamina.targets import Target
 
@@ -35,23 +33,8 @@ LAST, SERIAL = 1, 2
 
 def driver_text(target: Target) -> str:
     """The module for the operating system that we run on."""
-    return "\n".join([f'target triple = "{target.triple}"', pool_text(target), _CLOCK, _RUN])
+    return "\n".join([f'target triple = "{target.triple}"', pool_text(target), _RUN])
 
-
-# CLOCK_MONOTONIC is 1 on Linux and 6 on macOS.
-_CLOCK = f"""
-declare i32 @clock_gettime(i32, ptr)
-define internal i64 @now() {{
-  %spec = alloca [2 x i64], align 8
-  %r = call i32 @clock_gettime(i32 {1 if sys.platform.startswith("linux") else 6}, ptr %spec)
-  %seconds = load i64, ptr %spec, align 8
-  %p = getelementptr i64, ptr %spec, i64 1
-  %rest = load i64, ptr %p, align 8
-  %whole = mul i64 %seconds, 1000000000
-  %sum = add i64 %whole, %rest
-  ret i64 %sum
-}}
-"""
 
 _RUN = """
 define internal void @timed_region(ptr %pool, ptr %rec, i64 %count, ptr %bufs, i1 %serial,

@@ -12,7 +12,8 @@ The pool is `pool_bytes` long, zero at first, in cache lines of their own:
     64   i64  units done
     128  i32  workers that sleep on the epoch
     192  ptr  records of the group, 200 i64 units, 208 ptr bufs
-    256  i32  busy: a caller has the pool, 260 i32 workers, 264 i32 quit, 272 i64 turns to spin
+    256  i32  busy: a caller has the pool, 260 i32 workers, 264 i32 quit
+    272  i64  nanoseconds, at most, that a worker spins
     512  i64  ticket of the caller: epoch << 32 | units left; then a line for each worker's
 
 The units of a region are dealt out in as many ranges as there are threads, in order: a thread takes
@@ -30,6 +31,7 @@ from lamina.codegen.waiting import waiting_text
 from lamina.targets import Target
 
 WORKERS, SPIN = 260, 272  # offsets that Python writes
+BRIEF = 20_000  # nanoseconds that a worker spins when nothing speaks for more
 _TICKETS, _LINE = 512, 64
 
 
@@ -165,34 +167,61 @@ out:
 }
 """
 
-# A worker: spin, sleep, take part, until told to quit.
-_WORKER = """
-define void @lamina_work(ptr %pool, i64 %number) {
+# A worker: spin, sleep, take part, until told to quit. How long it spins, its patience, follows
+# what came before: where a region came later than BRIEF but within the pool's limit, spinning on
+# would have spared the sleep, and the worker spins to the limit; where it came later still, BRIEF
+# will do. The clock is read every 64 turns, and not at all where the next region follows at once.
+_WORKER = f"""
+define void @lamina_work(ptr %pool, i64 %number) {{
 entry:
   %sleepersp = getelementptr i8, ptr %pool, i64 128
   %quitp = getelementptr i8, ptr %pool, i64 264
-  %spinp = getelementptr i8, ptr %pool, i64 272
-  %spin = load i64, ptr %spinp, align 8
+  %limitp = getelementptr i8, ptr %pool, i64 {SPIN}
+  %limit = load i64, ptr %limitp, align 8
   br label %look
 look:
   %seen = phi i32 [ 0, %entry ], [ %seen, %again ], [ %seen, %asleep ], [ %epoch, %part ]
-  %turns = phi i64 [ 0, %entry ], [ %turns1, %again ], [ 0, %asleep ], [ 0, %part ]
+  %turns = phi i64 [ 0, %entry ], [ %turns1, %again ], [ %turns1, %asleep ], [ 0, %part ]
+  %since = phi i64 [ 0, %entry ], [ %since2, %again ], [ %since1, %asleep ], [ 0, %part ]
+  %patience = phi i64 [ {BRIEF}, %entry ], [ %patience, %again ], [ %patience, %asleep ],
+                      [ %patience2, %part ]
   %quit = load atomic i32, ptr %quitp acquire, align 8
   %stay = icmp eq i32 %quit, 0
   br i1 %stay, label %check, label %out
 check:
   %epoch = load atomic i32, ptr %pool acquire, align 64
   %new = icmp ne i32 %epoch, %seen
-  br i1 %new, label %part, label %wait
+  br i1 %new, label %arrived, label %wait
+arrived:
+  %atonce = icmp ult i64 %turns, 64
+  br i1 %atonce, label %part, label %learn
+learn:
+  %came = call i64 @now()
+  %gap = sub i64 %came, %since
+  %late = icmp ugt i64 %gap, %limit
+  %early = icmp ult i64 %gap, {BRIEF}
+  %same = select i1 %early, i64 %patience, i64 %limit
+  %patience1 = select i1 %late, i64 {BRIEF}, i64 %same
+  br label %part
 part:
+  %patience2 = phi i64 [ %patience, %arrived ], [ %patience1, %learn ]
   %region = zext i32 %epoch to i64
   call void @take_part(ptr %pool, i64 %number, i64 %region)
   br label %look
 wait:
   %turns1 = add i64 %turns, 1
-  %patient = icmp ult i64 %turns1, %spin
-  br i1 %patient, label %again, label %asleep
+  %low = and i64 %turns1, 63
+  %ask = icmp eq i64 %low, 0
+  br i1 %ask, label %time, label %again
+time:
+  %t = call i64 @now()
+  %first = icmp eq i64 %turns1, 64
+  %since1 = select i1 %first, i64 %t, i64 %since
+  %waited = sub i64 %t, %since1
+  %tired = icmp ugt i64 %waited, %patience
+  br i1 %tired, label %asleep, label %again
 again:
+  %since2 = phi i64 [ %since, %wait ], [ %since1, %time ]
   call void @relax()
   br label %look
 asleep:
@@ -202,7 +231,7 @@ asleep:
   br label %look
 out:
   ret void
-}
+}}
 """
 
 # Take the pool for ever, tell the workers to quit, change the epoch so that none falls asleep.

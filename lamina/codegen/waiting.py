@@ -2,6 +2,7 @@
 
 In: the host target. Out: functions for the module of `codegen.driver`:
 
+    i64 @now()                             nanoseconds of a clock that never goes back
     void @relax()                          tells the core that this is a spin loop
     void @doze(ptr word, i32 value)        sleeps while the word has the value, about
     void @wake(ptr word, i32 count)        wakes so many of those that sleep on the word
@@ -17,7 +18,7 @@ from lamina.targets import Target
 
 def waiting_text(target: Target) -> str:
     """The functions, for the operating system that we run on."""
-    return _pause(target) + _system(target)
+    return _CLOCK + _pause(target) + _system(target)
 
 
 def _pause(target: Target) -> str:
@@ -78,4 +79,19 @@ define internal void @give_way() {
   %r = call i32 @sched_yield()
   ret void
 }
+"""
+
+# CLOCK_MONOTONIC is 1 on Linux and 6 on macOS.
+_CLOCK = f"""
+declare i32 @clock_gettime(i32, ptr)
+define internal i64 @now() {{
+  %spec = alloca [2 x i64], align 8
+  %r = call i32 @clock_gettime(i32 {1 if sys.platform.startswith("linux") else 6}, ptr %spec)
+  %seconds = load i64, ptr %spec, align 8
+  %p = getelementptr i64, ptr %spec, i64 1
+  %rest = load i64, ptr %p, align 8
+  %whole = mul i64 %seconds, 1000000000
+  %sum = add i64 %whole, %rest
+  ret i64 %sum
+}}
 """

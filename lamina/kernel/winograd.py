@@ -27,8 +27,6 @@ from lamina.schedule.winograd import (
     CHANNELS,
     FILTERS_OF_CHUNK,
     KERNEL,
-    OUTS,
-    TILES,
     Winograd,
     apart,
 )
@@ -119,14 +117,15 @@ class _Writer:
         self.b, self.c, self.plan, self.x, self.u = b, c, plan, x, filters
         self.epilogue, self.resolve = epilogue, resolve
         self.places = plan.side ** 2
-        self.v = b.scratch(dtypes.float32, self.places * apart(TILES * CHANNELS))
-        self.m = b.scratch(dtypes.float32, self.places * apart(TILES * OUTS))
-        self.y = b.scratch(dtypes.float32, plan.m ** 2 * OUTS)
+        self.apart = apart(plan.tiles * CHANNELS), apart(plan.tiles * plan.outs)
+        self.v = b.scratch(dtypes.float32, self.places * self.apart[0])
+        self.m = b.scratch(dtypes.float32, self.places * self.apart[1])
+        self.y = b.scratch(dtypes.float32, plan.m ** 2 * plan.outs)
         self.channels = resolve(c.size(plan.channel))
         self.outs = resolve(c.size(plan.vector))
         self.height, self.length = (resolve(c.size(v)) for v in plan.space)
         self.down, self.across = resolve(plan.down(c)), resolve(plan.across(c))
-        self.count = resolve(plan.tiles(c))
+        self.count = resolve(plan.count(c))
 
     def divides(self, step: int, value: Value) -> bool:
         """Whether a size is known to be a multiple of `step`."""
@@ -153,14 +152,14 @@ class _Writer:
 
     def part(self, number: Value) -> tuple[Value, Value]:
         """The first tile and output channel of a task."""
-        b = self.b
-        sizes = (self.count, TILES), (self.outs, OUTS)
+        b, plan = self.b, self.plan
+        sizes = (self.count, plan.tiles), (self.outs, plan.outs)
         counts = [b.div(b.add(size, step - 1), step) for size, step in sizes]
-        if self.plan.outs_first:
+        if plan.outs_first:
             out, tile = b.div(number, counts[0]), b.rem(number, counts[0])
         else:
             tile, out = b.div(number, counts[1]), b.rem(number, counts[1])
-        return b.mul(tile, TILES), b.mul(out, OUTS)
+        return b.mul(tile, plan.tiles), b.mul(out, plan.outs)
 
     def clear(self) -> None:
         """M = 0."""
@@ -180,7 +179,7 @@ class _Writer:
         """V of all tiles, for `count` channels from `channel` on."""
         b, plan, a = self.b, self.plan, self.c.a
         strides = [self.resolve(a.stride(v)) for v in plan.space]
-        with b.loop(0, TILES) as tile:
+        with b.loop(0, plan.tiles) as tile:
             at = b.min(b.add(first, tile.var), b.sub(self.count, 1))
             image, row, column = self.where(at)
             start = b.add(self.resolve(a.base), channel)
@@ -198,7 +197,7 @@ class _Writer:
                 for i, line in enumerate(transformed(b, plan.form.inputs, square)):
                     for p, value in enumerate(line, i * plan.side):
                         place = b.add(b.mul(tile.var, CHANNELS), turn.var)
-                        b.store(self.v, b.add(place, p * apart(TILES * CHANNELS)), value)
+                        b.store(self.v, b.add(place, p * self.apart[0]), value)
 
     def inside(self, row: Value, column: Value) -> list[list[Value] | None]:
         """For rows and columns of a window, which of them some output reads; None: all."""
@@ -227,13 +226,14 @@ class _Writer:
         b, plan = self.b, self.plan
         panels = b.div(b.add(self.outs, plan.width - 1), plan.width)
         first = b.div(out, plan.width)
-        some = OUTS // plan.width
-        last = b.index(some) if self.divides(OUTS, self.outs) else b.min(b.sub(panels, first), some)
+        some = plan.outs // plan.width
+        last = b.index(some) if self.divides(plan.outs, self.outs) else \
+            b.min(b.sub(panels, first), some)
         with b.loop(0, self.places) as place, b.loop(0, last) as panel:
             at = b.add(b.mul(b.add(first, panel.var), self.places), place.var)
             u = b.mul(b.add(b.mul(at, self.channels), channel), plan.width)
-            v = b.mul(place.var, apart(TILES * CHANNELS))
-            m = b.add(b.mul(place.var, apart(TILES * OUTS)), b.mul(panel.var, plan.width))
+            v = b.mul(place.var, self.apart[0])
+            m = b.add(b.mul(place.var, self.apart[1]), b.mul(panel.var, plan.width))
             self.product(v, u, m, count, again)
 
     def product(self, v: Value, u: Value, m: Value, count: Value, again: bool) -> None:
@@ -241,7 +241,7 @@ class _Writer:
         b, plan = self.b, self.plan
 
         def place(row: Value, column: Value) -> Value:
-            return b.add(b.add(m, b.mul(row, OUTS)), column)
+            return b.add(b.add(m, b.mul(row, plan.outs)), column)
 
         def begin(row: Value, column: Value, mask: Value | None) -> Value:
             return b.load(self.m, place(row, column), plan.lanes) if again else zero
@@ -251,26 +251,27 @@ class _Writer:
 
         zero, one = b.const(0, dtypes.float32, plan.lanes), b.index(1)
         multiply(b, plan.rows, plan.lanes, Matrix(self.v, v, b.index(CHANNELS), one),
-                 Matrix(self.u, u, b.index(plan.width), one), (b.index(TILES), plan.width, count),
-                 begin, finish, even=self.divides(TURNS, self.channels))
+                 Matrix(self.u, u, b.index(plan.width), one),
+                 (b.index(plan.tiles), plan.width, count), begin, finish,
+                 even=self.divides(TURNS, self.channels))
 
     # -- y -------------------------------------------------------------------------------------
     def results(self, first: Value, out: Value) -> None:
         """The outputs of all tiles, to the epilogue."""
         b, plan = self.b, self.plan
         whole = self.divides(plan.lanes, self.outs)
-        outs = b.index(OUTS) if self.divides(OUTS, self.outs) else \
-            b.min(b.sub(self.outs, out), OUTS)
-        with b.loop(0, b.min(b.sub(self.count, first), TILES)) as tile:
+        outs = b.index(plan.outs) if self.divides(plan.outs, self.outs) else \
+            b.min(b.sub(self.outs, out), plan.outs)
+        with b.loop(0, b.min(b.sub(self.count, first), plan.tiles)) as tile:
             image, row, column = self.where(b.add(first, tile.var))
             with b.loop(0, outs, plan.lanes) as turn:
-                at = b.add(b.mul(tile.var, OUTS), turn.var)
-                far = apart(TILES * OUTS)
+                at = b.add(b.mul(tile.var, plan.outs), turn.var)
+                far = self.apart[1]
                 square = [[b.load(self.m, b.add(at, (r * plan.side + s) * far), plan.lanes)
                            for r in range(plan.side)] for s in range(plan.side)]
                 for i, line in enumerate(transformed(b, plan.form.results, square)):
                     for place, value in enumerate(line, i * plan.m):
-                        b.store(self.y, b.add(turn.var, place * OUTS), value)
+                        b.store(self.y, b.add(turn.var, place * plan.outs), value)
             with (b.loop(0, self.left(self.height, row)) as r,
                   b.loop(0, self.left(self.length, column)) as s,
                   b.loop(0, outs, plan.lanes) as turn):
@@ -280,7 +281,7 @@ class _Writer:
                 if plan.batch:
                     index[plan.batch] = image
                 n = b.add(b.mul(r.var, plan.m), s.var)
-                value = b.load(self.y, b.add(b.mul(n, OUTS), turn.var), plan.lanes)
+                value = b.load(self.y, b.add(b.mul(n, plan.outs), turn.var), plan.lanes)
                 mask = None if whole else b.compare(
                     "lt", b.iota(plan.lanes), b.splat(b.sub(self.outs, k), plan.lanes))
                 self.epilogue(index, plan.vector, value, mask)

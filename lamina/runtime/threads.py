@@ -3,8 +3,9 @@
 In: a launch table (see `codegen.driver`) and the array of buffer pointers. Out: nothing; the
 kernels have run when `run` returns. Workers are Python's daemon threads, but they live inside a
 generated loop that holds no lock of Python's: they spin for some tens of microseconds after a
-region, then sleep in the operating system. They start with the first run, and again in a forked
-child. Any number of Python threads may call `run` at once.
+region, or longer where the regions of late came so close, then sleep in the operating system. They
+start with the first run, and again in a forked child. Any number of Python threads may call `run`
+at once.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from lamina.codegen.host import host_target
 from lamina.config import settings
 from lamina.errors import CompileError
 
-SPIN_TURNS = 1000  # pauses before a worker sleeps, some tens of microseconds
+SPIN = 250_000  # nanoseconds, at most, that a worker spins for the next region before it sleeps
 _CACHE_LINE = 64
 
 _RUN = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_int64] * 5)
@@ -42,7 +43,8 @@ class Pool:
         self.run = code["lamina_run"]
         self._stop = code["lamina_stop"]
         self.address = _zeroed(pool.pool_bytes(threads))
-        ctypes.c_int64.from_address(self.address + pool.SPIN).value = SPIN_TURNS
+        spin = SPIN if threads <= available_cpus() else 0
+        ctypes.c_int64.from_address(self.address + pool.SPIN).value = spin
         self.workers = _start_workers(code["lamina_work"], self.address, threads - 1)
         ctypes.c_int32.from_address(self.address + pool.WORKERS).value = len(self.workers)
 

@@ -11,8 +11,9 @@ Lavin and Gray 2015, Fast Algorithms for Convolutional Neural Networks, section 
 interpolate polynomials (Toom and Cook; Barabasz and others 2020, Error Analysis and Improving the
 Accuracy of Winograd Convolution). m = 4 takes a quarter of the multiplications, m = 2 four ninths.
 
-A task computes TILES tiles of OUTS output channels; V, of CHANNELS channels at a time, and M stay
-in its second-level cache.
+A task computes some tiles, TILES at most, of some output channels, OUTS at most; V, of CHANNELS
+channels at a time, and M stay in its second-level cache. How many follows the number of tiles and
+of threads, and changes no bit of the results.
 """
 
 from __future__ import annotations
@@ -25,15 +26,16 @@ from math import prod
 from lamina import dtypes
 from lamina.config import settings
 from lamina.schedule.contraction import Contraction
-from lamina.schedule.summation import BEYOND_L3, Rules
+from lamina.schedule.summation import Rules
 from lamina.schedule.tile_costs import SMALL_COLUMNS, small_rows
 from lamina.shapes import Dim, ceil_div, product
 from lamina.targets import Target
 
 Matrix = tuple[tuple[float, ...], ...]
 
-TILES = 24  # of a task: a multiple of all numbers of rows of a register tile
-OUTS = 64  # output channels of a task
+TILES = range(4, 25, 2)  # that a task may have
+FEW, MANY = 8, 24  # tiles of a task, where the sizes are not known
+OUTS = 64  # output channels of a task, at most
 CHANNELS = 64  # input channels that are transformed at a time
 FILTERS_OF_CHUNK = 16  # channels whose filters a chunk transforms
 KERNEL = 3
@@ -41,7 +43,8 @@ KERNEL = 3
 # What an element costs, in multiply-adds of vectors: fitted to the convolutions of ResNet-18 with
 # 1, 8 and 32 images on two cores with AVX2 (`python -m benchmarks.winograd`).
 INPUT, RESULT, FILTER = 5.0, 7.0, 6.0
-READ, FAR_READ = 4.0, 20.0  # of a transformed filter, by each block of tiles
+READ, MIDDLE_READ, FAR_READ = 4.0, 10.0, 20.0  # of a transformed filter, by each block of tiles
+NEAR, FAR = 3 << 18, 1 << 20  # bytes of filters: from L2 up to here, and from memory beyond
 DIRECT = 1.15  # a multiply-add of the direct way: of rows that lie apart, of smaller tiles
 FEW_CHANNELS = 16  # in and out: with fewer, the transforms cost more than they save
 
@@ -101,8 +104,9 @@ class Winograd:
 
     Variables: `batch`, "" where there is none, `space` (rows and columns of the output), `kernel`
     (of the filters), `channel`, and `vector`, the output channels, which run across the lanes.
-    rows, columns: of a register tile, in tiles and vectors. outs_first: whether tasks with the same
-    output channels follow one another, or those with the same tiles.
+    rows, columns: of a register tile, in tiles and vectors. tiles, outs: of a task, in tiles and
+    output channels. outs_first: whether tasks with the same output channels follow one another, or
+    those with the same tiles.
     """
 
     m: int
@@ -114,6 +118,8 @@ class Winograd:
     lanes: int
     rows: int
     columns: int
+    tiles: int
+    outs: int
     outs_first: bool
     horizontal: bool = False
 
@@ -145,14 +151,14 @@ class Winograd:
         """Tiles beside one another."""
         return ceil_div(c.size(self.space[1]), self.m)
 
-    def tiles(self, c: Contraction) -> Dim:
-        """All tiles."""
+    def count(self, c: Contraction) -> Dim:
+        """Tiles of all images."""
         count = self.down(c) * self.across(c)
         return count * c.size(self.batch) if self.batch else count
 
     def tasks(self, c: Contraction) -> Dim:
         """How many tasks there are."""
-        return ceil_div(self.tiles(c), TILES) * ceil_div(c.size(self.vector), OUTS)
+        return ceil_div(self.count(c), self.tiles) * ceil_div(c.size(self.vector), self.outs)
 
 
 def plan_winograd(c: Contraction, target: Target, rules: Rules) -> Winograd | None:
@@ -167,8 +173,13 @@ def plan_winograd(c: Contraction, target: Target, rules: Rules) -> Winograd | No
         return None
     images, filters = product(n for v, n in c.out_vars if v != vector), (m + 2)**2 * sizes[-1]
     outs_first = isinstance(images, int) and isinstance(filters, int) and filters > images
-    return Winograd(m, batch, space, kernel, channel, vector, target.lanes(4),
-                    small_rows(target), SMALL_COLUMNS, outs_first)
+    count = (c.size(batch) if batch else 1) * ceil_div(sizes[0], m) * ceil_div(sizes[1], m)
+    known = all(isinstance(size, int) for size in (count, *sizes[2:]))
+    tiles, outs = rules.apply(task, count, *sizes[2:], int(known), m,
+                              SMALL_COLUMNS * target.lanes(4), target.threads)
+    turns = -(-tiles // small_rows(target))
+    return Winograd(m, batch, space, kernel, channel, vector, target.lanes(4), -(-tiles // turns),
+                    SMALL_COLUMNS, tiles, outs, outs_first)
 
 
 def fewest(n: int, rows: int, columns: int, channels: int, outs: int) -> int:
@@ -177,14 +188,38 @@ def fewest(n: int, rows: int, columns: int, channels: int, outs: int) -> int:
         return 0
     works = {0: DIRECT * KERNEL ** 2 * n * rows * columns * channels * outs}
     for m in FORMS:
-        places = (m + KERNEL - 1) ** 2
         tiles = n * -(-rows // m) * -(-columns // m)
-        blocks = -(-tiles // TILES)
-        read = FAR_READ if places * channels * outs * 4 > BEYOND_L3 else READ
-        works[m] = places * (
-            blocks * (TILES + read) * channels * outs + tiles * channels * -(-outs // OUTS) * INPUT
-            + tiles * outs * RESULT + channels * outs * FILTER)
+        works[m] = min(_work(m, tiles, channels, outs, some, OUTS) for some in TILES)
     return min(works, key=lambda m: works[m])
+
+
+def task(tiles: int, channels: int, outs: int, known: int, m: int, width: int, threads: int
+         ) -> tuple[int, int]:
+    """Tiles and output channels of a task, for the least work of the thread that has most.
+
+    known: whether the sizes are constants. Else there are two choices, so that few plans do for
+    all sizes.
+    """
+    def work(choice: tuple[int, int]) -> float:
+        tasks = -(-tiles // choice[0]) * -(-outs // choice[1])
+        return _work(m, tiles, channels, outs, *choice) / tasks * -(-tasks // threads)
+
+    wide = sorted({OUTS, max(width, OUTS // 2)}, reverse=True)
+    return min(((some, of) for some in (reversed(TILES) if known else (MANY, FEW))
+                for of in (wide if known else wide[:1])), key=work)
+
+
+def _work(m: int, tiles: int, channels: int, outs: int, of_task: int, outs_of_task: int) -> float:
+    """Multiply-adds of vectors in all tasks, about."""
+    places = (m + KERNEL - 1) ** 2
+    blocks = -(-tiles // of_task)
+    filters = places * channels * 4  # bytes for an output channel
+    first = FAR_READ if filters * outs > FAR else MIDDLE_READ
+    again = READ if filters * outs_of_task <= NEAR else MIDDLE_READ
+    return places * (
+        (blocks * (of_task + again) + first - again) * channels * outs
+        + tiles * channels * -(-outs // outs_of_task) * INPUT
+        + tiles * outs * RESULT + channels * outs * FILTER)
 
 
 def _variables(c: Contraction, target: Target

@@ -1,5 +1,7 @@
 """Winograd convolutions, on every target that runs here, against sums in float64."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ from lamina.schedule.winograd import (
     Winograd,
     fewest,
     plan_winograd,
+    task,
 )
 from lamina.shapes import as_var, evaluate, variable
 from lamina.targets import TARGETS
@@ -49,21 +52,22 @@ def test_matrices_give_the_convolution(m):
     np.testing.assert_allclose(a @ ((g_ @ g @ g_.T) * (b @ d @ b.T)) @ a.T, expected, rtol=1e-12)
 
 
-def planned(m, size, n, ic, oc, target):
+def planned(m, size, n, ic, oc, target, sizes=(24, 64)):
     """A plan, whatever it costs."""
     c = conv(n, size, ic, oc, 3, pad=1)
     keep = [v for v in c.out_vars if v[1] != 1]
     c = type(c)(tuple(keep), c.reduce_vars, c.a, c.b, c.dtype, c.acc)
     return c, Winograd(m, "n" if n > 1 else "", ("oh", "ow"), ("kh", "kw"), "ic", "oc",
-                       target.lanes(4), small_rows(target), SMALL_COLUMNS, oc > 70)
+                       target.lanes(4), small_rows(target), SMALL_COLUMNS, *sizes, oc > 70)
 
 
 @pytest.mark.parametrize("target", MACHINES, ids=lambda t: t.name)
 @pytest.mark.parametrize("m", FORMS)
-@pytest.mark.parametrize(("n", "size", "ic", "oc"), [
-    (1, 8, 16, 16), (2, 7, 19, 21), (1, 5, 70, 64), (3, 4, 64, 130)])
-def test_kernels(n, size, ic, oc, m, target):
-    c, plan = planned(m, size, n, ic, oc, target)
+@pytest.mark.parametrize(("n", "size", "ic", "oc", "task"), [
+    (1, 8, 16, 16, (24, 64)), (2, 7, 19, 21, (24, 64)), (1, 5, 70, 64, (4, 64)),
+    (3, 4, 64, 130, (10, 32))])
+def test_kernels(n, size, ic, oc, task, m, target):
+    c, plan = planned(m, size, n, ic, oc, target, task)
     x, w = np.zeros((n, size + 2, size + 2, ic), "f"), drawn(oc, ic, 3, 3)
     x[:, 1:-1, 1:-1] = drawn(n, size, size, ic)
     shape = plan.filters(c)
@@ -107,8 +111,20 @@ def test_only_what_is_3_by_3_with_stride_1_and_many_channels():
 
 def test_one_tile_of_many_channels_is_summed_directly():
     assert fewest(1, 4, 4, 512, 512) == 0
-    assert fewest(1, 8, 8, 256, 256) == 2
+    assert fewest(1, 12, 12, 256, 256) == 2
     assert fewest(32, 32, 32, 64, 64) == 4
+
+
+def test_one_small_image_is_shared_by_the_threads():
+    c = conv(1, 14, 32, 64, 3, pad=1)
+    plan = plan_winograd(c, replace(TARGETS["avx512"], threads=2), Rules())
+    assert plan.tasks(c) == 2
+    assert plan.tiles % plan.rows == 0 and plan.tiles * plan.rows <= 24 * 12
+
+
+def test_tasks_of_unknown_sizes_come_in_two_sorts():
+    sorts = {task(n, 64, 128, False, 4, 32, 2) for n in range(1, 400)}
+    assert sorts == {(8, 64), (24, 64)}
 
 
 def test_tasks_cover_all_tiles_of_any_batch():

@@ -86,6 +86,20 @@ def test_every_chunk_runs_once(count, grain, chunks, counter):
 
 
 @THREADS
+def test_workers_come_after_any_pause(count, counter):
+    """Awake, about to sleep, asleep: pauses from none to a multiple of the longest spin."""
+    p, y, call = counter
+    pauses = [0, 1e-5, 3e-5, 1e-4, 2e-4, 4e-4, 1e-3, 3e-3] * 10
+    with override(threads=count):
+        for pause in pauses:
+            end = time.perf_counter() + pause
+            while time.perf_counter() < end:
+                pass
+            p.run((*call, 4096, 7, LAST))
+    assert (y == len(pauses)).all()
+
+
+@THREADS
 def test_groups_are_one_region(count):
     """Calls of many lengths in one fork and join, an empty one among them."""
     y = np.zeros(100_000, np.int64)
