@@ -92,6 +92,24 @@ def _batch_contract(op: Op, inputs: Sequence[Node], batched: Sequence[bool], att
     return op(*inputs, sizes=(n, *attrs["sizes"]), n_out=attrs["n_out"] + 1, maps=maps)
 
 
+NARROW = 16  # channels that a plan has to know: fewer than a vector or two
+
+
+def narrow(*channels: Dim) -> Shape:
+    """The few channels, and 0 for many."""
+    return tuple(n if isinstance(n, int) and n <= NARROW else 0 for n in channels)
+
+
+def _known(node: Node) -> Shape:
+    """The extents of windows, and how many channels there are where these are few."""
+    sizes, maps = node.attrs["sizes"], node.attrs["maps"]
+    windows = [[sizes[v] for v, _ in terms] for m in maps for terms in m if len(terms) == 2]
+    if not windows:
+        return ()
+    extents = [min((n for n in window if isinstance(n, int)), default=0) for window in windows]
+    return (*extents, *narrow(*(x.shape[-1] for x in node.inputs)))
+
+
 class _Operand:
     """An array with its map while a gradient is put together."""
 
@@ -212,7 +230,7 @@ contract = Op(
          _batch_contract),
     "Products summed over index maps that are linear in the loop variables.",
     numpy=_contract_numpy, dtype=first, vjp=_contract_vjp, sizes=("sizes",), ulp=8,
-    takes=NUMBERS,
+    known=_known, takes=NUMBERS,
     samples=(
         Sample((((3, 5), -2, 2), ((5, 4), -2, 2)),
                {"sizes": (3, 4, 5), "n_out": 2, "maps": ((((0, 1),), ((2, 1),)),

@@ -16,7 +16,7 @@ import numpy as np
 
 from lamina import dtypes
 from lamina.graph.node import Node, Op, Sample, constant
-from lamina.ops.contraction import Map, contract, contract_over
+from lamina.ops.contraction import Map, contract, contract_over, narrow
 from lamina.ops.kinds import COMPOSITE
 from lamina.ops.movement import concat, expand, flip, pad, permute, reshape, slice_
 from lamina.ops.rules import first, shape_error
@@ -200,10 +200,16 @@ def _sample(x: Ints, w: Ints, stride: Ints, padding: Pairs, dilation: Ints, grou
                    **more})
 
 
+def _known(node: Node) -> Shape:
+    """The extents of the kernel, and how many channels there are where these are few."""
+    w = node.inputs[1]
+    return (*w.shape[2:], *narrow(*w.shape[:2]))
+
+
 conv = Op(
     "conv", COMPOSITE, "Convolution (cross-correlation) over one to three axes, channels last.",
     numpy=_conv_numpy, dtype=first, vjp=_conv_vjp, body=_conv_body, ulp=16, onnx="Conv",
-    takes=NUMBERS, extra={"names": ("x", "w")},
+    known=_known, takes=NUMBERS, extra={"names": ("x", "w")},
     samples=(
         _sample((2, 5, 4, 3), (4, 3, 3, 2), (1, 1), ((1, 1), (0, 1)), (1, 1), 1),
         _sample((1, 6, 7, 2), (3, 2, 3, 3), (2, 2), ((1, 1), (1, 1)), (1, 1), 1),
@@ -363,7 +369,7 @@ def _transpose_numpy(x: np.ndarray, w: np.ndarray, stride: Ints, padding: Pairs,
 conv_transpose = Op(
     "conv_transpose", COMPOSITE, "Transposed convolution over one to three axes, channels last.",
     numpy=_transpose_numpy, dtype=first, vjp=_transpose_vjp, body=_transpose_body, ulp=16,
-    offsets=("output_padding",), known=lambda node: node.inputs[1].shape[2:],
+    offsets=("output_padding",), known=_known,
     onnx="ConvTranspose", takes=NUMBERS, extra={"names": ("x", "w")},
     samples=(
         _sample((2, 3, 4, 3), (3, 2, 3, 2), (1, 1), ((1, 1), (0, 1)), (1, 1), 1,

@@ -249,3 +249,26 @@ def test_kernel_sizes_are_structure(layer):
             centre = x.grad.numpy()[(0, *[4] * axes)]  # the whole kernel passes over it
             over = (1, *range(2, 2 + axes)) if "Transpose" in layer else (0, *range(2, 2 + axes))
             np.testing.assert_allclose(centre, part.weight.numpy().sum(over), rtol=1e-4, atol=1e-5)
+
+
+def test_windows_and_few_channels_are_constants():
+    """Their loops are written out: other kernels have programs of their own, other batches none."""
+    families.forget_programs()
+
+    def gradients(batch, channels, size):
+        x, w = np.ones((batch, 9, 9, channels), "f"), np.ones((32, channels, size, size), "f")
+        return [g.numpy().shape for g in lm.grad(lambda x, w: F.conv2d(x, w).sum(), argnums=(0, 1))(
+            lm.tensor(x), lm.tensor(w))]
+
+    def constants():
+        programs = {id(p): p for f in families._families.values() for _, p in f.served}
+        return [len(p.sizes) for p in programs.values()]
+
+    for batch in (2, 3, 4):
+        for channels, size in ((3, 3), (3, 5), (1, 3)):
+            assert gradients(batch, channels, size) == [
+                (batch, 9, 9, channels), (32, channels, size, size)]
+    kinds = constants()
+    assert max(kinds) == 1  # the batch
+    gradients(7, 3, 5)
+    assert constants() == kinds
