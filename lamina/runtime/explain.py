@@ -14,6 +14,7 @@ from lamina.runtime import families
 from lamina.runtime.capacity import readable
 from lamina.runtime.profile import cost_of, size_of
 from lamina.runtime.program import Bound
+from lamina.schedule.grouped import Grouped
 from lamina.schedule.plan import plan_lines
 from lamina.schedule.spec import tiled_node
 from lamina.schedule.steps import Step
@@ -65,6 +66,9 @@ def _tile(step: object) -> str:
     if isinstance(tile, WinogradGradient):
         return (f"    Winograd F(3 x 3, 4 x 4), tile: {tile.rows} x {SMALL_COLUMNS},"
                 f" {tile.lanes} lanes of {tile.vector}")
+    if isinstance(tile, Grouped):
+        return (f"    groups of {tile.each[0]} to {tile.each[1]} channels, tile:"
+                f" {tile.inner.out or 'out'} {tile.tile}, {tile.lanes} lanes of {tile.vector}")
     rows = " x ".join(f"{name} {count}" for name, count in tile.rows) or "1 row"
     why = f", the fastest of {tile.measured} that were measured" if tile.measured else ""
     return (f"    tile: {rows} x {tile.column} {tile.columns}, {tile.lanes} lanes of {tile.vector}"

@@ -23,6 +23,7 @@ from lamina.schedule import tiling
 from lamina.schedule.choice import choose
 from lamina.schedule.contraction import PART, Access, Contraction, Pack, Tile
 from lamina.schedule.fuse import memory
+from lamina.schedule.grouped import COLUMN, merged, parts_of, plan_grouped
 from lamina.schedule.summation import Rules
 from lamina.schedule.winograd import Winograd, plan_winograd
 from lamina.schedule.winograd_gradient import WinogradGradient, plan_winograd_gradient
@@ -38,6 +39,7 @@ from lamina.shapes import (
     variable,
 )
 from lamina.targets import Target
+from lamina.transforms.simplify import reshape_chain
 
 
 def _given(op: Op, inputs: Sequence[Node], attrs: Any) -> Shape:
@@ -60,7 +62,8 @@ def lay_out(roots: Sequence[Node], target: Target, rules: Rules,
 
     fixed: leaves that stay the same for so long that copies of them cost nothing.
     """
-    return rewrite(roots, [Rule("tile", lambda node: _tile(node, target, rules, fixed))])
+    return rewrite(roots, [Rule("tile", lambda node: _tile(node, target, rules, fixed)),
+                           Rule("reshape", reshape_chain)])
 
 
 def stays(node: Node, fixed: frozenset[Node]) -> bool:
@@ -75,6 +78,9 @@ def _tile(node: Node, target: Target, rules: Rules, fixed: frozenset[Node]) -> N
     sizes, n_out = node.attrs["sizes"], node.attrs["n_out"]
     if all(d == 1 for d in sizes[n_out:]) and node.op.name == "contract":
         return _product(node)
+    grouped = _grouped(node, target) if node.op.name == "contract" else None
+    if grouped is not None:
+        return grouped
     c, sources = _contraction(node, rules)
     winograd = plan_winograd(c, target, rules)
     if winograd is not None:
@@ -98,6 +104,41 @@ def _tile(node: Node, target: Target, rules: Rules, fixed: frozenset[Node]) -> N
     if ordered is c:
         return partial
     return reshape(TABLE["sum"](partial, axes=(0,)), shape=node.shape)
+
+
+def _grouped(node: Node, target: Target) -> Node | None:
+    """A convolution of narrow groups of channels, of the image without its padding."""
+    parts = parts_of(node)
+    plan = None if parts is None else plan_grouped(node, parts, target)
+    if parts is None or plan is None:
+        return None
+    variables = [*_variables(node), variable(COLUMN, plan.inner.extent)]
+    index = [_index(terms, variables) for terms in node.attrs["maps"][0]]
+    for axis, low in enumerate(parts.low, 1):
+        index[axis] = index[axis] - low
+    place, into = len(parts.low) + 1, plan.each[0]
+    index[place - 1] = index[place - 1] + variables[-1]
+    if parts.image.ndim == place + 1 and parts.channel is not None:
+        index[place:] = [index[place] * into + index[place + 1]]
+    steps = {plan.vector: into} | ({} if parts.channel is None else {f"v{parts.channel}": 1})
+    image, access = find_access(parts.image, tuple(index), variables)
+    if any(access.stride(v) != step for v, step in steps.items()):
+        image, access = find_access(parts.image, tuple(index), variables, deep=False)
+    c, pack = merged(node, parts, plan, access)
+    w, numbers = node.inputs[1], [terms[0][0] for terms in node.attrs["maps"][1]]
+    axes = [v for v in (parts.group, parts.out, parts.channel, *(k for _, k in parts.windows))
+            if v is not None]
+    w = _permuted(w, [numbers.index(v) for v in axes])
+    rest = w.shape[1 if parts.out is None else 2:]
+    w = reshape(w, shape=(c.size(plan.vector), *rest))
+    names = [plan.vector, *(f"v{v}" for v in axes[-len(rest):])]
+    filters = PACK(w, shape=tuple(size for _, size in pack.layout),
+                   terms=tuple(((name, 1),) for name in names),
+                   names=tuple(name for name, _ in pack.layout), var=pack.var, size=pack.size,
+                   width=pack.width, cut=None)
+    shape = (node.shape[0], *node.shape[1:place], c.size(plan.vector))
+    tiled = TILED(image, filters, shape=shape, dtype=node.dtype, contraction=c, tile=plan)
+    return tiled if node.shape == shape else reshape(tiled, shape=node.shape)
 
 
 def _alone(node: Node, shape: Shape, c: Contraction, tile: Tile, sources: Sequence[Node]) -> Node:
@@ -155,9 +196,7 @@ def _turned(node: Node, c: Contraction, sources: list[Node], operand: int, axis:
     """The contraction with a copy of an operand in which an axis comes last."""
     x, index_map = node.inputs[operand], node.attrs["maps"][operand]
     order = (*(i for i in range(x.ndim) if i != axis), axis)
-    place = {source: i for i, source in enumerate(order)}
-    copy = view(x, shape=tuple(x.shape[i] for i in order),
-                map=tuple((0, ((place[i], 1),)) for i in range(x.ndim)))
+    copy = _permuted(x, order)
     variables = _variables(node)
     index = tuple(_index(index_map[i], variables) for i in order)
     access = _access(ravel(index, copy.shape), variables)
@@ -165,6 +204,13 @@ def _turned(node: Node, c: Contraction, sources: list[Node], operand: int, axis:
         raise AssertionError("the index of a contraction is linear by construction")
     sources[operand] = copy
     return replace(c, b=access) if operand else replace(c, a=access)
+
+
+def _permuted(x: Node, order: Sequence[int]) -> Node:
+    """The view of x whose axes are its axes `order`."""
+    place = {source: i for i, source in enumerate(order)}
+    return view(x, shape=tuple(x.shape[i] for i in order),
+                map=tuple((0, ((place[i], 1),)) for i in range(x.ndim)))
 
 
 def accumulator(dtype: DType) -> DType:

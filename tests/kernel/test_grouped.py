@@ -1,0 +1,182 @@
+"""Convolutions of narrow groups of channels, on every target that runs here, against NumPy."""
+
+import numpy as np
+import pytest
+
+import lamina as lm
+from lamina import dtypes
+from lamina import functional as F
+from lamina.config import override, settings
+from lamina.graph.node import leaf, topological
+from lamina.kernel.builder import Builder
+from lamina.kernel.grouped import emit_grouped
+from lamina.ops.convolution import conv
+from lamina.runtime import families
+from lamina.schedule.grouped import Grouped
+from lamina.schedule.layout import lay_out
+from lamina.schedule.summation import Rules
+from lamina.targets import TARGETS
+from lamina.transforms.simplify import simplify
+from tests.codegen.emulated import EMULATED, run_emulated
+from tests.codegen.harness import RUNNABLE, run
+
+MACHINES = [t for t in (*RUNNABLE, *EMULATED) if t.lanes(4) > 1]
+RANDOM = np.random.default_rng(7)
+
+#        image [n, *space], channels in and out, groups, kernel, stride, padding, dilation
+SHAPES = (
+    ((2, 9, 14), 32, 32, 32, (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1)),
+    ((1, 7, 9), 21, 21, 21, (3, 3), (2, 2), ((1, 1), (0, 1)), (1, 1)),
+    ((2, 8, 31), 35, 35, 35, (5, 5), (1, 2), ((2, 2), (2, 2)), (1, 1)),
+    ((1, 11, 12), 16, 16, 16, (3, 2), (1, 1), ((2, 2), (1, 1)), (2, 3)),
+    ((1, 5, 7), 32, 32, 8, (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1)),
+    ((2, 6, 5), 12, 12, 6, (3, 3), (2, 1), ((0, 0), (1, 1)), (1, 1)),
+    ((1, 4, 6), 10, 20, 10, (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1)),
+    ((2, 4, 4), 8, 8, 2, (1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1)),
+    ((3, 1, 1), 16, 16, 8, (1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1)),
+    ((1, 3, 3), 16, 16, 16, (3, 3), (1, 1), ((3, 3), (3, 3)), (1, 1)),
+    ((2, 20), 24, 24, 24, (7,), (1,), ((3, 3),), (1,)),
+    ((1, 5, 4, 6), 16, 16, 16, (3, 3, 3), (1, 1, 1), ((1, 1), (1, 1), (1, 1)), (1, 1, 1)),
+)
+
+
+def drawn(*shape):
+    return RANDOM.standard_normal(shape).astype(np.float32)
+
+
+def planned(target, image, ci, co, groups, kernel, **how):
+    """The tiled node of a convolution."""
+    x = leaf(None, (*image, ci), dtypes.float32)
+    w = leaf(None, (co, ci // groups, *kernel), dtypes.float32)
+    node = conv.opened(x, w, groups=groups, **how)
+    roots = lay_out(simplify([node]), target, Rules())
+    return next(n for n in topological(roots) if n.op.name == "tiled")
+
+
+@pytest.mark.parametrize("target", MACHINES, ids=lambda t: t.name)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_kernels(shape, target):
+    image, ci, co, groups, kernel, stride, padding, dilation = shape
+    how = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    node = planned(target, image, ci, co, kernel=kernel, **how)
+    c, plan = node.attrs["contraction"], node.attrs["tile"]
+    if not isinstance(plan, Grouped):
+        assert (co // groups) * (ci // groups) > 1 and target.lanes(4) <= co // groups
+        return
+    x, w = drawn(*image, ci), drawn(co, ci // groups, *kernel)
+    packed = np.zeros((-(-co // plan.lanes) * plan.lanes, *w.shape[1:]), "f")
+    packed[:co] = w
+    packed = np.moveaxis(packed.reshape(-1, plan.lanes, *w.shape[1:]), (1, 2), (-1, -2))
+    b = Builder("grouped", target)
+    inputs = b.buffer("x", dtypes.float32), b.buffer("u", dtypes.float32)
+    out = b.buffer("y", dtypes.float32, True)
+    seen = [name for name, _ in c.out_vars]
+
+    def epilogue(index, var, value, mask):
+        at = b.index(0)
+        for name in seen:
+            at = b.add(b.mul(at, c.size(name)), index[name])
+        b.store(out, at, value, mask)
+
+    emit_grouped(b, c, plan, *inputs, epilogue, b.index)
+    y = np.full(node.shape, np.nan, "f")
+    start = run if target in RUNNABLE else run_emulated
+    start(b.finish(), [x, np.ascontiguousarray(packed), y], [], plan.tasks(c), target)
+    expected = conv.numpy(x.astype(float), w.astype(float), **how)
+    np.testing.assert_allclose(y, expected, atol=2e-5 * np.abs(expected).max(), rtol=0)
+
+
+# ---- which convolutions --------------------------------------------------------------------------
+@pytest.mark.parametrize(("ci", "co", "groups", "dtype"), [
+    (32, 32, 1, "float32"), (64, 64, 2, "float32"), (64, 64, 4, "float32"),
+    (32, 32, 32, "float16"), (64, 16, 16, "float32")])
+def test_others_keep_their_tiles(ci, co, groups, dtype):
+    x = leaf(None, (2, 8, 8, ci), getattr(dtypes, dtype))
+    w = leaf(None, (co, ci // groups, 3, 3), getattr(dtypes, dtype))
+    node = conv.opened(x, w, stride=(1, 1), padding=((1, 1), (1, 1)), dilation=(1, 1),
+                       groups=groups)
+    roots = lay_out(simplify([node]), TARGETS["avx512"], Rules())
+    assert not any(isinstance(n.attrs["tile"], Grouped)
+                   for n in topological(roots) if n.op.name == "tiled")
+
+
+def test_padding_is_not_copied():
+    node = planned(TARGETS["avx2"], (2, 8, 8), 32, 32, 32, (3, 3), stride=(1, 1),
+                   padding=((1, 1), (1, 1)), dilation=(1, 1))
+    assert node.inputs[0].shape == (2, 8, 8, 32)
+
+
+def test_one_row_of_many_channels_is_shared_by_the_threads():
+    node = planned(TARGETS["avx512"], (1, 40), 4096, 4096, 4096, (9,), stride=(1,),
+                   padding=((4, 4),), dilation=(1,))
+    plan = node.attrs["tile"]
+    assert plan.tasks(node.attrs["contraction"]) >= TARGETS["avx512"].threads
+
+
+# ---- the whole way -------------------------------------------------------------------------------
+@pytest.fixture(params=RUNNABLE[1:] or RUNNABLE, ids=lambda t: t.name)
+def target(request):
+    """Everything compiled for one target."""
+    before = settings.target
+    families.forget_programs()
+    settings.target = request.param.name if request.param in TARGETS.values() else "native"
+    yield request.param
+    settings.target = before
+    families.forget_programs()
+
+
+@pytest.mark.parametrize(("channels", "groups", "stride"), [
+    (32, 32, 1), (32, 8, 1), (24, 24, 2), (20, 10, 2)])
+def test_a_block_and_its_gradients(channels, groups, stride, target):
+    """Bias, relu and a sum ride along, and what comes before is computed once."""
+    x, w, b = drawn(2, 9, 10, channels), drawn(channels, channels // groups, 3, 3), drawn(channels)
+
+    def f(x, w, b):
+        y = F.conv2d(lm.tanh(x), w, b, padding=1, stride=stride, groups=groups)
+        return y.relu() * 2 + 1
+
+    def both(dtype):
+        given = [lm.tensor(v, dtype=dtype) for v in (x, w, b)]
+        seed = lm.tensor(np.cos(np.arange(f(*given).size)).reshape(f(*given).shape), dtype=dtype)
+        grads = lm.grad(lambda *a: (f(*a) * seed).sum(), argnums=(0, 1, 2))(*given)
+        return [f(*given).numpy(), *(g.numpy() for g in grads)]
+
+    with override(cache="off"):
+        for found, expected in zip(both(lm.float32), both(lm.float64), strict=True):
+            np.testing.assert_allclose(found, expected, atol=2e-5 * np.abs(expected).max(), rtol=0)
+
+
+def test_channels_first_are_turned(target):
+    """Channels that are no neighbours in memory are copied to be."""
+    x, w = drawn(2, 16, 6, 7), drawn(16, 1, 3, 3)
+    found = F.conv2d(lm.tensor(x).permute(0, 2, 3, 1), lm.tensor(w), padding=1, groups=16).numpy()
+    expected = conv.numpy(x.transpose(0, 2, 3, 1).astype(float), w.astype(float), stride=(1, 1),
+                          padding=((1, 1), (1, 1)), dilation=(1, 1), groups=16)
+    np.testing.assert_allclose(found, expected, atol=1e-4, rtol=0)
+
+
+def test_any_size_gives_the_same_bits(target):
+    w = lm.tensor(drawn(24, 1, 3, 3))
+    images = [drawn(n, h, s, 24) for n, h, s in ((1, 12, 12), (2, 9, 14), (3, 16, 7), (1, 3, 1))]
+
+    def depthwise(x):
+        return F.conv2d(x, w, padding=1, groups=24)
+
+    exact = []
+    for x in images:
+        families.forget_programs()
+        exact.append(depthwise(lm.tensor(x)).numpy())
+    families.forget_programs()
+    for x, expected in zip(images, exact, strict=True):
+        assert np.array_equal(depthwise(lm.tensor(x)).numpy(), expected)
+
+
+def test_threads_give_the_same_bits():
+    x, w = lm.tensor(drawn(2, 30, 30, 40)), lm.tensor(drawn(40, 1, 5, 5))
+    found = []
+    for threads in (1, 2, 4):
+        families.forget_programs()
+        with override(threads=threads, cache="off"):
+            found.append(F.conv2d(x, w, padding=2, groups=40).numpy())
+    families.forget_programs()
+    assert all(np.array_equal(found[0], y) for y in found)
