@@ -120,11 +120,14 @@ class _Tile:
         self.w, self.b, self.plan = writer, writer.b, writer.plan
         self.panel, self.place, self.ranges, self.at = panel, place, ranges, at
         into, out = self.plan.each
-        self.needed = self.plan.lanes // out * into  # elements of the image in a vector
+        needed = self.plan.lanes // out * into  # elements of the image for a vector of channels
+        self.wide = 1 << (needed - 1).bit_length()
         self.mask = self.reads = None
         if left is not None:
             self.mask = self.below(left, self.plan.lanes)
-            self.reads = self.below(self.b.mul(self.b.div(left, out), into), self.needed)
+            self.reads = self.below(self.b.mul(self.b.div(left, out), into), self.wide)
+        elif needed < self.wide:
+            self.reads = self.below(self.b.index(needed), self.wide)
 
     def below(self, count: Value, lanes: int) -> Value:
         """A mask of so many lanes."""
@@ -186,17 +189,17 @@ class _Tile:
         if column > reach - w.high:
             tests.append(b.compare("lt", place, self.w.resolve(w.extent)))
         for test in tests:
-            wide = b.splat(test, self.needed)
+            wide = b.splat(test, self.wide)
             mask = wide if mask is None else b.and_(mask, wide)
         here = b.add(at, b.mul(self.w.column_stride, column))
-        return b.load(self.w.x, here, self.needed, mask)
+        return b.load(self.w.x, here, self.wide, mask)
 
     def spread(self, image: Value, channel: int) -> Value:
         """For every output channel, input `channel` of its group."""
         into, out = self.plan.each
         if out == 1:
             return image
-        if self.needed == 1:
+        if self.wide == 1:
             return self.b.splat(image, self.plan.lanes)
         lanes = [lane // out * into + channel for lane in range(self.plan.lanes)]
         return self.b.shuffle(image, image, lanes)
