@@ -139,7 +139,26 @@ class RegisterTile:
                 at = self.shifted(offsets, self.b.index(count), loop.strides)
                 sums = self.reduce(inner, at, sums, step)
             return sums
-        for lo, hi, turns in self.runs(loop.size, 1 if inner else self.unroll):
+        if not inner and self.tile.next_rows and self.w.part is None:
+            return self.line_by_line(loop, offsets, sums, step)
+        return self.turned(loop.size, loops, offsets, sums, step)
+
+    def line_by_line(self, loop: _Turns, offsets: list[Value], sums: list[Value], step: Step
+                     ) -> list[Value]:
+        """All turns, a cache line at a time: meanwhile that line of the next rows is asked for."""
+        side = 0 if self.operands[1].by_column else 1
+        rows = self.operands[side]
+        with self.b.loop(0, loop.size, rows.line, carry=sums) as turn:
+            at = self.shifted(offsets, turn.var, loop.strides)
+            rows.ask_next(at[side])
+            turn.next(*self.turned(self.b.index(rows.line), [loop], at, turn.carry, step))
+        return turn.results
+
+    def turned(self, size: Value, loops: Sequence[_Turns], offsets: list[Value],
+               sums: list[Value], step: Step) -> list[Value]:
+        """`size` turns of the first of `loops`, all of the others."""
+        loop, inner = loops[0], loops[1:]
+        for lo, hi, turns in self.runs(size, 1 if inner else self.unroll):
             with self.b.loop(lo, hi, turns, carry=sums) as turn:
                 sums = turn.carry
                 at = self.shifted(offsets, turn.var, loop.strides)
@@ -300,6 +319,13 @@ class _Operand:
         if len(lines) <= MOST_LINES:
             for at in lines:
                 self.b.prefetch(self.buffer, self.b.add(offset, at))
+
+    def ask_next(self, offset: Value) -> None:
+        """Ask for one element of each of the rows that follow the tile's."""
+        (var, count), = self.t.tile.rows
+        first = self.b.add(offset, self.b.mul(self.t.w.value(self.access.stride(var)), count))
+        for row in self.row_offsets:
+            self.b.prefetch(self.buffer, self.b.add(first, row))
 
     def lines(self) -> list[int]:
         """Offsets that lie in each cache line of one turn, as far as they are constants."""

@@ -141,6 +141,7 @@ class Tile:
     unroll: turns of the innermost reduce loop that are written out.
     ahead: turns of the innermost reduce loop before it is read that a cache line is asked for; 0:
         not at all.
+    next_rows: whether the lines of the next register tile's rows are asked for during this one's.
     block: (reduce variable, values): sum over so many, keep the sums of the whole task in memory
         and go on, so that the operands of a block stay in cache.
     measured: how many tiles were tried out to find this one; 0: the model chose.
@@ -157,6 +158,7 @@ class Tile:
     tails: tuple[int, ...] = (4, 1)
     unroll: int = 1
     ahead: int = 0
+    next_rows: bool = False
     packs: tuple[Pack, ...] = ()
     block: tuple[str, int] | None = None
     measured: int = 0

@@ -12,6 +12,7 @@ into panels where they pay.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from math import prod
@@ -102,7 +103,8 @@ def _tile_of(model: Model, best: Candidate) -> Tile:
         lanes=model.lanes, vector=best.vector, column=best.column, columns=best.columns,
         rows=best.rows, grid=tuple((v, steps[v]) for v in grid),
         nest=tuple((v, plan.blocks[v]) for v in nest), reduce=order, tails=_tails(best),
-        packs=packs, block=plan.block, ahead=_ahead(model, best, order))
+        packs=packs, block=plan.block, ahead=_ahead(model, best, order),
+        next_rows=_passes(model, best, order, copied))
     return replace(tile, unroll=_unroll(model, tile))
 
 
@@ -117,6 +119,22 @@ def _ahead(model: Model, best: Candidate, order: tuple[str, ...]) -> int:
     loops = reduce_loops(model.c, order)
     short = not loops or isinstance(loops[-1].size, int) and loops[-1].size <= AHEAD
     return 0 if best.horizontal or short else AHEAD
+
+
+def _passes(model: Model, best: Candidate, order: tuple[str, ...], packs: Sequence[str]) -> bool:
+    """Whether the rows pass by once, from beyond the caches, each in one piece of memory.
+
+    Processors foresee few of so many pieces that are read side by side.
+    """
+    loops = reduce_loops(model.c, order)
+    if best.horizontal or len(best.rows) != 1 or len(loops) != 1 or model.lanes == 1:
+        return False
+    rows = model.a if best.column in model.b.strides else model.b
+    size, line = loops[0].size, LINE // rows.item
+    far = rows.bytes() > model.target.l2 and rows.name not in packs and rows.panel is None
+    once = model.sizes[best.column] <= best.columns * model.lanes
+    near = all(rows.unit(r) for r in loops[0].names[-1:]) and best.column not in rows.strides
+    return far and once and near and isinstance(size, int) and size % line == 0
 
 
 def _tails(best: Candidate) -> tuple[int, ...]:

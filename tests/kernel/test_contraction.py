@@ -104,6 +104,21 @@ def test_sums_kept_between_blocks():
     h.check(c, replace(tile, block=("k", 112)), NATIVE)
 
 
+def test_the_next_rows_are_asked_for_where_they_pass_by_once():
+    far = h.product(30_000, 24, 144)
+    tile = choose(far, TARGETS["avx512"])
+    assert tile.next_rows
+    for c in (h.product(30, 24, 144), h.product(30_000, 200, 144), h.product(30_000, 24, 150),
+              h.product(30_000, 24, 144, "T", "N")):
+        assert not choose(c, TARGETS["avx512"]).next_rows
+    near = h.product(31, 24, 144)
+    tile = choose(near, NATIVE)
+    same = [h.run(near, replace(tile, next_rows=ask), NATIVE, {})[0].tobytes()
+            for ask in (False, True)]
+    assert same[0] == same[1]
+    h.check(near, replace(tile, next_rows=True), NATIVE, pieces=2)
+
+
 @pytest.mark.parametrize("terms", [20_000, 20_001, 9])
 @pytest.mark.parametrize("block", [None, ("k", 500)])
 @pytest.mark.parametrize("rows", [1, 12])
