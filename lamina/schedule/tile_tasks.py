@@ -14,6 +14,7 @@ from lamina.schedule.tile_costs import LINE, PAGE, Candidate, Model, Reads
 L2_SHARE = 0.75  # of the second-level cache that the operands of a task may fill
 TASKS_OF_THREAD = 8  # at least, where a task still has SMALL_TASK cycles
 SMALL_TASK = 8_000
+SHORT_SUM = 1024  # terms of a sum, at most, beside which the writing of the result counts
 BLOCK = 192  # turns of the reduce loops in a block, at least
 BLOCK_SHARE = 0.25  # of that cache that the operands of a block fill
 BLOCK_TILE = 64  # rows and columns of a task whose sums stay in memory between blocks
@@ -138,7 +139,7 @@ def task_steps(plan: Plan) -> dict[str, int]:
     its multiply-adds need, while its operands stay in the second-level cache and there are tasks
     enough for all threads.
     """
-    steps = dict(plan.blocks)
+    steps = dict(plan.blocks) | {v: plan.model.sizes[v] for v in shared_lines(plan)}
     if plan.own_columns:
         steps[plan.best.column] = -(-plan.model.sizes[plan.best.column] // plan.width) * plan.width
     while True:
@@ -146,6 +147,18 @@ def task_steps(plan: Plan) -> dict[str, int]:
         if not grown:
             return {v: _balanced(plan.model.sizes[v], n, plan.blocks[v]) for v, n in steps.items()}
         steps = min(grown, key=lambda more: _traffic(plan, more))
+
+
+def shared_lines(plan: Plan) -> list[str]:
+    """Output variables whose values share cache lines of the result, where lanes lie further apart.
+
+    One task writes all of a line, while it is in cache, where sums are so short that this counts.
+    """
+    model, best = plan.model, plan.best
+    if best.horizontal or best.vector == model.out[-1] or model.k > SHORT_SUM:
+        return []
+    after = model.out[model.out.index(best.vector) + 1:]
+    return [v for v in after if v not in plan.rows and not model.shared(v)]
 
 
 def _grown(plan: Plan, steps: dict[str, int], var: str) -> dict[str, int] | None:
@@ -206,6 +219,10 @@ def loop_order(plan: Plan, steps: Mapping[str, int]) -> tuple[list[str], list[st
     inside = [*both, *others, *rows, *side, column]
     if plan.own_columns:
         return inside, inside
+    lines = shared_lines(plan)
+    if lines:
+        inside = [*(v for v in inside if v not in lines), *lines]
+        outside = [*(v for v in outside if v not in lines), *lines]
     if plan.best.horizontal:
         return outside, inside  # rows stay in the first-level cache while columns pass
     return (outside if _columns_outside(plan, steps) else inside), outside
