@@ -1,6 +1,6 @@
-"""The ways of a 3 x 3 convolution beside each other: `python -m benchmarks.winograd`.
+"""The ways of 3 x 3 and 5 x 5 convolutions beside each other: `python -m benchmarks.winograd`.
 
-In: nothing. Out: a line for each size: milliseconds of the direct way and of Winograd's two, their
+In: nothing. Out: a line for each size: milliseconds of the direct way and of Winograd's, their
 largest errors against float64 as a share of the largest result, and which way is taken (0: direct);
 then the same for the gradients of the filters, with one other way. The constants of
 `schedule/winograd.py` and `schedule/winograd_gradient.py` are fitted to these.
@@ -22,33 +22,36 @@ from lamina.functional import conv2d
 from lamina.runtime import families
 from lamina.schedule import winograd, winograd_gradient
 
-SIZES = ((1, 56, 64), (1, 28, 128), (1, 14, 256), (1, 7, 512), (1, 32, 64), (1, 16, 128),
-         (1, 8, 256), (1, 4, 512), (8, 28, 128), (8, 7, 512), (32, 32, 64), (32, 16, 128),
-         (32, 8, 256), (32, 4, 512))  # images, side, channels
+SIZES = ((3, 1, 56, 64), (3, 1, 28, 128), (3, 1, 14, 256), (3, 1, 7, 512), (3, 1, 32, 64),
+         (3, 1, 16, 128), (3, 1, 8, 256), (3, 1, 4, 512), (3, 8, 28, 128), (3, 8, 7, 512),
+         (3, 32, 32, 64), (3, 32, 16, 128), (3, 32, 8, 256), (3, 32, 4, 512), (5, 1, 28, 64),
+         (5, 1, 14, 128), (5, 8, 28, 64), (5, 8, 14, 256), (5, 32, 16, 32))
+# side of the kernel, images, side of an image, channels
 WARM, ROUNDS, RUNS = 5, 3, 8
 
 
 def main() -> None:
     """Print the tables."""
-    for n, side, channels in SIZES:
-        x, w = _drawn(n, side, channels)
-        exact = conv2d(x.astype(lm.float64), w.astype(lm.float64), padding=1).numpy()
-        _line(n, side, channels, exact, {m: _taking(m, x, w) for m in (0, *winograd.FORMS)},
-              winograd.fewest(n, side, side, channels, channels))
+    for k, n, side, channels in SIZES:
+        x, w = _drawn(k, n, side, channels)
+        exact = conv2d(x.astype(lm.float64), w.astype(lm.float64), padding=k // 2).numpy()
+        ways = (0, *(m for m, size in winograd.FORMS if size == k))
+        _line(k, n, side, channels, exact, {m: _taking(m, x, w) for m in ways},
+              winograd.fewest(n, side, side, channels, channels, k))
     print("gradients of the filters")
-    for n, side, channels in SIZES:
-        x, w = _drawn(n, side, channels)
-        g, _ = _drawn(n, side, channels)
+    for k, n, side, channels in SIZES:
+        x, w = _drawn(k, n, side, channels)
+        g, _ = _drawn(k, n, side, channels)
         exact = _gradient(*(v.astype(lm.float64) for v in (x, w, g))).numpy()
         with mock.patch.object(winograd_gradient, "fewer", wraps=winograd_gradient.fewer) as asked:
             _compiled_gradient(x, w, g)
         taken = winograd_gradient.fewer(*asked.call_args.args)
-        _line(n, side, channels, exact,
+        _line(k, n, side, channels, exact,
               {m: _gradient_taking(m, x, w, g) for m in (False, True)}, int(taken))
 
 
-def _line(n: int, side: int, channels: int, exact: np.ndarray, calls: dict[Any, Any], taken: int
-          ) -> None:
+def _line(k: int, n: int, side: int, channels: int, exact: np.ndarray, calls: dict[Any, Any],
+          taken: int) -> None:
     """Times and errors of one size."""
     errors = [np.abs(call().numpy() - exact).max() / np.abs(exact).max()
               for call in calls.values()]
@@ -56,22 +59,22 @@ def _line(n: int, side: int, channels: int, exact: np.ndarray, calls: dict[Any, 
     for _ in range(ROUNDS):
         for way, call in calls.items():
             times[way].append(_milliseconds(call))
-    print(f"{n:3d} x {side:2d} x {side:2d} x {channels:3d}  ms",
+    print(f"{k} x {k}, {n:3d} x {side:2d} x {side:2d} x {channels:3d}  ms",
           *(f"{min(found):7.2f}" for found in times.values()), "  errors",
           *(f"{error:.1e}" for error in errors), f"  taken {taken}", flush=True)
 
 
-def _drawn(n: int, side: int, channels: int) -> tuple[Any, Any]:
+def _drawn(k: int, n: int, side: int, channels: int) -> tuple[Any, Any]:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((n, side, side, channels)).astype(np.float32)
-    w = rng.standard_normal((channels, channels, 3, 3)) / np.sqrt(9 * channels)
+    w = rng.standard_normal((channels, channels, k, k)) / np.sqrt(k * k * channels)
     return lm.tensor(x), lm.tensor(w.astype(np.float32))
 
 
 def _taking(m: int, x: Any, w: Any) -> Callable[[], Any]:
     """The convolution, compiled to go one way."""
     families.forget_programs()
-    compiled = lm.compile(lambda x: conv2d(x, w, padding=1))
+    compiled = lm.compile(lambda x: conv2d(x, w, padding=w.shape[-1] // 2))
     with override(cache="off"), mock.patch.object(winograd, "fewest", lambda *sizes: m):
         for _ in range(WARM):
             compiled(x)
@@ -79,7 +82,7 @@ def _taking(m: int, x: Any, w: Any) -> Callable[[], Any]:
 
 
 def _gradient(x: Any, w: Any, g: Any) -> Any:
-    return lm.grad(lambda w: (conv2d(x, w, padding=1) * g).sum())(w)
+    return lm.grad(lambda w: (conv2d(x, w, padding=w.shape[-1] // 2) * g).sum())(w)
 
 
 def _compiled_gradient(x: Any, w: Any, g: Any) -> Callable[[], Any]:

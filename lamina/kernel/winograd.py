@@ -26,7 +26,6 @@ from lamina.schedule.contraction import Access, Contraction
 from lamina.schedule.winograd import (
     CHANNELS,
     FILTERS_OF_CHUNK,
-    KERNEL,
     Winograd,
     apart,
 )
@@ -56,7 +55,7 @@ def emit_filters(b: Builder, c: Contraction, plan: Winograd, w: Buffer, out: Buf
                 mask = None if whole else b.compare(
                     "lt", lanes, b.splat(resolve(outs), plan.lanes))
                 read = _filter_reader(b, c.b, plan, w, resolve, channel.var, lanes, mask)
-                square = [[read(r, s) for r in range(KERNEL)] for s in range(KERNEL)]
+                square = [[read(r, s) for r in range(plan.size)] for s in range(plan.size)]
                 for i, row in enumerate(transformed(b, plan.form.filters, square)):
                     for at, value in enumerate(row, i * plan.side):
                         place = b.add(b.mul(panel, plan.side ** 2), at)
@@ -71,10 +70,10 @@ def _filter_reader(b: Builder, w: Access, plan: Winograd, buffer: Buffer, resolv
     start = b.add(resolve(w.base), b.mul(channel, resolve(w.stride(plan.channel))))
     step = resolve(w.stride(plan.vector))
     strides = [w.stride(v) for v in plan.kernel]
-    if mask is None and strides in ([KERNEL, 1], [-KERNEL, -1]):
+    if mask is None and strides in ([plan.size, 1], [-plan.size, -1]):
         first = b.add(start, b.mul(b.extract(lanes, 0), step))
-        found = _turned(b, buffer, first, step, plan.lanes, strides[0] == KERNEL)
-        return lambda row, column: found[row * KERNEL + column]
+        found = _turned(b, buffer, first, step, plan, strides[0] == plan.size)
+        return lambda row, column: found[row * plan.size + column]
     across = b.mul(lanes, b.splat(step, plan.lanes))
 
     def read(row: int, column: int) -> Value:
@@ -86,10 +85,10 @@ def _filter_reader(b: Builder, w: Access, plan: Winograd, buffer: Buffer, resolv
     return read
 
 
-def _turned(b: Builder, buffer: Buffer, first: Value, step: Value, lanes: int, forward: bool
+def _turned(b: Builder, buffer: Buffer, first: Value, step: Value, plan: Winograd, forward: bool
             ) -> list[Value]:
     """The elements of some filters, each of which lies in one piece of memory, across the lanes."""
-    count = KERNEL * KERNEL
+    count, lanes = plan.size * plan.size, plan.lanes
     starts = [b.add(first, b.mul(step, lane)) for lane in range(lanes)]
     if not forward:
         starts = [b.sub(at, count - 1) for at in starts]
@@ -204,7 +203,7 @@ class _Writer:
         b, plan = self.b, self.plan
         found: list[list[Value] | None] = []
         for size, at in ((self.height, row), (self.length, column)):
-            left = b.sub(b.add(size, KERNEL - 1), at)
+            left = b.sub(b.add(size, self.plan.size - 1), at)
             found.append(None if self.divides(plan.m, size) else
                          [b.compare("lt", r, left) for r in range(plan.side)])
         return found
@@ -214,7 +213,7 @@ class _Writer:
         """An element of the window, of some channels; zero where no output reads it."""
         b = self.b
         for known, n in zip(inside, (r, s), strict=True):
-            if known is not None and n > KERNEL - 1:
+            if known is not None and n > self.plan.size - 1:
                 here = b.splat(known[n], self.plan.lanes)
                 mask = here if mask is None else b.and_(mask, here)
         at = b.add(start, b.add(b.mul(strides[0], r), b.mul(strides[1], s)))

@@ -8,7 +8,7 @@ epilogue as in `kernel.contraction`. Out: statements in the builder.
       for some tiles
         V = inputs of each tile, U = its cotangents, transformed
         for place: M += U^T V, in register tiles
-      dw = M transformed;  epilogue for each of its 3 x 3
+      dw = M transformed;  epilogue for each of its results
 """
 
 from __future__ import annotations
@@ -23,14 +23,13 @@ from lamina.kernel.small_matrix import Matrix as Constants
 from lamina.kernel.small_matrix import transformed
 from lamina.kernel.small_product import TURNS, Matrix, multiply
 from lamina.schedule.contraction import Access, Contraction
-from lamina.schedule.winograd import KERNEL, apart
+from lamina.schedule.winograd import apart
 from lamina.schedule.winograd_gradient import (
     CHANNELS,
     OUTS,
     PLACES,
     SIDE,
     TILES,
-    M,
     WinogradGradient,
 )
 
@@ -55,10 +54,11 @@ class _Writer:
         self.v = b.scratch(dtypes.float32, PLACES * apart(TILES * CHANNELS))
         self.u = b.scratch(dtypes.float32, PLACES * apart(TILES * OUTS))
         self.m = b.scratch(dtypes.float32, PLACES * apart(OUTS * CHANNELS))
-        self.y = b.scratch(dtypes.float32, KERNEL * KERNEL * plan.lanes)
+        self.y = b.scratch(dtypes.float32, plan.size * plan.size * plan.lanes)
         self.channels, self.outs = resolve(c.size(plan.vector)), resolve(c.size(plan.outs))
         self.height, self.length = (resolve(c.size(v)) for v in plan.space)
-        self.down, self.across = (b.div(b.add(n, M - 1), M) for n in (self.height, self.length))
+        self.down, self.across = (b.div(b.add(n, plan.m - 1), plan.m)
+                                  for n in (self.height, self.length))
 
     def divides(self, step: int, value: Value) -> bool:
         """Whether a size is known to be a multiple of `step`."""
@@ -101,8 +101,8 @@ class _Writer:
         """U and V of one tile."""
         b, plan, c = self.b, self.plan, self.c
         image = b.div(number, b.mul(self.down, self.across))
-        row = b.mul(b.rem(b.div(number, self.across), self.down), M)
-        column = b.mul(b.rem(number, self.across), M)
+        row = b.mul(b.rem(b.div(number, self.across), self.down), self.plan.m)
+        column = b.mul(b.rem(number, self.across), self.plan.m)
         place = {plan.space[0]: row, plan.space[1]: column}
         if plan.batch:
             place[plan.batch] = image
@@ -111,9 +111,9 @@ class _Writer:
         sides = (self.height, row), (self.length, column)
         for which, access, first, size, block, buffer, side, matrix, beyond in (
                 (0, c.a, channel, self.channels, CHANNELS, self.v, SIDE, plan.form.inputs,
-                 KERNEL - 1),
-                (1, c.b, out, self.outs, OUTS, self.u, M, plan.form.filters, 0)):
-            inside = [None if self.divides(M, n) else
+                 plan.size - 1),
+                (1, c.b, out, self.outs, OUTS, self.u, plan.m, plan.form.filters, 0)):
+            inside = [None if self.divides(plan.m, n) else
                       [b.compare("lt", r, b.sub(b.add(n, beyond), at)) for r in range(side)]
                       for n, at in sides]
             start = b.add(self.start(access, place), first)
@@ -195,16 +195,16 @@ class _Writer:
             square = [[b.load(self.m, b.add(at, (r * SIDE + s) * apart(OUTS * CHANNELS)), lanes)
                        for r in range(SIDE)] for s in range(SIDE)]
             for i, line in enumerate(transformed(b, plan.form.results, square)):
-                for place, value in enumerate(line, i * KERNEL):
+                for place, value in enumerate(line, i * plan.size):
                     b.store(self.y, place * lanes, value)
             left = b.sub(self.channels, b.add(channel, turn.var))
             with (b.loop(0, lanes if whole else b.min(left, lanes)) as lane,
-                  b.loop(0, KERNEL) as r, b.loop(0, KERNEL) as s):  # in the order of memory
+                  b.loop(0, plan.size) as r, b.loop(0, plan.size) as s):  # in the order of memory
                 index = {plan.outs: b.add(out, row.var),
                          plan.vector: b.add(b.add(channel, turn.var), lane.var),
                          plan.kernel[0]: r.var, plan.kernel[1]: s.var}
                 if plan.part:
                     index[plan.part] = part
-                n = b.add(b.mul(r.var, KERNEL), s.var)
+                n = b.add(b.mul(r.var, plan.size), s.var)
                 value = b.load(self.y, b.add(b.mul(n, lanes), lane.var))
                 self.epilogue(index, plan.vector, value, None)

@@ -60,11 +60,11 @@ def _tile(step: object) -> str:
     if not isinstance(step, Step) or step.spec.kind != "tiled":
         return ""
     tile = tiled_node(step.spec).attrs["tile"]
-    if isinstance(tile, Winograd):
-        return (f"    Winograd F({tile.m} x {tile.m}, 3 x 3), tile: {tile.rows} x {tile.columns},"
-                f" {tile.lanes} lanes of {tile.vector}")
-    if isinstance(tile, WinogradGradient):
-        return (f"    Winograd F(3 x 3, 4 x 4), tile: {tile.rows} x {SMALL_COLUMNS},"
+    if isinstance(tile, (Winograd, WinogradGradient)):
+        tiles, kernel = (f"{n} x {n}" for n in (tile.m, tile.size))
+        columns = tile.columns if isinstance(tile, Winograd) else SMALL_COLUMNS
+        form = f"{tiles}, {kernel}" if isinstance(tile, Winograd) else f"{kernel}, {tiles}"
+        return (f"    Winograd F({form}), tile: {tile.rows} x {columns},"
                 f" {tile.lanes} lanes of {tile.vector}")
     if isinstance(tile, Grouped):
         return (f"    groups of {tile.each[0]} to {tile.each[1]} channels, tile:"

@@ -1,15 +1,17 @@
-"""Convolutions with fewer multiplications: Winograd's F(m x m, 3 x 3).
+"""Convolutions with fewer multiplications: Winograd's F(m x m, r x r).
 
-In: the `Contraction` of a 3 x 3 convolution with stride 1. Out: a `Winograd` plan for it, which
-stands where others have a `Tile`, and what the kernel that transforms the filters has to know.
+In: the `Contraction` of a convolution of 3 x 3 or 5 x 5 with stride 1. Out: a `Winograd` plan for
+it, which stands where others have a `Tile`, and what the kernel that transforms the filters has to
+know.
 
-    tiles of m x m outputs overlap in windows of (m + 2) x (m + 2) inputs; of each tile and channel
+    tiles of m x m outputs overlap in windows of side m + r - 1; of each tile and channel
     V = B^T d B;  of each filter U = G g G^T, once;  M[p] = V[p] U[p], a product over the channels
-    for each of the (m + 2)^2 places p;  y = A^T M A
+    for each of the (m + r - 1)^2 places p;  y = A^T M A
 
 Lavin and Gray 2015, Fast Algorithms for Convolutional Neural Networks, section 4; the matrices
 interpolate polynomials (Toom and Cook; Barabasz and others 2020, Error Analysis and Improving the
-Accuracy of Winograd Convolution). m = 4 takes a quarter of the multiplications, m = 2 four ninths.
+Accuracy of Winograd Convolution). Of 3 x 3, m = 4 takes a quarter of the multiplications and m = 2
+four ninths; of 5 x 5, m = 2 takes 36 of 100.
 
 A task computes some tiles, TILES at most, of some output channels, OUTS at most; V, of CHANNELS
 channels at a time, and M stay in its second-level cache. How many follows the number of tiles and
@@ -38,7 +40,6 @@ FEW, MANY = 8, 24  # tiles of a task, where the sizes are not known
 OUTS = 64  # output channels of a task, at most
 CHANNELS = 64  # input channels that are transformed at a time
 FILTERS_OF_CHUNK = 16  # channels whose filters a chunk transforms
-KERNEL = 3
 
 # What an element costs, in multiply-adds of vectors: fitted to the convolutions of ResNet-18 with
 # 1, 8 and 32 images on two cores with AVX2 (`python -m benchmarks.winograd`).
@@ -63,7 +64,7 @@ class Form:
     results: Matrix  # A^T
 
 
-def form(points: Sequence[Fraction], kernel: int = KERNEL) -> Form:
+def form(points: Sequence[Fraction], kernel: int) -> Form:
     """The matrices that interpolate at some points, and at infinity."""
     m = len(points) + 2 - kernel
     others = [[q for q in points if q != p] for p in points]
@@ -91,11 +92,13 @@ def _numbers(rows: Sequence[Sequence[Fraction]]) -> Matrix:
 
 # The points decide how errors grow. 5/8 and 3/2 leave twice the error of the direct sum, 1 and 2,
 # which are mostly taken, four times that.
-POINTS = {
-    2: [Fraction(0), Fraction(1), Fraction(-1)],
-    4: [Fraction(0), Fraction(5, 8), Fraction(-5, 8), Fraction(3, 2), Fraction(-3, 2)],
+POINTS = {  # by the side of a window
+    4: [Fraction(0), Fraction(1), Fraction(-1)],
+    6: [Fraction(0), Fraction(5, 8), Fraction(-5, 8), Fraction(3, 2), Fraction(-3, 2)],
 }
-FORMS = {m: form(points) for m, points in POINTS.items()}
+SIDES = {3: (4, 6), 5: (6,)}  # of windows, for each size of kernel
+FORMS = {(side + 1 - size, size): form(POINTS[side], size)
+         for size, sides in SIDES.items() for side in sides}  # by m and the size of the kernel
 
 
 @dataclass(frozen=True)
@@ -104,12 +107,13 @@ class Winograd:
 
     Variables: `batch`, "" where there is none, `space` (rows and columns of the output), `kernel`
     (of the filters), `channel`, and `vector`, the output channels, which run across the lanes.
-    rows, columns: of a register tile, in tiles and vectors. tiles, outs: of a task, in tiles and
-    output channels. outs_first: whether tasks with the same output channels follow one another, or
-    those with the same tiles.
+    size: of the kernel, in one direction. rows, columns: of a register tile, in tiles and vectors.
+    tiles, outs: of a task, in tiles and output channels. outs_first: whether tasks with the same
+    output channels follow one another, or those with the same tiles.
     """
 
     m: int
+    size: int
     batch: str
     space: tuple[str, str]
     kernel: tuple[str, str]
@@ -126,12 +130,12 @@ class Winograd:
     @property
     def form(self) -> Form:
         """The matrices."""
-        return FORMS[self.m]
+        return FORMS[self.m, self.size]
 
     @property
     def side(self) -> int:
         """Inputs, in one direction, that a tile sees."""
-        return self.m + KERNEL - 1
+        return self.m + self.size - 1
 
     @property
     def width(self) -> int:
@@ -167,33 +171,36 @@ def plan_winograd(c: Contraction, target: Target, rules: Rules) -> Winograd | No
     if found is None:
         return None
     batch, space, kernel, channel, vector = found
+    size = c.size(kernel[0])
     sizes = [c.size(v) for v in (*space, channel, vector)]
-    m = rules.apply(fewest, c.size(batch) if batch else 1, *sizes)
-    if m == 0:
+    m = rules.apply(fewest, c.size(batch) if batch else 1, *sizes, size)
+    if m == 0 or not isinstance(size, int):
         return None
-    images, filters = product(n for v, n in c.out_vars if v != vector), (m + 2)**2 * sizes[-1]
+    side = m + size - 1
+    images, filters = product(n for v, n in c.out_vars if v != vector), side**2 * sizes[-1]
     outs_first = isinstance(images, int) and isinstance(filters, int) and filters > images
     count = (c.size(batch) if batch else 1) * ceil_div(sizes[0], m) * ceil_div(sizes[1], m)
     known = all(isinstance(size, int) for size in (count, *sizes[2:]))
-    tiles, outs = rules.apply(task, count, *sizes[2:], int(known), m,
+    tiles, outs = rules.apply(task, count, *sizes[2:], int(known), side,
                               SMALL_COLUMNS * target.lanes(4), target.threads)
     turns = -(-tiles // small_rows(target))
-    return Winograd(m, batch, space, kernel, channel, vector, target.lanes(4), -(-tiles // turns),
-                    SMALL_COLUMNS, tiles, outs, outs_first)
+    return Winograd(m, size, batch, space, kernel, channel, vector, target.lanes(4),
+                    -(-tiles // turns), SMALL_COLUMNS, tiles, outs, outs_first)
 
 
-def fewest(n: int, rows: int, columns: int, channels: int, outs: int) -> int:
+def fewest(n: int, rows: int, columns: int, channels: int, outs: int, size: int) -> int:
     """The m with the least work, or 0 where that is the direct way."""
     if min(channels, outs) < FEW_CHANNELS or 0 in (n, rows, columns):
         return 0
-    works = {0: DIRECT * KERNEL ** 2 * n * rows * columns * channels * outs}
-    for m in FORMS:
+    works = {0: DIRECT * size ** 2 * n * rows * columns * channels * outs}
+    for side in SIDES[size]:
+        m = side + 1 - size
         tiles = n * -(-rows // m) * -(-columns // m)
-        works[m] = min(_work(m, tiles, channels, outs, some, OUTS) for some in TILES)
+        works[m] = min(_work(side, tiles, channels, outs, some, OUTS) for some in TILES)
     return min(works, key=lambda m: works[m])
 
 
-def task(tiles: int, channels: int, outs: int, known: int, m: int, width: int, threads: int
+def task(tiles: int, channels: int, outs: int, known: int, side: int, width: int, threads: int
          ) -> tuple[int, int]:
     """Tiles and output channels of a task, for the least work of the thread that has most.
 
@@ -202,16 +209,17 @@ def task(tiles: int, channels: int, outs: int, known: int, m: int, width: int, t
     """
     def work(choice: tuple[int, int]) -> float:
         tasks = -(-tiles // choice[0]) * -(-outs // choice[1])
-        return _work(m, tiles, channels, outs, *choice) / tasks * -(-tasks // threads)
+        return _work(side, tiles, channels, outs, *choice) / tasks * -(-tasks // threads)
 
     wide = sorted({OUTS, max(width, OUTS // 2)}, reverse=True)
     return min(((some, of) for some in (reversed(TILES) if known else (MANY, FEW))
                 for of in (wide if known else wide[:1])), key=work)
 
 
-def _work(m: int, tiles: int, channels: int, outs: int, of_task: int, outs_of_task: int) -> float:
+def _work(side: int, tiles: int, channels: int, outs: int, of_task: int, outs_of_task: int
+          ) -> float:
     """Multiply-adds of vectors in all tasks, about."""
-    places = (m + KERNEL - 1) ** 2
+    places = side ** 2
     blocks = -(-tiles // of_task)
     filters = places * channels * 4  # bytes for an output channel
     first = FAR_READ if filters * outs > FAR else MIDDLE_READ
@@ -224,17 +232,18 @@ def _work(m: int, tiles: int, channels: int, outs: int, of_task: int, outs_of_ta
 
 def _variables(c: Contraction, target: Target
                ) -> tuple[str, tuple[str, str], tuple[str, str], str, str] | None:
-    """(batch, space, kernel, channel, output channel) of a 3 x 3 convolution with stride 1."""
+    """(batch, space, kernel, channel, output channel) of a convolution with stride 1."""
     lanes = target.lanes(4)
     if (c.acc is not dtypes.float32 or c.dtype is not dtypes.float32 or c.words or c.cut
             or lanes == 1 or not target.has_stack or len(c.reduce_vars) != 3):
         return None
-    kernel = [v for v, n in c.reduce_vars if n == KERNEL and c.a.stride(v) != 1]
+    kernel = [v for v, n in c.reduce_vars if n in SIDES and c.a.stride(v) != 1]
     channels = [v for v, _ in c.reduce_vars if c.a.stride(v) == 1]
     pairs = [(k, o) for k in kernel for o, _ in c.out_vars if _slides(c, k, o)]
     *others, (vector, _) = c.out_vars
     batch = [v for v, _ in others if v not in {o for _, o in pairs}]
-    if (len(channels) != 1 or len(pairs) != 2 or len({o for _, o in pairs}) != 2 or len(batch) > 1
+    if (len(channels) != 1 or len(pairs) != 2 or len({o for _, o in pairs}) != 2
+            or len({c.size(k) for k, _ in pairs}) != 1 or len(batch) > 1
             or not c.b.carries(vector) or c.a.carries(vector)
             or any(c.b.carries(v) or not c.a.carries(v) for v in batch)):
         return None

@@ -35,8 +35,8 @@ RANDOM = np.random.default_rng(5)
 
 
 def reference(x, w):
-    """x [n, h, w, c] with w [f, c, 3, 3], in float64, without margins."""
-    view = np.lib.stride_tricks.sliding_window_view(x.astype(float), (3, 3), axis=(1, 2))
+    """x [n, h, w, c] with w [f, c, k, k], in float64, without margins."""
+    view = np.lib.stride_tricks.sliding_window_view(x.astype(float), w.shape[2:], axis=(1, 2))
     return np.einsum("nhwcij,fcij->nhwf", view, w.astype(float))
 
 
@@ -44,32 +44,35 @@ def drawn(*shape):
     return RANDOM.standard_normal(shape).astype(np.float32)
 
 
-@pytest.mark.parametrize("m", FORMS)
-def test_matrices_give_the_convolution(m):
-    found, d, g = FORMS[m], RANDOM.standard_normal((m + 2, m + 2)), RANDOM.standard_normal((3, 3))
+@pytest.mark.parametrize(("m", "k"), FORMS)
+def test_matrices_give_the_convolution(m, k):
+    found, side = FORMS[m, k], m + k - 1
+    d, g = RANDOM.standard_normal((side, side)), RANDOM.standard_normal((k, k))
     b, g_, a = map(np.array, (found.inputs, found.filters, found.results))
-    expected = [[(d[i:i + 3, j:j + 3] * g).sum() for j in range(m)] for i in range(m)]
+    expected = [[(d[i:i + k, j:j + k] * g).sum() for j in range(m)] for i in range(m)]
     np.testing.assert_allclose(a @ ((g_ @ g @ g_.T) * (b @ d @ b.T)) @ a.T, expected, rtol=1e-12)
 
 
-def planned(m, size, n, ic, oc, target, sizes=(24, 64)):
+def planned(m, k, size, n, ic, oc, target, sizes=(24, 64)):
     """A plan, whatever it costs."""
-    c = conv(n, size, ic, oc, 3, pad=1)
+    c = conv(n, size, ic, oc, k, pad=k // 2)
     keep = [v for v in c.out_vars if v[1] != 1]
     c = type(c)(tuple(keep), c.reduce_vars, c.a, c.b, c.dtype, c.acc)
-    return c, Winograd(m, "n" if n > 1 else "", ("oh", "ow"), ("kh", "kw"), "ic", "oc",
+    return c, Winograd(m, k, "n" if n > 1 else "", ("oh", "ow"), ("kh", "kw"), "ic", "oc",
                        target.lanes(4), small_rows(target), SMALL_COLUMNS, *sizes, oc > 70)
 
 
 @pytest.mark.parametrize("target", MACHINES, ids=lambda t: t.name)
-@pytest.mark.parametrize("m", FORMS)
+@pytest.mark.parametrize(("m", "k"), FORMS)
 @pytest.mark.parametrize(("n", "size", "ic", "oc", "task"), [
     (1, 8, 16, 16, (24, 64)), (2, 7, 19, 21, (24, 64)), (1, 5, 70, 64, (4, 64)),
     (3, 4, 64, 130, (10, 32))])
-def test_kernels(n, size, ic, oc, task, m, target):
-    c, plan = planned(m, size, n, ic, oc, target, task)
-    x, w = np.zeros((n, size + 2, size + 2, ic), "f"), drawn(oc, ic, 3, 3)
-    x[:, 1:-1, 1:-1] = drawn(n, size, size, ic)
+def test_kernels(n, size, ic, oc, task, m, k, target):
+    c, plan = planned(m, k, size, n, ic, oc, target, task)
+    margin = k // 2
+    x = np.zeros((n, size + 2 * margin, size + 2 * margin, ic), "f")
+    w = drawn(oc, ic, k, k)
+    x[:, margin:-margin, margin:-margin] = drawn(n, size, size, ic)
     shape = plan.filters(c)
     u, y = np.full(shape, np.nan, "f"), np.full((n, size, size, oc), np.nan, "f")
     start = run if target in RUNNABLE else run_emulated
@@ -92,7 +95,7 @@ def test_kernels(n, size, ic, oc, task, m, target):
     emit_winograd(b, c, plan, *inputs, epilogue, b.index)
     start(b.finish(), [x, u, y], [], plan.tasks(c), target)
     expected = reference(x, w)
-    bound = 64 * EPSILON * np.sqrt(9 * ic)
+    bound = 64 * EPSILON * np.sqrt(k * k * ic)
     np.testing.assert_allclose(y, expected, atol=bound, rtol=0)
 
 
@@ -100,8 +103,9 @@ def test_kernels(n, size, ic, oc, task, m, target):
 def test_only_what_is_3_by_3_with_stride_1_and_many_channels():
     target = TARGETS["avx2"]
     assert plan_winograd(conv(8, 32, 64, 64, 3, pad=1), target, Rules()).m == 4
+    assert plan_winograd(conv(8, 32, 64, 64, 5, pad=2), target, Rules()).m == 2
     for other in (conv(8, 32, 64, 64, 3, stride=2, pad=1), conv(8, 32, 64, 64, 1),
-                  conv(8, 32, 64, 64, 5, pad=2), conv(8, 32, 3, 64, 3, pad=1),
+                  conv(8, 32, 64, 64, 7, pad=3), conv(8, 32, 3, 64, 3, pad=1),
                   conv(8, 32, 64, 64, 3, dilation=2), conv(8, 32, 64, 64, 3, pad=1,
                                                            dtype=dtypes.float64)):
         assert plan_winograd(other, target, Rules()) is None
@@ -110,9 +114,9 @@ def test_only_what_is_3_by_3_with_stride_1_and_many_channels():
 
 
 def test_one_tile_of_many_channels_is_summed_directly():
-    assert fewest(1, 4, 4, 512, 512) == 0
-    assert fewest(1, 12, 12, 256, 256) == 2
-    assert fewest(32, 32, 32, 64, 64) == 4
+    assert fewest(1, 4, 4, 512, 512, 3) == 0
+    assert fewest(1, 12, 12, 256, 256, 3) == 2
+    assert fewest(32, 32, 32, 64, 64, 3) == 4
 
 
 def test_one_small_image_is_shared_by_the_threads():
@@ -123,7 +127,7 @@ def test_one_small_image_is_shared_by_the_threads():
 
 
 def test_tasks_of_unknown_sizes_come_in_two_sorts():
-    sorts = {task(n, 64, 128, False, 4, 32, 2) for n in range(1, 400)}
+    sorts = {task(n, 64, 128, False, 6, 32, 2) for n in range(1, 400)}
     assert sorts == {(8, 64), (24, 64)}
 
 
@@ -146,13 +150,14 @@ def target(request):
     families.forget_programs()
 
 
-def test_a_block_and_its_gradients(target):
+@pytest.mark.parametrize("k", [3, 5])
+def test_a_block_and_its_gradients(k, target):
     """Bias, batch norm's factor, relu and a sum ride along; both gradients come by the same way."""
-    x, w, b = drawn(2, 9, 9, 32), drawn(48, 32, 3, 3) / 17, drawn(48)
+    x, w, b = drawn(2, 9, 9, 32), drawn(48, 32, k, k) / 17, drawn(48)
     skip, seed = drawn(2, 9, 9, 48), drawn(2, 9, 9, 48)
 
     def f(x, w, b):
-        return (F.conv2d(x, w, b, padding=1).relu() + lm.tensor(skip, dtype=x.dtype))
+        return (F.conv2d(x, w, b, padding=k // 2).relu() + lm.tensor(skip, dtype=x.dtype))
 
     def both(dtype):
         given = [lm.tensor(v, dtype=dtype) for v in (x, w, b)]
