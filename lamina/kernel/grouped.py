@@ -174,7 +174,7 @@ class _Tile:
         for column, pairs in sorted(meets.items()):
             image = self.column(first, at, column, reach)
             for i in range(into):
-                value = self.spread(image, i)
+                value = spread(b, image, i, plan.each, plan.lanes)
                 for r, k in pairs:
                     sums[r] = b.fma(value, factors[k][i], sums[r])
         return sums
@@ -194,12 +194,12 @@ class _Tile:
         here = b.add(at, b.mul(self.w.column_stride, column))
         return b.load(self.w.x, here, self.wide, mask)
 
-    def spread(self, image: Value, channel: int) -> Value:
-        """For every output channel, input `channel` of its group."""
-        into, out = self.plan.each
-        if out == 1:
-            return image
-        if self.wide == 1:
-            return self.b.splat(image, self.plan.lanes)
-        lanes = [lane // out * into + channel for lane in range(self.plan.lanes)]
-        return self.b.shuffle(image, image, lanes)
+
+def spread(b: Builder, image: Value, channel: int, each: tuple[int, int], lanes: int) -> Value:
+    """For every output channel, input `channel` of its group. each: channels of a group."""
+    into, out = each
+    if out == 1:
+        return image
+    if image.lanes == 1:
+        return b.splat(image, lanes)
+    return b.shuffle(image, image, [lane // out * into + channel for lane in range(lanes)])

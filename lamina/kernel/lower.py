@@ -15,6 +15,7 @@ from lamina.kernel import contraction, reducers, winograd
 from lamina.kernel.attention import AttentionWriter
 from lamina.kernel.cumulative import CumulativeWriter
 from lamina.kernel.grouped import emit_grouped
+from lamina.kernel.grouped_gradient import emit_grouped_gradient
 from lamina.kernel.index import Index
 from lamina.kernel.loops import Buffer, Kernel, Value
 from lamina.kernel.margins import MarginsWriter
@@ -26,6 +27,7 @@ from lamina.kernel.winograd_gradient import emit_gradient
 from lamina.kernel.writer import Writer, whole
 from lamina.schedule.fuse import storage
 from lamina.schedule.grouped import Grouped
+from lamina.schedule.grouped_gradient import GroupedGradient
 from lamina.schedule.iteration import SQUARE, SQUARE_COLUMNS
 from lamina.schedule.spec import BLOCK, COLUMNS, Spec, blocks, tiled_node
 from lamina.schedule.winograd import Winograd
@@ -340,6 +342,8 @@ class TiledWriter(Writer):
             winograd.emit_winograd(self.b, c, tile, a, b_, epilogue, self.fresh_size)
         elif isinstance(tile, Grouped):
             emit_grouped(self.b, c, tile, a, b_, epilogue, self.fresh_size)
+        elif isinstance(tile, GroupedGradient):
+            emit_grouped_gradient(self.b, c, tile, a, b_, epilogue, self.fresh_size)
         elif isinstance(tile, WinogradGradient):
             emit_gradient(self.b, c, tile, a, b_, epilogue, self.fresh_size)
         else:

@@ -15,6 +15,7 @@ from lamina.runtime.capacity import readable
 from lamina.runtime.profile import cost_of, size_of
 from lamina.runtime.program import Bound
 from lamina.schedule.grouped import Grouped
+from lamina.schedule.grouped_gradient import GroupedGradient
 from lamina.schedule.plan import plan_lines
 from lamina.schedule.spec import tiled_node
 from lamina.schedule.steps import Step
@@ -69,6 +70,9 @@ def _tile(step: object) -> str:
     if isinstance(tile, Grouped):
         return (f"    groups of {tile.each[0]} to {tile.each[1]} channels, tile:"
                 f" {tile.inner.out or 'out'} {tile.tile}, {tile.lanes} lanes of {tile.vector}")
+    if isinstance(tile, GroupedGradient):
+        return (f"    filters of groups of {tile.each[0]} to {tile.each[1]} channels,"
+                f" {tile.lanes} lanes of {tile.vector}")
     rows = " x ".join(f"{name} {count}" for name, count in tile.rows) or "1 row"
     why = f", the fastest of {tile.measured} that were measured" if tile.measured else ""
     return (f"    tile: {rows} x {tile.column} {tile.columns}, {tile.lanes} lanes of {tile.vector}"

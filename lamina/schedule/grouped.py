@@ -15,10 +15,12 @@ out, and columns there are masked.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
 from lamina import dtypes
+from lamina.dtypes import DType
 from lamina.graph.node import Node, is_leaf
 from lamina.schedule.contraction import Access, Contraction, Pack
 from lamina.schedule.summation import GUESS
@@ -125,12 +127,12 @@ def parts_of(node: Node) -> Parts | None:
     if (batch in of_w or group not in of_w or order != list(range(n_out)) or len(out) > 1
             or any(v not in of_w or v < n_out for v in (*kernel, *channel))):
         return None
-    image, low, high = _without_padding(node.inputs[0], len(windows))
+    image, low, high = without_padding(node.inputs[0], len(windows))
     return Parts(image, batch, tuple((o, k) for (o, _), (k, _) in windows), group,
                  channel[0] if channel else None, out[0] if out else None, low, high)
 
 
-def _without_padding(x: Node, rank: int) -> tuple[Node, tuple[int, ...], tuple[int, ...]]:
+def without_padding(x: Node, rank: int) -> tuple[Node, tuple[int, ...], tuple[int, ...]]:
     """An image, and what was padded with zeros around it."""
     none = (0,) * rank
     source = x
@@ -149,18 +151,13 @@ def _without_padding(x: Node, rank: int) -> tuple[Node, tuple[int, ...], tuple[i
 
 def plan_grouped(node: Node, parts: Parts, target: Target) -> Grouped | None:
     """The plan, where the sizes allow it."""
-    sizes, x_map, dtype = node.attrs["sizes"], node.attrs["maps"][0], node.dtype
-    lanes = target.lanes(dtype.itemsize)
+    sizes, x_map = node.attrs["sizes"], node.attrs["maps"][0]
     given = (*(1 if v is None else sizes[v] for v in (parts.channel, parts.out)),
              *(sizes[k] for _, k in parts.windows))
-    known = [n for n in given if isinstance(n, int) and n > 0]
-    if (dtype not in (dtypes.float32, dtypes.float64) or lanes == 1 or sizes[parts.group] == 1
-            or len(known) != len(given)):
+    found = lanes_of(given, sizes[parts.group], node.dtype, target)
+    if found is None:
         return None
-    into, out, *extents = known
-    if (into > min(out, CHANNELS) or lanes % out or (out == lanes and into > 1)
-            or extents[-1] > WIDE):
-        return None
+    lanes, (into, out, *extents) = found
     windows = []
     for axis, (o, k) in enumerate(parts.windows):
         (_, stride), (_, dilation) = x_map[1 + axis]
@@ -178,6 +175,22 @@ def plan_grouped(node: Node, parts: Parts, target: Target) -> Grouped | None:
         cut = 1
     return Grouped(_name(sizes, parts.batch), tuple(outer), inner, f"v{parts.group}", (into, out),
                    lanes, tile, rows, -(-panels // cut))
+
+
+def lanes_of(given: Sequence[Dim], groups: Dim, dtype: DType, target: Target
+             ) -> tuple[int, list[int]] | None:
+    """The lanes, and what is given as numbers, where such convolutions are computed this way.
+
+    given: channels of a group, in and out, and the extents of a window.
+    """
+    lanes = target.lanes(dtype.itemsize)
+    known = [n for n in given if isinstance(n, int) and n > 0]
+    if (dtype not in (dtypes.float32, dtypes.float64) or lanes == 1 or groups == 1
+            or len(known) != len(given)):
+        return None
+    into, out = known[:2]
+    wide = into > min(out, CHANNELS) or lanes % out or (out == lanes and into > 1)
+    return None if wide or known[-1] > WIDE else (lanes, known)
 
 
 def _name(sizes: tuple[Dim, ...], number: int) -> str:

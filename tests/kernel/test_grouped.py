@@ -1,5 +1,7 @@
 """Convolutions of narrow groups of channels, on every target that runs here, against NumPy."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -10,9 +12,12 @@ from lamina.config import override, settings
 from lamina.graph.node import leaf, topological
 from lamina.kernel.builder import Builder
 from lamina.kernel.grouped import emit_grouped
+from lamina.kernel.grouped_gradient import emit_grouped_gradient
 from lamina.ops.convolution import conv
 from lamina.runtime import families
+from lamina.schedule import tiling
 from lamina.schedule.grouped import Grouped
+from lamina.schedule.grouped_gradient import GroupedGradient
 from lamina.schedule.layout import lay_out
 from lamina.schedule.summation import Rules
 from lamina.targets import TARGETS
@@ -85,6 +90,59 @@ def test_kernels(shape, target):
     start(b.finish(), [x, np.ascontiguousarray(packed), y], [], plan.tasks(c), target)
     expected = conv.numpy(x.astype(float), w.astype(float), **how)
     np.testing.assert_allclose(y, expected, atol=2e-5 * np.abs(expected).max(), rtol=0)
+
+
+def slopes(x, g, shape, groups, stride, padding, dilation):
+    """The gradient of filters of this shape, in float64."""
+    x, g = np.pad(x.astype(float), ((0, 0), *padding, (0, 0))), g.astype(float)
+    out = np.zeros(shape)
+    into, each, space = shape[1], shape[0] // groups, g.shape[1:-1]
+    for k in product(*(range(n) for n in shape[2:])):
+        cut = (slice(i * d, i * d + (n - 1) * s + 1, s)
+               for i, d, n, s in zip(k, dilation, space, stride, strict=True))
+        seen = x[(slice(None), *cut)].reshape(-1, groups, into)
+        out[(..., *k)] = np.einsum("pgi,pgo->goi", seen, g.reshape(-1, groups, each)).reshape(
+            shape[:2])
+    return out
+
+
+@pytest.mark.parametrize("target", MACHINES, ids=lambda t: t.name)
+@pytest.mark.parametrize("parts", [False, True])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_gradients_of_filters(shape, parts, target, monkeypatch):
+    monkeypatch.setattr(tiling, "product_in_parts", lambda *sizes: parts)
+    image, ci, co, groups, kernel, stride, padding, dilation = shape
+    how = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    x, w = (leaf(None, s, dtypes.float32) for s in ((*image, ci), (co, ci // groups, *kernel)))
+    y = conv.opened(x, w, **how)
+    given = leaf(None, y.shape, dtypes.float32)
+    _, slope = conv.vjp(given, y, x, w, **how)
+    found = topological(lay_out(simplify([slope]), target, Rules()))
+    node = next(n for n in found if n.op.name == "tiled")
+    c, plan = node.attrs["contraction"], node.attrs["tile"]
+    if not isinstance(plan, GroupedGradient):
+        assert (co // groups) * (ci // groups) > 1
+        return
+    assert node.inputs[0].shape == x.shape, "the padding is not copied"
+    b = Builder("gradient", target)
+    inputs = b.buffer("x", dtypes.float32), b.buffer("g", dtypes.float32)
+    out = b.buffer("y", dtypes.float32, True)
+
+    def epilogue(index, var, value, mask):
+        at = b.index(0)
+        for name, _ in c.out_vars:
+            at = b.add(b.mul(at, c.size(name)), index[name])
+        b.store(out, at, value, mask)
+
+    emit_grouped_gradient(b, c, plan, *inputs, epilogue, b.index)
+    x, g, result = drawn(*x.shape), drawn(*y.shape), np.full(node.shape, np.nan, "f")
+    start = run if target in RUNNABLE else run_emulated
+    start(b.finish(), [x, g, result], [], plan.tasks(c), target)
+    expected = slopes(x, g, w.shape, **how)
+    whole = result.sum(0) if plan.cut else result
+    np.testing.assert_allclose(whole.reshape(w.shape), expected,
+                               atol=1e-5 * np.abs(expected).max(), rtol=0)
+    assert bool(plan.cut) == parts
 
 
 # ---- which convolutions --------------------------------------------------------------------------
