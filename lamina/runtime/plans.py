@@ -26,9 +26,9 @@ from lamina.ops.control.results import barrier, bundle, copy, stored
 from lamina.ops.table import TABLE, collected
 from lamina.schedule.attention import ATTEND
 from lamina.schedule.choice import choices
-from lamina.schedule.layout import FILTERS, MARGINS, PACK, TILED
 from lamina.schedule.steps import AnyStep, Plan, Step
 from lamina.schedule.summation import Rules
+from lamina.schedule.tiled import FILTERS, MARGINS, PACK, TILED
 from lamina.shapes import Quotient, Sym, Var
 from lamina.targets import Target
 

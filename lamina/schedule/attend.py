@@ -13,8 +13,8 @@ from lamina.graph.node import Node, is_leaf, leaf
 from lamina.graph.rewrite import Rule, rewrite
 from lamina.ops.attention import has_tiles, in_tiles
 from lamina.ops.movement import permute
+from lamina.schedule.access import find_access
 from lamina.schedule.attention import ATTEND, BESIDE, NAMES, OPERANDS, Attention
-from lamina.schedule.layout import find_access
 from lamina.schedule.summation import Rules
 from lamina.shapes import Dim, variable
 from lamina.targets import Target

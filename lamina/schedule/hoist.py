@@ -14,8 +14,9 @@ from lamina.graph.node import Node, is_leaf, topological
 from lamina.graph.rewrite import replace_inputs, substitute
 from lamina.graph.subgraph import Graph, parameter
 from lamina.ops.control.bodies import used
-from lamina.schedule.layout import FILTERS, PACK, lay_out, stays
+from lamina.schedule.layout import lay_out, stays
 from lamina.schedule.summation import Rules
+from lamina.schedule.tiled import FILTERS, PACK
 from lamina.targets import Target
 
 MOVED = ("view", "reshape")  # from the outside to the inside

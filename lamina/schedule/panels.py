@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lamina.graph.node import Node, is_leaf
+from lamina.schedule.access import find_access
 from lamina.schedule.contraction import Pack
 from lamina.schedule.fuse import memory
-from lamina.schedule.layout import find_access
 from lamina.shapes import Dim, ceil_div, product, variable
 
 TASK_ELEMENTS = 16_384

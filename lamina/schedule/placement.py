@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from lamina.graph.node import Node, is_leaf, topological
 from lamina.graph.rewrite import Rule, rewrite
 from lamina.ops.indexing import slice_set
-from lamina.schedule.layout import MARGINS, TILED
+from lamina.schedule.tiled import MARGINS, TILED
 
 
 def place_results(roots: Sequence[Node]) -> list[Node]:
