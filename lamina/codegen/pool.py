@@ -178,12 +178,14 @@ entry:
   %quitp = getelementptr i8, ptr %pool, i64 264
   %limitp = getelementptr i8, ptr %pool, i64 {SPIN}
   %limit = load i64, ptr %limitp, align 8
+  %short = icmp ult i64 %limit, {BRIEF}
+  %brief = select i1 %short, i64 %limit, i64 {BRIEF}
   br label %look
 look:
   %seen = phi i32 [ 0, %entry ], [ %seen, %again ], [ %seen, %asleep ], [ %epoch, %part ]
   %turns = phi i64 [ 0, %entry ], [ %turns1, %again ], [ %turns1, %asleep ], [ 0, %part ]
   %since = phi i64 [ 0, %entry ], [ %since2, %again ], [ %since1, %asleep ], [ 0, %part ]
-  %patience = phi i64 [ {BRIEF}, %entry ], [ %patience, %again ], [ %patience, %asleep ],
+  %patience = phi i64 [ %brief, %entry ], [ %patience, %again ], [ %patience, %asleep ],
                       [ %patience2, %part ]
   %quit = load atomic i32, ptr %quitp acquire, align 8
   %stay = icmp eq i32 %quit, 0
@@ -199,9 +201,9 @@ learn:
   %came = call i64 @now()
   %gap = sub i64 %came, %since
   %late = icmp ugt i64 %gap, %limit
-  %early = icmp ult i64 %gap, {BRIEF}
+  %early = icmp ult i64 %gap, %brief
   %same = select i1 %early, i64 %patience, i64 %limit
-  %patience1 = select i1 %late, i64 {BRIEF}, i64 %same
+  %patience1 = select i1 %late, i64 %brief, i64 %same
   br label %part
 part:
   %patience2 = phi i64 [ %patience, %arrived ], [ %patience1, %learn ]

@@ -16,6 +16,7 @@ from __future__ import annotations
 from math import prod
 
 from lamina.kernel.builder import Builder
+from lamina.kernel.channels import Channels, meetings
 from lamina.kernel.loops import Buffer, Value
 from lamina.kernel.site import Epilogue, Resolve
 from lamina.schedule.contraction import Contraction
@@ -119,19 +120,7 @@ class _Tile:
                  ranges: list[tuple[Value, Value]], at: Value, left: Value | None) -> None:
         self.w, self.b, self.plan = writer, writer.b, writer.plan
         self.panel, self.place, self.ranges, self.at = panel, place, ranges, at
-        into, out = self.plan.each
-        needed = self.plan.lanes // out * into  # elements of the image for a vector of channels
-        self.wide = 1 << (needed - 1).bit_length()
-        self.mask = self.reads = None
-        if left is not None:
-            self.mask = self.below(left, self.plan.lanes)
-            self.reads = self.below(self.b.mul(self.b.div(left, out), into), self.wide)
-        elif needed < self.wide:
-            self.reads = self.below(self.b.index(needed), self.wide)
-
-    def below(self, count: Value, lanes: int) -> Value:
-        """A mask of so many lanes."""
-        return self.b.compare("lt", self.b.iota(lanes), self.b.splat(count, lanes))
+        self.channels = Channels(self.b, self.plan.each, self.plan.lanes, left)
 
     def write(self, first: Value, count: int) -> None:
         """`count` outputs from `first` on."""
@@ -143,7 +132,7 @@ class _Tile:
             index = {**self.place, plan.vector: b.mul(self.panel, plan.lanes)}
             if plan.inner.out:
                 index[plan.inner.out] = b.add(first, i)
-            self.w.epilogue(index, plan.vector, value, self.mask)
+            self.w.epilogue(index, plan.vector, value, self.channels.mask)
 
     def rows(self, level: int, first: Value, at: Value, filters: Value, sums: list[Value]
              ) -> list[Value]:
@@ -161,45 +150,19 @@ class _Tile:
 
     def columns(self, first: Value, at: Value, filters: Value, sums: list[Value]) -> list[Value]:
         """The sums with one row of the window."""
-        b, plan, w = self.b, self.plan, self.plan.inner
+        b, plan, w, channels = self.b, self.plan, self.plan.inner, self.channels
         into = plan.each[0]
         start = b.mul(filters, w.size * into * plan.lanes)
         factors = [[b.load(self.w.u, b.add(start, (k * into + i) * plan.lanes), plan.lanes)
                     for i in range(into)] for k in range(w.size)]
-        meets: dict[int, list[tuple[int, int]]] = {}
-        for r in range(len(sums)):
-            for k in range(w.size):
-                meets.setdefault(r * w.stride + k * w.dilation, []).append((r, k))
-        reach, sums = max(meets), list(sums)
-        for column, pairs in sorted(meets.items()):
-            image = self.column(first, at, column, reach)
+        sums, meets = list(sums), meetings(w, len(sums))
+        for column, pairs in meets.items():
+            here = b.add(at, b.mul(self.w.column_stride, column))
+            place = b.add(b.mul(first, w.stride), column - w.low)
+            image = channels.load(self.w.x, here, place, w, (column, max(meets)),
+                                  self.w.resolve(w.extent), channels.reads)
             for i in range(into):
-                value = spread(b, image, i, plan.each, plan.lanes)
+                value = channels.spread(image, i)
                 for r, k in pairs:
                     sums[r] = b.fma(value, factors[k][i], sums[r])
         return sums
-
-    def column(self, first: Value, at: Value, column: int, reach: int) -> Value:
-        """The channels at one place of the image, zero outside."""
-        b, w = self.b, self.plan.inner
-        mask, place = self.reads, b.add(b.mul(first, w.stride), column - w.low)
-        tests = []
-        if column < w.low:
-            tests.append(b.compare("ge", place, 0))
-        if column > reach - w.high:
-            tests.append(b.compare("lt", place, self.w.resolve(w.extent)))
-        for test in tests:
-            wide = b.splat(test, self.wide)
-            mask = wide if mask is None else b.and_(mask, wide)
-        here = b.add(at, b.mul(self.w.column_stride, column))
-        return b.load(self.w.x, here, self.wide, mask)
-
-
-def spread(b: Builder, image: Value, channel: int, each: tuple[int, int], lanes: int) -> Value:
-    """For every output channel, input `channel` of its group. each: channels of a group."""
-    into, out = each
-    if out == 1:
-        return image
-    if image.lanes == 1:
-        return b.splat(image, lanes)
-    return b.shuffle(image, image, [lane // out * into + channel for lane in range(lanes)])

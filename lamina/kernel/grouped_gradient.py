@@ -17,7 +17,7 @@ from itertools import product
 from math import prod
 
 from lamina.kernel.builder import Builder
-from lamina.kernel.grouped import spread
+from lamina.kernel.channels import Channels, meetings
 from lamina.kernel.loops import Buffer, Value
 from lamina.kernel.site import Epilogue, Resolve
 from lamina.schedule.contraction import PART, Access, Contraction
@@ -100,19 +100,7 @@ class _Pass:
                  left: Value | None) -> None:
         self.w, self.b, self.plan, self.rows = writer, writer.b, writer.plan, rows
         self.part, self.panel = part, panel
-        b, (into, out), lanes = self.b, self.plan.each, self.plan.lanes
-        self.needed = lanes // out * into  # elements of the image for a vector of channels
-        self.wide = 1 << (self.needed - 1).bit_length()
-        self.mask = self.reads = None
-        if left is not None:
-            self.mask = self.below(left, lanes)
-            self.reads = self.below(b.mul(b.div(left, out), into), self.wide)
-        elif self.needed < self.wide:
-            self.reads = self.below(b.index(self.needed), self.wide)
-
-    def below(self, count: Value, lanes: int) -> Value:
-        """A mask of so many lanes."""
-        return self.b.compare("lt", self.b.iota(lanes), self.b.splat(count, lanes))
+        self.channels = Channels(self.b, self.plan.each, self.plan.lanes, left)
 
     def write(self) -> None:
         """Add up in memory."""
@@ -143,8 +131,9 @@ class _Pass:
     def row(self, place: dict[str, Value]) -> None:
         """One row of outputs."""
         b, w, plan = self.b, self.w, self.plan
-        masks = [self.both(self.reads, self.inside(w.rows[n], place)) for n in self.rows]
-        starts = self.start(w.c.a, place, self.needed), self.start(w.c.b, place, plan.lanes)
+        channels = self.channels
+        masks = [channels.where(self.inside(w.rows[n], place), channels.reads) for n in self.rows]
+        starts = self.start(w.c.a, place, channels.needed), self.start(w.c.b, place, plan.lanes)
         first = self.rows[0] * w.width
         places = [(first + i) * plan.lanes for i in range(len(self.rows) * w.width)]
         sums = self.line(starts, masks, [b.load(w.sums, at, plan.lanes) for at in places])
@@ -169,13 +158,6 @@ class _Pass:
             if (w.size - 1 - k) * w.dilation < w.high:
                 tests.append(b.compare("lt", at, self.w.resolve(w.extent)))
         return tests
-
-    def both(self, mask: Value | None, tests: Sequence[Value]) -> Value | None:
-        """A mask where all tests hold, too."""
-        for test in tests:
-            wide = self.b.splat(test, self.wide)
-            mask = wide if mask is None else self.b.and_(mask, wide)
-        return mask
 
     def line(self, starts: tuple[Value, Value], masks: Sequence[Value | None], sums: list[Value]
              ) -> list[Value]:
@@ -203,26 +185,22 @@ class _Pass:
         steps = [resolve(access.stride(w.out)) if w.out else b.index(0) for access in (c.a, c.b)]
         image, given = (b.add(at, b.mul(first, step)) for at, step in
                         zip(starts, steps, strict=True))
-        cotangents = [b.load(self.w.g, b.add(given, b.mul(steps[1], i)), plan.lanes, self.mask)
+        channels = self.channels
+        cotangents = [b.load(self.w.g, b.add(given, b.mul(steps[1], i)), plan.lanes, channels.mask)
                       for i in range(count)]
-        meets: dict[int, list[tuple[int, int]]] = {}
-        for r, k in product(range(count), range(w.size)):
-            meets.setdefault(r * w.stride + k * w.dilation, []).append((r, k))
-        reach, column_step = max(meets), resolve(c.a.stride(COLUMN))
+        meets, column_step = meetings(w, count), resolve(c.a.stride(COLUMN))
         for n, (row, inside) in enumerate(zip(self.rows, masks, strict=True)):
             at = image
             for window, k in zip(plan.outer, self.w.rows[row], strict=True):
                 if window.kernel:
                     at = b.add(at, b.mul(resolve(c.a.stride(window.kernel)), k))
-            for column, pairs in sorted(meets.items()):
-                place = b.add(b.mul(first, w.stride), column - w.low)
-                tests = [b.compare("ge", place, 0)] if column < w.low else []
-                if column > reach - w.high:
-                    tests.append(b.compare("lt", place, resolve(w.extent)))
+            for column, pairs in meets.items():
                 here = b.add(at, b.mul(column_step, column))
-                value = b.load(self.w.x, here, self.wide, self.both(inside, tests))
+                place = b.add(b.mul(first, w.stride), column - w.low)
+                value = channels.load(self.w.x, here, place, w, (column, max(meets)),
+                                      resolve(w.extent), inside)
                 for i in range(plan.each[0]):
-                    factor = spread(b, value, i, plan.each, plan.lanes)
+                    factor = channels.spread(value, i)
                     for r, k in pairs:
                         j = n * self.w.width + k * plan.each[0] + i
                         sums[j] = b.fma(factor, cotangents[r], sums[j])

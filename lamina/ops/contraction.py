@@ -103,11 +103,9 @@ def narrow(*channels: Dim) -> Shape:
 def _known(node: Node) -> Shape:
     """The extents of windows, and how many channels there are where these are few."""
     sizes, maps = node.attrs["sizes"], node.attrs["maps"]
-    windows = [[sizes[v] for v, _ in terms] for m in maps for terms in m if len(terms) == 2]
-    if not windows:
-        return ()
-    extents = [min((n for n in window if isinstance(n, int)), default=0) for window in windows]
-    return (*extents, *narrow(*(x.shape[-1] for x in node.inputs)))
+    windows = [sizes[terms[1][0]] for m in maps for terms in m if len(terms) == 2]
+    extents = [n if isinstance(n, int) else 0 for n in windows]
+    return (*extents, *narrow(*(x.shape[-1] for x in node.inputs))) if extents else ()
 
 
 class _Operand:

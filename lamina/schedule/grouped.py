@@ -28,7 +28,7 @@ from lamina.shapes import Dim, ceil_div, evaluate, product, variables
 from lamina.targets import Target
 
 COLUMN = "column"  # in an access, a variable that steps along the last axis of space
-CHANNELS = 8  # of a group, read: each costs a shuffle
+CHANNELS = 8  # of a group, read, and no more than are written: each costs a shuffle
 WIDE = 16  # extent of a window in a row, at most: its filters are kept in registers
 TILE = 14  # outputs of a register tile, at most
 PRODUCTS = 200  # of a register tile and a row of the window, which are written out
@@ -95,17 +95,34 @@ class Grouped:
 class Parts:
     """What a `contract` node says: numbers of its variables, and the padding below it.
 
-    image: the node without its padding, [batch, *space, channels].
+    image: the node without its padding, [batch, *space, channels]. channel, out: of a group, read
+    and written, None where the node has no such variable.
     """
 
     image: Node
     batch: int
     windows: tuple[tuple[int, int], ...]  # output and kernel variables
     group: int
-    channel: int | None  # of a group, read
-    out: int | None  # of a group, written
+    channel: int | None
+    out: int | None
     low: tuple[int, ...]
     high: tuple[int, ...]
+
+    def windows_of(self, node: Node) -> tuple[Window, ...]:
+        """How the axes of space are read, the kernel's extents being numbers."""
+        sizes, x_map = node.attrs["sizes"], node.attrs["maps"][0]
+        found = []
+        for axis, (o, k) in enumerate(self.windows):
+            (_, stride), (_, dilation) = x_map[1 + axis]
+            found.append(Window(name_of(sizes, o), name_of(sizes, k), sizes[k], stride, dilation,
+                                self.low[axis], self.high[axis], self.image.shape[1 + axis]))
+        return tuple(found)
+
+    def extents(self, node: Node) -> tuple[Dim, ...]:
+        """Channels of a group, in and out, and the kernel's extents."""
+        sizes = node.attrs["sizes"]
+        return (*(1 if v is None else sizes[v] for v in (self.channel, self.out)),
+                *(sizes[k] for _, k in self.windows))
 
 
 def parts_of(node: Node) -> Parts | None:
@@ -137,7 +154,7 @@ def without_padding(x: Node, rank: int) -> tuple[Node, tuple[int, ...], tuple[in
     none = (0,) * rank
     source = x
     if x.ndim == rank + 3:  # groups and their channels as two axes
-        if is_leaf(x) or x.op.name != "reshape" or x.inputs[0].ndim != rank + 2:
+        if is_leaf(x) or x.op.name != "reshape" or x.inputs[0].shape[:-1] != x.shape[:-2]:
             return x, none, none
         source = x.inputs[0]
     if is_leaf(source) or source.op.name != "pad" or source.attrs["value"] != 0:
@@ -151,19 +168,12 @@ def without_padding(x: Node, rank: int) -> tuple[Node, tuple[int, ...], tuple[in
 
 def plan_grouped(node: Node, parts: Parts, target: Target) -> Grouped | None:
     """The plan, where the sizes allow it."""
-    sizes, x_map = node.attrs["sizes"], node.attrs["maps"][0]
-    given = (*(1 if v is None else sizes[v] for v in (parts.channel, parts.out)),
-             *(sizes[k] for _, k in parts.windows))
-    found = lanes_of(given, sizes[parts.group], node.dtype, target)
+    sizes = node.attrs["sizes"]
+    found = lanes_of(parts.extents(node), sizes[parts.group], node.dtype, target)
     if found is None:
         return None
     lanes, (into, out, *extents) = found
-    windows = []
-    for axis, (o, k) in enumerate(parts.windows):
-        (_, stride), (_, dilation) = x_map[1 + axis]
-        windows.append(Window(_name(sizes, o), _name(sizes, k), sizes[k], stride, dilation,
-                              parts.low[axis], parts.high[axis], parts.image.shape[1 + axis]))
-    *outer, inner = windows
+    *outer, inner = parts.windows_of(node)
     length = sizes[parts.windows[-1][0]]
     tile = _tile(length, inner.size * into, into, target)
     lines = _number(sizes[parts.batch]) * _number(product(sizes[o] for o, _ in parts.windows[:-1]))
@@ -173,7 +183,7 @@ def plan_grouped(node: Node, parts: Parts, target: Target) -> Grouped | None:
     cut = max(1, min(panels, FEW_TASKS * target.threads // max(1, -(-lines // rows))))
     if work <= TASK:
         cut = 1
-    return Grouped(_name(sizes, parts.batch), tuple(outer), inner, f"v{parts.group}", (into, out),
+    return Grouped(name_of(sizes, parts.batch), tuple(outer), inner, f"v{parts.group}", (into, out),
                    lanes, tile, rows, -(-panels // cut))
 
 
@@ -193,7 +203,8 @@ def lanes_of(given: Sequence[Dim], groups: Dim, dtype: DType, target: Target
     return None if wide or known[-1] > WIDE else (lanes, known)
 
 
-def _name(sizes: tuple[Dim, ...], number: int) -> str:
+def name_of(sizes: tuple[Dim, ...], number: int) -> str:
+    """The name of a variable, "" where it has one value."""
     return "" if sizes[number] == 1 else f"v{number}"
 
 
@@ -223,7 +234,7 @@ def merged(node: Node, parts: Parts, plan: Grouped, image: Access) -> tuple[Cont
     inside = [] if parts.channel is None else [(f"v{parts.channel}", plan.each[0])]
     layout = ((plan.vector + "/", ceil_div(channels, plan.lanes)), *kernel, *inside,
               (plan.vector, plan.lanes))
-    pack = Pack("b", plan.vector, channels, plan.lanes, Access(()), layout)
+    pack = Pack("b", plan.vector, channels, plan.lanes, Access(()), layout)  # found later: source
     return Contraction(tuple((v, n) for v, n in outs if v), (*kernel, *inside), image,
                        pack.access, node.dtype, node.dtype), pack
 

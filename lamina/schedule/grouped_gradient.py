@@ -16,15 +16,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lamina.graph.node import Node
-from lamina.schedule.contraction import PART, Contraction, Pack
-from lamina.schedule.grouped import Window, lanes_of, without_padding
+from lamina.schedule.contraction import PART, Contraction
+from lamina.schedule.grouped import Parts, Window, lanes_of, name_of, without_padding
 from lamina.shapes import Dim, ceil_div
 from lamina.targets import Target
 
 OUTPUTS = 4  # of a row, that are taken together
-PANELS = 2  # vectors of channels of a task, at most: neighbours in memory
-SUMS = 1 << 14  # bytes of the sums of a task, about
-TASKS_OF_THREAD = 4  # at least, before a task takes more vectors of channels
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,6 @@ class GroupedGradient:
     sums: int
     cut: tuple[str, Dim] | None = None
     horizontal: bool = False
-    packs: tuple[Pack, ...] = ()
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -62,21 +58,7 @@ class GroupedGradient:
         return self.panels(c) * (c.size(PART) if self.cut else 1)
 
 
-@dataclass(frozen=True)
-class GradientParts:
-    """What a `contract` node says: numbers of its variables, and the padding below it."""
-
-    image: Node
-    batch: int
-    windows: tuple[tuple[int, int], ...]  # output and kernel variables
-    group: int
-    channel: int  # of a group, read
-    out: int  # of a group, written
-    low: tuple[int, ...]
-    high: tuple[int, ...]
-
-
-def gradient_parts(node: Node) -> GradientParts | None:
+def gradient_parts(node: Node) -> Parts | None:
     """The parts, where the node is the gradient of the filters of groups of channels."""
     n_out, (x_map, g_map) = node.attrs["n_out"], node.attrs["maps"]
     rank = len(x_map) - 3
@@ -94,31 +76,21 @@ def gradient_parts(node: Node) -> GradientParts | None:
     if of_g[:-1] != [batch, *outs, group] or [group, out, channel, *kernel] != list(range(n_out)):
         return None
     image, low, high = without_padding(node.inputs[0], rank)
-    return GradientParts(image, batch, tuple(zip(outs, kernel, strict=True)), group, channel, out,
+    return Parts(image, batch, tuple(zip(outs, kernel, strict=True)), group, channel, out,
                          low, high)
 
 
-def plan_gradient(node: Node, parts: GradientParts, target: Target) -> GroupedGradient | None:
+def plan_gradient(node: Node, parts: Parts, target: Target) -> GroupedGradient | None:
     """The plan, where the sizes allow it."""
-    sizes, x_map = node.attrs["sizes"], node.attrs["maps"][0]
-    given = (sizes[parts.channel], sizes[parts.out], *(sizes[k] for _, k in parts.windows))
-    found = lanes_of(given, sizes[parts.group], node.dtype, target)
-    if found is None:
+    sizes = node.attrs["sizes"]
+    found = lanes_of(parts.extents(node), sizes[parts.group], node.dtype, target)
+    if found is None or parts.channel is None:
         return None
     lanes, (into, out, *extents) = found
     row = extents[-1] * into
     most = target.registers - OUTPUTS - 2 - (into > 1)
     if row > most:
         return None
-
-    def name(number: int) -> str:
-        return "" if sizes[number] == 1 else f"v{number}"
-
-    windows = []
-    for axis, (o, k) in enumerate(parts.windows):
-        (_, stride), (_, dilation) = x_map[1 + axis]
-        windows.append(Window(name(o), name(k), extents[axis], stride, dilation, parts.low[axis],
-                              parts.high[axis], parts.image.shape[1 + axis]))
-    return GroupedGradient(name(parts.batch), tuple(windows[:-1]), windows[-1],
-                           f"v{parts.group}", name(parts.channel), (into, out), lanes,
-                           most // row * row)
+    *outer, inner = parts.windows_of(node)
+    return GroupedGradient(name_of(sizes, parts.batch), tuple(outer), inner, f"v{parts.group}",
+                           name_of(sizes, parts.channel), (into, out), lanes, most // row * row)

@@ -16,7 +16,7 @@ from lamina.schedule import tiling
 from lamina.schedule.access import find_access, index_of, loop_variables, permuted
 from lamina.schedule.contraction import PART, Access, Contraction
 from lamina.schedule.grouped import COLUMN, Parts, merged, parts_of, plan_grouped
-from lamina.schedule.grouped_gradient import GradientParts, gradient_parts, plan_gradient
+from lamina.schedule.grouped_gradient import gradient_parts, plan_gradient
 from lamina.schedule.summation import Rules
 from lamina.schedule.tiled import PACK, TILED
 from lamina.shapes import Dim, as_var, product, variable
@@ -47,7 +47,7 @@ def lay_out_grouped(node: Node, target: Target) -> Node | None:
     return tiled if node.shape == shape else reshape(tiled, shape=node.shape)
 
 
-def _image(node: Node, parts: Parts | GradientParts, extent: Dim, into: int
+def _image(node: Node, parts: Parts, extent: Dim, into: int
            ) -> tuple[Node, Access]:
     """The image of a convolution in groups, and how it is read, its channels as neighbours."""
     variables = [*loop_variables(node), variable(COLUMN, extent)]
@@ -93,7 +93,7 @@ def lay_out_gradient(node: Node, target: Target, rules: Rules) -> Node | None:
     c = Contraction(tuple((v, n) for v, n in zip(names, shape, strict=True) if n != 1), summed, x,
                     given, node.dtype, node.dtype)
     nbytes = (product(image.shape) + product(g.shape)) * node.dtype.itemsize
-    ordered, _ = tiling.order_sums(c, nbytes, target, rules)
+    ordered = tiling.parted(c, nbytes, rules)
     if ordered is not c:
         cut = next((v, n) for (v, n), (_, each) in zip(
             c.reduce_vars, ordered.reduce_vars, strict=True) if n != each)

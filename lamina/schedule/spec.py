@@ -17,12 +17,12 @@ from lamina.errors import CompileError
 from lamina.graph.node import CONST, Node, is_leaf, leaf, topological
 from lamina.graph.printer import graph_text
 from lamina.schedule.attention import merged
-from lamina.schedule.contraction import Pack, Tile
+from lamina.schedule.contraction import Pack
 from lamina.schedule.fuse import Group, reduce_kind
 from lamina.schedule.iteration import SQUARE, SQUARE_COLUMNS, Loops, plan_loops
 from lamina.schedule.panels import pack_record, pack_tasks
 from lamina.schedule.scatter import cut, scatter_work
-from lamina.schedule.winograd import FILTERS_OF_CHUNK, Winograd
+from lamina.schedule.winograd import FILTERS_OF_CHUNK
 from lamina.schedule.workspace import workspaces
 from lamina.shapes import (
     Dim,
@@ -74,8 +74,8 @@ class Spec:
         """How many chunks the kernel has, in terms of its parameters."""
         if self.kind == "tiled":
             tiled = tiled_node(self)
-            tile: Tile | Winograd = tiled.attrs["tile"]
-            return tile.tasks(tiled.attrs["contraction"])
+            tasks: Dim = tiled.attrs["tile"].tasks(tiled.attrs["contraction"])
+            return tasks
         kept = [var.extent for var in self.loops.kept]
         if self.kind == "row":
             return product(kept)

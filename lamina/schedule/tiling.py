@@ -251,9 +251,16 @@ def order_sums(c: Contraction, nbytes: Dim, target: Target, rules: Rules, column
     side_by_side = any(c.a.stride(v) == c.b.stride(v) == 1 for v, _ in c.reduce_vars)
     along = along or (lanes > 1 and side_by_side and rules.apply(
         along_lanes, rows, columns, batch, terms, lanes, c.dtype.itemsize))
+    return parted(c, nbytes, rules, columns_of), along
+
+
+def parted(c: Contraction, nbytes: Dim, rules: Rules, columns_of: int = 1) -> Contraction:
+    """The contraction, in parts where that is better. What is given: as for `order_sums`."""
+    rows, columns, batch = _extents(c, *((c.b, c.a) if columns_of else (c.a, c.b)))
+    terms = product(n for _, n in c.reduce_vars)
     if not rules.apply(product_in_parts, rows, columns, batch, terms, nbytes):
-        return c, along
-    return in_parts(c, c.reduce_vars[rules.apply(cut, *(n for _, n in c.reduce_vars))][0]), along
+        return c
+    return in_parts(c, c.reduce_vars[rules.apply(cut, *(n for _, n in c.reduce_vars))][0])
 
 
 def _extents(c: Contraction, columns_of: Access, rows_of: Access) -> tuple[Dim, Dim, Dim]:

@@ -180,7 +180,7 @@ def plan_winograd(c: Contraction, target: Target, rules: Rules) -> Winograd | No
     images, filters = product(n for v, n in c.out_vars if v != vector), side**2 * sizes[-1]
     outs_first = isinstance(images, int) and isinstance(filters, int) and filters > images
     count = (c.size(batch) if batch else 1) * ceil_div(sizes[0], m) * ceil_div(sizes[1], m)
-    known = all(isinstance(size, int) for size in (count, *sizes[2:]))
+    known = all(isinstance(n, int) for n in (count, *sizes[2:]))
     tiles, outs = rules.apply(task, count, *sizes[2:], int(known), side,
                               SMALL_COLUMNS * target.lanes(4), target.threads)
     turns = -(-tiles // small_rows(target))

@@ -17,7 +17,7 @@ from lamina.ops.convolution import conv
 from lamina.runtime import families
 from lamina.schedule import tiling
 from lamina.schedule.grouped import Grouped
-from lamina.schedule.grouped_gradient import GroupedGradient
+from lamina.schedule.grouped_gradient import OUTPUTS, GroupedGradient
 from lamina.schedule.layout import lay_out
 from lamina.schedule.summation import Rules
 from lamina.targets import TARGETS
@@ -50,6 +50,12 @@ def drawn(*shape):
     return RANDOM.standard_normal(shape).astype(np.float32)
 
 
+def expected_here(target, ci, co, groups):
+    """Whether such groups have kernels of their own."""
+    into, out, lanes = ci // groups, co // groups, target.lanes(4)
+    return into <= out and lanes % out == 0 and (into == 1 or out < lanes)
+
+
 def planned(target, image, ci, co, groups, kernel, **how):
     """The tiled node of a convolution."""
     x = leaf(None, (*image, ci), dtypes.float32)
@@ -66,8 +72,8 @@ def test_kernels(shape, target):
     how = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
     node = planned(target, image, ci, co, kernel=kernel, **how)
     c, plan = node.attrs["contraction"], node.attrs["tile"]
+    assert isinstance(plan, Grouped) == expected_here(target, ci, co, groups)
     if not isinstance(plan, Grouped):
-        assert (co // groups) * (ci // groups) > 1 and target.lanes(4) <= co // groups
         return
     x, w = drawn(*image, ci), drawn(co, ci // groups, *kernel)
     packed = np.zeros((-(-co // plan.lanes) * plan.lanes, *w.shape[1:]), "f")
@@ -120,8 +126,9 @@ def test_gradients_of_filters(shape, parts, target, monkeypatch):
     found = topological(lay_out(simplify([slope]), target, Rules()))
     node = next(n for n in found if n.op.name == "tiled")
     c, plan = node.attrs["contraction"], node.attrs["tile"]
+    fits = kernel[-1] * (ci // groups) <= target.registers - OUTPUTS - 3
+    assert isinstance(plan, GroupedGradient) == (fits and expected_here(target, ci, co, groups))
     if not isinstance(plan, GroupedGradient):
-        assert (co // groups) * (ci // groups) > 1
         return
     assert node.inputs[0].shape == x.shape, "the padding is not copied"
     b = Builder("gradient", target)
@@ -212,6 +219,28 @@ def test_channels_first_are_turned(target):
     expected = conv.numpy(x.transpose(0, 2, 3, 1).astype(float), w.astype(float), stride=(1, 1),
                           padding=((1, 1), (1, 1)), dilation=(1, 1), groups=16)
     np.testing.assert_allclose(found, expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("source", [(2, 30, 8, 4), (60, 8, 4), (2, 5, 6, 32), (1, 60, 32)])
+@pytest.mark.parametrize("k", [1, 3])
+def test_images_in_other_shapes(source, k):
+    """A reshape below a convolution is not taken for the one that parts its channels."""
+    x, w = drawn(*source), drawn(32, 4, k, k)
+    seed = drawn(2, 7 - k, 6 - k, 32)
+
+    def f(x, w):
+        y = F.conv2d(x.reshape(2, 6, 5, 32), w, groups=8)
+        return (y * lm.tensor(seed)).sum()
+
+    families.forget_programs()
+    found = [g.numpy() for g in lm.grad(f, argnums=(0, 1))(lm.tensor(x), lm.tensor(w))]
+    y = F.conv2d(lm.tensor(x).reshape(2, 6, 5, 32), lm.tensor(w), groups=8).numpy()
+    how = {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 8}
+    image = x.reshape(2, 6, 5, 32)
+    np.testing.assert_allclose(y, conv.numpy(image.astype(float), w.astype(float), **how),
+                               atol=1e-4, rtol=0)
+    np.testing.assert_allclose(found[1], slopes(image, seed, w.shape, **how), atol=1e-3, rtol=0)
+    assert found[0].shape == source
 
 
 def test_any_size_gives_the_same_bits(target):
