@@ -21,7 +21,7 @@ from benchmarks.workload import Call, Workload
 READY = {"resnet50": (1, 8), "mobilenet_v2": (1, 8), "efficientnet_b0": (1, 8), "unet": (1,),
          "vit_s_16": (1, 8), "bert_base": (1, 8), "gpt2": (1, 8), "vgg11": (1,),
          "googlenet": (1,), "densenet121": (1,), "mobilenet_v3_large": (1,), "mixer_s_16": (1,),
-         "vae": (1,), "conv_autoencoder": (1,), "dcgan_generator": (1,),
+         "autoencoder": (1,), "conv_autoencoder": (1,), "dcgan_generator": (1,),
          "dcgan_discriminator": (1,)}  # with the sizes of batches
 Arrays = list[np.ndarray]
 Made = Callable[[], tuple[Any, Arrays]]  # a model of a framework, with its weights, and inputs
