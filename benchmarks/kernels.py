@@ -1,10 +1,11 @@
-"""Single kernels: matmul, the convolutions of ResNet-18, and kernels whose limit is memory."""
+"""Single kernels: matmul, convolutions, and kernels whose limit is memory."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from math import prod
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -87,35 +88,77 @@ def _torch_bytes(n: int) -> Call:
 
 
 # ---- Convolutions --------------------------------------------------------------------------------
-CONVOLUTIONS = (  # batch, side, in, out, kernel, stride: the layers of ResNet-18
+class Convolution(NamedTuple):
+    """A size: images, their side, channels in and out, side and stride of the kernel, groups."""
+
+    n: int
+    side: int
+    into: int
+    out: int
+    kernel: int
+    stride: int
+    groups: int = 1
+
+    @property
+    def results(self) -> int:
+        """The side of what comes out, with half a kernel of padding."""
+        return (self.side + 2 * (self.kernel // 2) - self.kernel) // self.stride + 1
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Of images, filters and results."""
+        return ((self.n, self.side, self.side, self.into),
+                (self.out, self.into // self.groups, self.kernel, self.kernel),
+                (self.n, self.results, self.results, self.out))
+
+    @property
+    def flops(self) -> float:
+        """Multiplications and additions of the direct way."""
+        return 2.0 * prod(self.shapes[2]) * prod(self.shapes[1][1:])
+
+    def __str__(self) -> str:
+        groups = f", {self.groups} groups" if self.groups > 1 else ""
+        return (f"{self.n}x{self.side}x{self.side}x{self.into} -> {self.out}, "
+                f"{self.kernel}x{self.kernel}/{self.stride}{groups}")
+
+
+CONVOLUTIONS = tuple(Convolution(*sizes) for sizes in (
+    # the layers of ResNet-18
     (8, 56, 64, 64, 3, 1), (8, 56, 64, 128, 3, 2), (8, 28, 128, 128, 3, 1),
     (8, 28, 128, 256, 3, 2), (8, 14, 256, 256, 3, 1), (8, 14, 256, 512, 3, 2),
     (8, 7, 512, 512, 3, 1), (8, 56, 64, 128, 1, 2), (8, 224, 3, 64, 7, 2),
-)
+    # one image, few channels, 1x1, 5x5, 7x7
+    (1, 56, 64, 256, 1, 1), (1, 14, 256, 1024, 1, 1), (1, 14, 256, 256, 3, 1),
+    (1, 28, 128, 128, 3, 2), (1, 14, 256, 256, 3, 2), (32, 56, 24, 144, 1, 1),
+    (32, 14, 96, 576, 1, 1), (32, 32, 8, 8, 3, 1), (32, 32, 16, 32, 3, 2), (128, 28, 1, 32, 5, 1),
+    (32, 16, 32, 64, 5, 1), (32, 28, 64, 64, 5, 1), (8, 28, 64, 64, 7, 1),
+    # depthwise and in groups
+    (1, 112, 32, 32, 3, 1, 32), (32, 56, 144, 144, 3, 2, 144), (32, 14, 576, 576, 3, 1, 576),
+    (1, 14, 576, 576, 3, 1, 576), (32, 28, 240, 240, 5, 1, 240), (32, 14, 480, 480, 5, 2, 480),
+    (32, 28, 96, 96, 7, 1, 96), (32, 28, 128, 128, 3, 1, 4), (32, 28, 128, 128, 3, 1, 32),
+    (8, 56, 128, 128, 3, 2, 32),
+))
 
 
 def convolutions() -> Iterator[Workload]:
-    """The convolutions of ResNet-18: forward and both gradients."""
-    for n, side, ic, oc, k, stride in CONVOLUTIONS:
-        out = (side + 2 * (k // 2) - k) // stride + 1
-        shapes = (n, side, side, ic), (oc, ic, k, k), (n, out, out, oc)
+    """Convolutions of many kinds: forward and both gradients."""
+    for size in CONVOLUTIONS:
         for what in ("forward", "data", "weight"):
-            row = partial(_lamina_convolution, what, shapes, stride)
-            peers = {"torch": partial(_torch_convolution, what, shapes, stride, False),
-                     "torch channels last": partial(_torch_convolution, what, shapes, stride, True)}
-            yield Workload("convolution", f"{n}x{side}x{side}x{ic} -> {oc}, {k}x{k}/{stride}, "
-                           f"{what}", {"lamina": row, **peers},
-                           flops=2.0 * n * out * out * oc * ic * k * k)
+            row = partial(_lamina_convolution, what, size)
+            peers = {"torch": partial(_torch_convolution, what, size, False),
+                     "torch channels last": partial(_torch_convolution, what, size, True)}
+            yield Workload("convolution", f"{size}, {what}", {"lamina": row, **peers},
+                           flops=size.flops)
 
 
-def _lamina_convolution(what: str, shapes: tuple[tuple[int, ...], ...], stride: int) -> Call:
+def _lamina_convolution(what: str, size: Convolution) -> Call:
     import lamina as lm
 
-    x, w, g = (lm.tensor(v) for v in random(*shapes))
-    padding = shapes[1][-1] // 2
+    x, w, g = (lm.tensor(v) for v in random(*size.shapes))
 
     def forward(x: Any, w: Any, g: Any) -> Any:
-        return lm.functional.conv2d(x, w, stride=stride, padding=padding)
+        return lm.functional.conv2d(x, w, stride=size.stride, padding=size.kernel // 2,
+                                    groups=size.groups)
 
     def gradient(x: Any, w: Any, g: Any) -> Any:
         return lm.grad(lambda x, w: (forward(x, w, g) * g).sum(),
@@ -125,22 +168,22 @@ def _lamina_convolution(what: str, shapes: tuple[tuple[int, ...], ...], stride: 
     return lambda: f(x, w, g)
 
 
-def _torch_convolution(what: str, shapes: tuple[tuple[int, ...], ...], stride: int, last: bool
-                       ) -> Call:
+def _torch_convolution(what: str, size: Convolution, last: bool) -> Call:
     import torch
 
-    x, w, g = (torch.from_numpy(v) for v in random(*shapes))
+    x, w, g = (torch.from_numpy(v) for v in random(*size.shapes))
     x, g = x.permute(0, 3, 1, 2), g.permute(0, 3, 1, 2)
     memory = torch.channels_last if last else torch.contiguous_format
     x, w, g = (v.contiguous(memory_format=memory) for v in (x, w, g))
-    padding = shapes[1][-1] // 2
+    stride, padding = [size.stride] * 2, [size.kernel // 2] * 2
     if what == "forward":
-        return lambda: torch.conv2d(x, w, stride=stride, padding=padding).permute(0, 2, 3, 1)
+        return lambda: torch.conv2d(x, w, None, stride, padding, [1, 1],
+                                    size.groups).permute(0, 2, 3, 1)
     mask = [what == "data", what == "weight", False]
 
     def backward() -> Any:
         got = torch.ops.aten.convolution_backward(
-            g, x, w, None, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], 1, mask)
+            g, x, w, None, stride, padding, [1, 1], False, [0, 0], size.groups, mask)
         return got[0].permute(0, 2, 3, 1) if what == "data" else got[1]
 
     return backward
