@@ -1,8 +1,8 @@
 """What Lamina itself costs: `python -m benchmarks.overhead`, microseconds on one element.
 
-In: nothing. Out: a line each for a node of a graph, one that is recorded for gradients, an operation
-with its value, a call of a compiled function, and PyTorch's addition where that is installed: the
-median of several loops, and the least.
+In: nothing. Out: a line each for a node of a graph, one that is recorded for gradients, an
+operation with its value, a call of a compiled function, and PyTorch's addition where that is
+installed: the median of several loops, and the least.
 """
 
 from __future__ import annotations
