@@ -28,8 +28,9 @@ def detect(output: np.ndarray) -> list[dict[str, np.ndarray]]:
     peaks = (score > 0.05) & (score == lm.functional.max_pool2d(score, 3, 1, padding=1))
     for i in range(len(output)):
         y, x, label = np.nonzero(peaks[i].numpy())
-        found.append({"boxes": 4 * (output[i, y, x, 3:] + np.stack([x, y, x, y], 1)),
-                      "scores": score[i].numpy()[y, x, label], "labels": label})
+        boxes = 4 * (output[i, y, x, 3:] + np.stack([x, y, x, y], 1))
+        boxes[:, 2:] = np.maximum(boxes[:, :2], boxes[:, 2:])  # they may cross at first
+        found.append({"boxes": boxes, "scores": score[i].numpy()[y, x, label], "labels": label})
     return found
 
 
