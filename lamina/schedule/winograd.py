@@ -28,7 +28,7 @@ from math import prod
 from lamina import dtypes
 from lamina.config import settings
 from lamina.schedule.contraction import Contraction
-from lamina.schedule.summation import Rules
+from lamina.schedule.summation import BEYOND_L3, Rules
 from lamina.schedule.tile_costs import SMALL_COLUMNS, small_rows
 from lamina.shapes import Dim, ceil_div, product
 from lamina.targets import Target
@@ -44,6 +44,7 @@ FILTERS_OF_CHUNK = 16  # channels whose filters a chunk transforms
 # What an element costs, in multiply-adds of vectors: fitted to the convolutions of ResNet-18 with
 # 1, 8 and 32 images on two cores with AVX2 (`python -m benchmarks.winograd`).
 INPUT, RESULT, FILTER = 5.0, 7.0, 6.0
+FAR_FILTER = 36.0  # where the last cache does not hold all transformed filters
 READ, MIDDLE_READ, FAR_READ = 4.0, 10.0, 20.0  # of a transformed filter, by each block of tiles
 NEAR, FAR = 3 << 18, 1 << 20  # bytes of filters: from L2 up to here, and from memory beyond
 DIRECT = 1.15  # a multiply-add of the direct way: of rows that lie apart, of smaller tiles
@@ -224,10 +225,11 @@ def _work(side: int, tiles: int, channels: int, outs: int, of_task: int, outs_of
     filters = places * channels * 4  # bytes for an output channel
     first = FAR_READ if filters * outs > FAR else MIDDLE_READ
     again = READ if filters * outs_of_task <= NEAR else MIDDLE_READ
+    made = FAR_FILTER if filters * outs > BEYOND_L3 else FILTER
     return places * (
         (blocks * (of_task + again) + first - again) * channels * outs
         + tiles * channels * -(-outs // outs_of_task) * INPUT
-        + tiles * outs * RESULT + channels * outs * FILTER)
+        + tiles * outs * RESULT + channels * outs * made)
 
 
 def _variables(c: Contraction, target: Target
