@@ -228,16 +228,11 @@ def merged(node: Node, parts: Parts, plan: Grouped, image: Access) -> tuple[Cont
     """The record with one variable for all output channels, and how the filters are packed."""
     sizes = node.attrs["sizes"]
     channels = sizes[parts.group] * plan.each[1]
-    outs = [(w.out, sizes[o]) for w, (o, _) in zip(_windows(plan), parts.windows, strict=True)]
-    outs = [(plan.batch, sizes[parts.batch]), *outs, (plan.vector, channels)]
+    outs = [(name_of(sizes, v), sizes[v]) for v in (parts.batch, *(o for o, _ in parts.windows))]
     kernel = [(f"v{k}", sizes[k]) for _, k in parts.windows]
     inside = [] if parts.channel is None else [(f"v{parts.channel}", plan.each[0])]
     layout = ((plan.vector + "/", ceil_div(channels, plan.lanes)), *kernel, *inside,
               (plan.vector, plan.lanes))
     pack = Pack("b", plan.vector, channels, plan.lanes, Access(()), layout)  # found later: source
-    return Contraction(tuple((v, n) for v, n in outs if v), (*kernel, *inside), image,
-                       pack.access, node.dtype, node.dtype), pack
-
-
-def _windows(plan: Grouped) -> tuple[Window, ...]:
-    return (*plan.outer, plan.inner)
+    return Contraction((*((v, n) for v, n in outs if v), (plan.vector, channels)),
+                       (*kernel, *inside), image, pack.access, node.dtype, node.dtype), pack

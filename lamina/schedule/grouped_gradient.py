@@ -77,7 +77,7 @@ def gradient_parts(node: Node) -> Parts | None:
         return None
     image, low, high = without_padding(node.inputs[0], rank)
     return Parts(image, batch, tuple(zip(outs, kernel, strict=True)), group, channel, out,
-                         low, high)
+                 low, high)
 
 
 def plan_gradient(node: Node, parts: Parts, target: Target) -> GroupedGradient | None:

@@ -104,7 +104,7 @@ def _tile_of(model: Model, best: Candidate) -> Tile:
         rows=best.rows, grid=tuple((v, steps[v]) for v in grid),
         nest=tuple((v, plan.blocks[v]) for v in nest), reduce=order, tails=_tails(best),
         packs=packs, block=plan.block, ahead=_ahead(model, best, order),
-        next_rows=_passes(model, best, order, copied))
+        next_rows=_pass_once(model, best, order, copied))
     return replace(tile, unroll=_unroll(model, tile))
 
 
@@ -121,7 +121,8 @@ def _ahead(model: Model, best: Candidate, order: tuple[str, ...]) -> int:
     return 0 if best.horizontal or short else AHEAD
 
 
-def _passes(model: Model, best: Candidate, order: tuple[str, ...], packs: Sequence[str]) -> bool:
+def _pass_once(model: Model, best: Candidate, order: tuple[str, ...], packs: Sequence[str]
+               ) -> bool:
     """Whether the rows pass by once, from beyond the caches, each in one piece of memory.
 
     Processors foresee few of so many pieces that are read side by side.
@@ -133,7 +134,7 @@ def _passes(model: Model, best: Candidate, order: tuple[str, ...], packs: Sequen
     size, line = loops[0].size, LINE // rows.item
     far = rows.bytes() > model.target.l2 and rows.name not in packs and rows.panel is None
     once = model.sizes[best.column] <= best.columns * model.lanes
-    near = all(rows.unit(r) for r in loops[0].names[-1:]) and best.column not in rows.strides
+    near = rows.unit(loops[0].names[-1]) and best.column not in rows.strides
     return far and once and near and isinstance(size, int) and size % line == 0
 
 

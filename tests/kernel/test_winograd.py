@@ -139,17 +139,6 @@ def test_tasks_cover_all_tiles_of_any_batch():
 
 
 # ---- the whole way -------------------------------------------------------------------------------
-@pytest.fixture(params=RUNNABLE[1:] or RUNNABLE, ids=lambda t: t.name)
-def target(request):
-    """Everything compiled for one target."""
-    before = settings.target
-    families.forget_programs()
-    settings.target = request.param.name if request.param in TARGETS.values() else "native"
-    yield request.param
-    settings.target = before
-    families.forget_programs()
-
-
 @pytest.mark.parametrize("k", [3, 5])
 def test_a_block_and_its_gradients(k, target):
     """Bias, batch norm's factor, relu and a sum ride along; both gradients come by the same way."""
